@@ -1,0 +1,1 @@
+"""What both services stand on, of the standard library only: clock, ids, errors, tenancy."""
