@@ -1,0 +1,1 @@
+"""Generated from proto/greenlight; never edited."""
