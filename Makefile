@@ -1,0 +1,162 @@
+# Everything the project can be asked to do; CI calls these targets and adds nothing of its own.
+# `make demo` and `make test` need Python 3.11 and make; the rest says what it misses.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+unexport PYTHONPATH PYTHONHOME
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+DONE := $(VENV)/.done
+LEVELS := unit conformance component recovery e2e
+
+# A stamp is named after what it was made from, so that a second run does nothing, a changed lock is
+# installed, and a folder that was moved or copied gets an environment of its own.
+key = $(shell { pwd; cat $(1) 2>/dev/null; } | cksum | cut -d' ' -f1)
+PROJECTS := pyproject.toml clients/python/pyproject.toml
+VENV_DONE := $(DONE)/venv-$(call key,/dev/null)
+RUNTIME_DONE := $(DONE)/runtime-$(call key,requirements/runtime.txt $(PROJECTS))
+DEV_DONE := $(DONE)/dev-$(call key,requirements/dev.txt $(PROJECTS))
+NODE_DONE := node_modules/.done-$(call key,package-lock.json)
+
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input --no-user
+EDITABLE := $(PIP) --no-deps --no-build-isolation --editable . --editable clients/python
+
+.PHONY: help
+help: ## Explain every target
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z][a-z0-9-]*:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
+
+##@ Set up
+
+.PHONY: setup
+setup: $(RUNTIME_DONE) ## Make .venv with the services and the `greenlight` command
+	@echo "ready: $(BIN)/greenlight"
+
+.PHONY: setup-dev
+setup-dev: $(DEV_DONE) ## Make .venv with everything that the tests and the linters need
+	@:
+
+$(VENV_DONE):
+	@tools/make_venv.sh $(VENV) "$(PYTHON)"
+	@mkdir -p $(DONE) && touch $@
+
+$(RUNTIME_DONE): $(VENV_DONE)
+	@echo "installing requirements/runtime.txt"
+	@$(PIP) --require-hashes --requirement requirements/runtime.txt
+	@$(EDITABLE)
+	@touch $@
+
+$(DEV_DONE): $(VENV_DONE)
+	@echo "installing requirements/dev.txt"
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@$(EDITABLE)
+	@touch $@ $(RUNTIME_DONE)
+
+.PHONY: lock
+lock: $(DEV_DONE) ## Write the hash locks anew from requirements/*.in (UPGRADE=1 takes newer versions)
+	@tools/lock.sh $(if $(UPGRADE),--upgrade)
+
+##@ Use
+
+.PHONY: demo
+demo: $(RUNTIME_DONE) ## Run the example, live; ARGS=--yes approves, ARGS=--sequential goes one by one
+	@$(BIN)/greenlight demo $(ARGS)
+
+##@ Check
+
+.PHONY: test
+test: setup-dev lint ## Lint, then every test that needs only Python and make
+	@for level in $(LEVELS); do $(MAKE) --no-print-directory test-$$level || exit 1; done
+
+.PHONY: test-unit
+test-unit: $(DEV_DONE) ## Pure tests: domain, engine steps, settings, packaging
+	@tools/run_tests.sh unit $(PYTEST_ARGS)
+
+.PHONY: test-conformance
+test-conformance: $(DEV_DONE) ## The suites that every adapter of a port passes
+	@tools/run_tests.sh conformance $(PYTEST_ARGS)
+
+.PHONY: test-component
+test-component: $(DEV_DONE) ## Both services in one process, over real gRPC
+	@tools/run_tests.sh component $(PYTEST_ARGS)
+
+.PHONY: test-recovery
+test-recovery: $(DEV_DONE) ## Failing stores, killed processes
+	@tools/run_tests.sh recovery $(PYTEST_ARGS)
+
+.PHONY: test-e2e
+test-e2e: $(DEV_DONE) ## The command line and the demo, as processes
+	@tools/run_tests.sh e2e $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(DEV_DONE) ## ruff, import contracts, buf, drift of generated code
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/buf lint proto
+	@$(RUN) tools/generate_proto.py --check
+
+.PHONY: format
+format: $(DEV_DONE) ## Let ruff mend and format the code
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+.PHONY: types
+types: $(DEV_DONE) $(NODE_DONE) ## pyright, strict (needs node and npm)
+	@node_modules/.bin/pyright --warnings
+
+$(NODE_DONE): package.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or newer (apt-get install nodejs npm)" >&2; exit 1; }
+	@npm ci --silent
+	@touch $@
+
+##@ Contracts on the wire
+
+.PHONY: proto
+proto: $(DEV_DONE) ## Generate proto/gen from proto/greenlight
+	@$(BIN)/buf lint proto
+	@$(RUN) tools/generate_proto.py
+
+.PHONY: proto-breaking
+proto-breaking: $(DEV_DONE) ## Compare the protos with the committed baseline
+	@$(BIN)/buf breaking proto --against proto/baseline.binpb
+
+.PHONY: proto-baseline
+proto-baseline: $(DEV_DONE) ## Make the committed baseline anew (the commit says what broke)
+	@$(BIN)/buf build proto --exclude-source-info --output proto/baseline.binpb
+
+##@ Against real parts
+
+# name=package, each built into .tools from the versions of tools/go.mod
+GO_TOOLS := \
+	grpcurl=github.com/fullstorydev/grpcurl/cmd/grpcurl \
+	ghz=github.com/bojand/ghz/cmd/ghz \
+	jaeger=github.com/jaegertracing/jaeger/cmd/jaeger \
+	protoc-gen-go=google.golang.org/protobuf/cmd/protoc-gen-go \
+	protoc-gen-go-grpc=google.golang.org/grpc/cmd/protoc-gen-go-grpc
+GO_DONE := .tools/.done-$(call key,tools/go.mod tools/go.sum Makefile)
+
+.PHONY: tools
+tools: $(GO_DONE) ## Build grpcurl, ghz and Jaeger into .tools (needs Go)
+
+$(GO_DONE):
+	@command -v go >/dev/null || { echo "go is missing: install Go 1.26 or newer from https://go.dev/dl" >&2; exit 1; }
+	@mkdir -p .tools
+	@for tool in $(GO_TOOLS); do \
+		echo "building $${tool%%=*}"; \
+		(cd tools && go build -trimpath -o ../.tools/$${tool%%=*} $${tool#*=}) || exit 1; \
+	done
+	@touch $@
+
+##@ Housekeeping
+
+.PHONY: clean
+clean: ## Remove builds and caches
+	@rm -rf build dist clients/python/dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -path ./.venv -prune -o -path ./node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## Remove also .venv, .tools and node_modules
+	@rm -rf .venv .tools node_modules
