@@ -1,0 +1,130 @@
+"""One client for each pair: generated stub, one batch at a time or many at once, until the last event."""
+
+import asyncio
+import importlib
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import grpc
+from grpc_tools import protoc
+
+from greenlight.orchestrator.v1 import batch_pb2, event_pb2, orchestrator_pb2, proposal_pb2
+from greenlight.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServiceStub
+from tests.bench.processes import Process, environment, free_port, python, running
+from tests.bench.services import Services
+
+CEILING = Path(__file__).with_name("ceiling")
+# Exactly 200 bytes, the same for both pairs and for the peers.
+ARGUMENTS = '{"text":"' + "x" * 189 + '"}'
+READY_WITHIN = 30.0
+
+
+class Client(Protocol):
+    async def run(self, count: int) -> None:
+        """One batch of `count` no-op calls; returns after its last event."""
+        ...
+
+
+async def seconds(client: Client, counts: Sequence[int]) -> float:
+    """How long batches of `counts` calls take, all sent at once."""
+    start = time.perf_counter()
+    await asyncio.gather(*(client.run(count) for count in counts))
+    return time.perf_counter() - start
+
+
+async def warm_up(*clients: Client) -> None:
+    for client in clients:
+        await client.run(1000)
+        await client.run(5)
+
+
+def batch(items: list[proposal_pb2.ProposalSpec]) -> orchestrator_pb2.RunBatchRequest:
+    spec = batch_pb2.BatchSpec(proposals=batch_pb2.ProposalList(items=items))
+    return orchestrator_pb2.RunBatchRequest(batch=spec)
+
+
+class Ours:
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.stub = OrchestratorServiceStub(channel)
+
+    async def run(self, count: int) -> None:
+        new = proposal_pb2.ProposalSpec
+        request = batch([new(key=str(i), tool="noop", arguments_json=ARGUMENTS) for i in range(count)])
+        summary = None
+        async for response in self.stub.RunBatch(request):
+            if response.frame.HasField("summary"):
+                summary = response.frame.summary
+        assert summary is not None
+        assert summary.batch.counts.succeeded == count, summary.batch
+
+    async def events(self, request: orchestrator_pb2.RunBatchRequest) -> AsyncIterator[event_pb2.Event]:
+        """The events of a batch as they come."""
+        async for response in self.stub.RunBatch(request):
+            for event in response.frame.events:
+                yield event
+
+
+class Ceiling:
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.messages: Any = importlib.import_module("o_pb2")
+        self.stub: Any = importlib.import_module("o_pb2_grpc").OrchStub(channel)
+        self.arguments = ARGUMENTS.encode()
+
+    async def run(self, count: int) -> None:
+        new = self.messages.Call
+        calls = [new(id=str(i), tool="noop", args=self.arguments) for i in range(count)]
+        events = 0
+        async for frame in self.stub.Run(self.messages.Batch(calls=calls)):
+            events += len(frame.events)
+        assert events == 4 * count, events
+
+
+@asynccontextmanager
+async def ours(services: Services) -> AsyncIterator[Ours]:
+    """A client on its own channel, once the orchestrator knows the executor's tools."""
+    async with grpc.aio.insecure_channel(services.orchestrator_address) as channel:
+        client = Ours(channel)
+        until = time.monotonic() + READY_WITHIN
+        while not (await client.stub.ListTools(orchestrator_pb2.ListToolsRequest())).tools:
+            assert time.monotonic() < until, "no executor connected"
+            await asyncio.sleep(0.05)
+        yield client
+
+
+@contextmanager
+def _generated() -> Iterator[Path]:
+    # Importable here and in the two processes, and nowhere near the committed files.
+    with tempfile.TemporaryDirectory(prefix="greenlight-ceiling-") as folder:
+        arguments = ["protoc", f"-I{CEILING}", f"--python_out={folder}", f"--grpc_python_out={folder}", "o.proto"]
+        if protoc.main(arguments) != 0:
+            raise SystemExit("protoc failed")
+        sys.path.insert(0, folder)
+        try:
+            yield Path(folder)
+        finally:
+            sys.path.remove(folder)
+
+
+@contextmanager
+def ceiling_pair(folder: Path) -> Iterator[tuple[Process, str]]:
+    """The ceiling as two processes; yields its orchestrator and the address."""
+    with _generated() as generated:
+        ex, orch = free_port(), free_port()
+        env = environment(EX=str(ex), OR=str(orch), PYTHONPATH=str(generated))
+        with running("ceiling-executor", python(str(CEILING / "ex.py")), folder, env) as executor:
+            executor.listening(ex)
+            with running("ceiling-orchestrator", python(str(CEILING / "orch.py")), folder, env) as orchestrator:
+                orchestrator.listening(orch)
+                yield orchestrator, f"127.0.0.1:{orch}"
+
+
+@asynccontextmanager
+async def ceiling(folder: Path) -> AsyncIterator[Ceiling]:
+    with ceiling_pair(folder) as (_, address):
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield Ceiling(channel)

@@ -1,0 +1,35 @@
+"""Our service pair, as two processes on free ports."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.processes import Process, environment, python, running
+
+TOOLBOX = Path(__file__).with_name("toolbox.py")
+
+
+@dataclass(frozen=True)
+class Services:
+    orchestrator: Process
+    executor: Process
+    # HOST:PORT
+    orchestrator_address: str
+    executor_address: str
+
+
+@contextmanager
+def services(
+    folder: Path, *, toolbox: str | Path = TOOLBOX, env: Mapping[str, str] | None = None, name: str = "ours"
+) -> Iterator[Services]:
+    """Starts executor and orchestrator with their data and output below `folder`, and stops them."""
+    settings = environment(**(env or {}))
+    home = folder / name
+    executor_command = python("-m", "executor_svc", "--listen", "127.0.0.1:0", "--toolbox", str(toolbox))
+    with running("executor", executor_command, home, settings) as executor:
+        executor_address = executor.ready()["address"]
+        command = python("-m", "orchestrator_svc", "--listen", "127.0.0.1:0")
+        command += ["--executors", executor_address, "--data", str(home / "data")]
+        with running("orchestrator", command, home, settings) as orchestrator:
+            yield Services(orchestrator, executor, orchestrator.ready()["address"], executor_address)
