@@ -129,25 +129,34 @@ proto-baseline: $(DEV_DONE) ## Make the committed baseline anew (the commit says
 
 ##@ Against real parts
 
-# name=package, each built into .tools from the versions of tools/go.mod
+# Each is built into .tools from the versions of its go.mod; Jaeger has one of its own, because the newer
+# OpenTelemetry that grpcurl brings along keeps it from starting.
 GO_TOOLS := \
-	grpcurl=github.com/fullstorydev/grpcurl/cmd/grpcurl \
-	ghz=github.com/bojand/ghz/cmd/ghz \
-	jaeger=github.com/jaegertracing/jaeger/cmd/jaeger \
-	protoc-gen-go=google.golang.org/protobuf/cmd/protoc-gen-go \
-	protoc-gen-go-grpc=google.golang.org/grpc/cmd/protoc-gen-go-grpc
-GO_DONE := .tools/.done-$(call key,tools/go.mod tools/go.sum Makefile)
+	github.com/fullstorydev/grpcurl/cmd/grpcurl \
+	github.com/bojand/ghz/cmd/ghz \
+	google.golang.org/protobuf/cmd/protoc-gen-go \
+	google.golang.org/grpc/cmd/protoc-gen-go-grpc
+JAEGER := github.com/jaegertracing/jaeger/cmd/jaeger
+GO_TOOLS_DONE := .tools/.done-$(call key,tools/go.mod tools/go.sum)
+JAEGER_DONE := .tools/.done-jaeger-$(call key,tools/jaeger/go.mod tools/jaeger/go.sum)
+GO := $(if $(shell command -v go),go,echo "go is missing: install Go 1.26 or newer from https://go.dev/dl" >&2; exit 1;)
 
 .PHONY: tools
-tools: $(GO_DONE) ## Build grpcurl, ghz and Jaeger into .tools (needs Go)
+tools: $(GO_TOOLS_DONE) $(JAEGER_DONE) ## Build grpcurl, ghz and Jaeger into .tools (needs Go)
+	@:
 
-$(GO_DONE):
-	@command -v go >/dev/null || { echo "go is missing: install Go 1.26 or newer from https://go.dev/dl" >&2; exit 1; }
+$(GO_TOOLS_DONE):
 	@mkdir -p .tools
 	@for tool in $(GO_TOOLS); do \
-		echo "building $${tool%%=*}"; \
-		(cd tools && go build -trimpath -o ../.tools/$${tool%%=*} $${tool#*=}) || exit 1; \
+		echo "building $${tool##*/}"; \
+		(cd tools && $(GO) build -trimpath -o "../.tools/$${tool##*/}" "$$tool") || exit 1; \
 	done
+	@touch $@
+
+$(JAEGER_DONE):
+	@mkdir -p .tools
+	@echo "building jaeger (minutes, the first time)"
+	@cd tools/jaeger && $(GO) build -trimpath -o ../../.tools/jaeger $(JAEGER)
 	@touch $@
 
 ##@ Housekeeping
