@@ -7,8 +7,10 @@ googleapis-common-protos at run time.
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
 from grpc_tools import protoc
 
@@ -35,7 +37,8 @@ def generate(proto: Path, out: Path) -> None:
         f"--mypy_grpc_out=quiet,only_async:{out}",
         *sources,
     ]
-    if protoc.main(arguments) != 0:
+    run = cast(Callable[[list[str]], int], protoc.main)  # pyright: ignore[reportUnknownMemberType]
+    if run(arguments) != 0:
         raise SystemExit("protoc failed")
     _drop_stubs_without_services(out)
     for folder in [out / "greenlight", *(path for path in (out / "greenlight").rglob("*") if path.is_dir())]:
