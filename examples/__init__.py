@@ -1,0 +1,1 @@
+"""Examples that run: templates with their tools. Not part of any wheel."""

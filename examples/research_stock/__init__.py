@@ -1,0 +1,1 @@
+"""A stock researched by five agents on real month-end prices."""
