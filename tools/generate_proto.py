@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import cast
 
-from grpc_tools import protoc
+from grpc_tools import protoc  # pyright: ignore[reportMissingTypeStubs]
 
 PROTO = Path(__file__).resolve().parent.parent / "proto"
 OUT = PROTO / "gen" / "greenlight"
