@@ -1,0 +1,185 @@
+"""What one step did to one batch: its new facts, its changed rows, and what follows once they are recorded."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator_svc.domain.events import Detail, Event
+from orchestrator_svc.domain.proposal import Proposal, ProposalRecord, ProposalState
+from orchestrator_svc.domain.states import BatchState
+
+if TYPE_CHECKING:
+    from orchestrator_svc.domain.batch import Batch
+
+PART_ROWS = 128
+
+
+class TimerKind(IntEnum):
+    """What is due."""
+
+    EXPIRY = 1
+    BACKOFF = 2
+    DEADLINE = 3
+    IDLE = 4
+    GRACE = 5
+
+
+class Timer(NamedTuple):
+    """Due at a wall time (ns). `token` tells whether it still means something: what it stood for may have moved on."""
+
+    due: int
+    kind: TimerKind
+    ordinal: int
+    token: int
+
+
+class BatchRecord(NamedTuple):
+    """Everything of a batch that changes: what the row update of each commit writes. Times in ns."""
+
+    state: BatchState
+    head: int
+    counts: tuple[int, ...]
+    asked: int
+    open: bool
+    cancelling: bool
+    deadline_time: int | None
+    deadline_left: int | None
+    finish_time: int | None
+
+
+class CommandRecord(NamedTuple):
+    """The request that caused a change, remembered in the same transaction. `answer` is opaque to the store."""
+
+    request_id: str
+    kind: str
+    payload_hash: bytes
+    answer: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Changes:
+    """Collected while a step works on a batch; closed by `Batch.conclude`, and from then on only read.
+
+    `hold`: what is ready may be dispatched only after the commit (submissions, decisions); else at once.
+    `urgent`: somebody waits for it; it goes ahead of the machines' changes of other batches.
+    `created`: the batch's row is new. `publish`: with this part a new batch becomes visible.
+    `stops`: ids of running calls to cancel. `received`: monotonic s when its cause came in, for the record time.
+    """
+
+    batch: "Batch"
+    time: int
+    received: float
+    events: list[Event] = field(default_factory=list[Event])
+    added: list[tuple[Proposal, ProposalRecord]] = field(default_factory=list[tuple[Proposal, ProposalRecord]])
+    records: dict[int, ProposalRecord] = field(default_factory=dict[int, ProposalRecord])
+    ready: list[Proposal] = field(default_factory=list[Proposal])
+    timers: list[Timer] = field(default_factory=list[Timer])
+    stops: list[str] = field(default_factory=list[str])
+    touched: dict[int, Proposal] = field(default_factory=dict[int, Proposal])
+    new: list[Proposal] = field(default_factory=list[Proposal])
+    header: BatchRecord | None = None
+    command: CommandRecord | None = None
+    created: bool = False
+    publish: bool = False
+    hold: bool = False
+    urgent: bool = False
+
+    def emit(self, proposal: Proposal, detail: Detail) -> Event:
+        """A fact of a proposal, in its present state."""
+        return self._append(
+            proposal.key, proposal.agent, len(proposal.attempts), proposal.state, detail
+        )
+
+    def emit_batch(self, detail: Detail) -> Event:
+        """A fact of the batch itself."""
+        return self._append("", "", 0, None, detail)
+
+    def touch(self, proposal: Proposal) -> None:
+        """Its row is written with this change."""
+        self.touched[proposal.ordinal] = proposal
+
+    def _append(self, key: str, agent: str, attempt: int, state: ProposalState | None, detail: Detail) -> Event:
+        batch = self.batch
+        batch.head += 1
+        event = Event(batch.head, self.time, key, agent, attempt, state, detail)
+        self.events.append(event)
+        return event
+
+    @property
+    def rows(self) -> int:
+        """Roughly what it costs to write."""
+        return len(self.added) + len(self.records) + len(self.events) // 8 + 1
+
+    def parts(self) -> "list[Changes]":
+        """A large submission as several changes; the last one publishes, and carries all that follows a commit."""
+        if not self.created or len(self.added) <= PART_ROWS:
+            return [self]
+        assert self.header is not None
+        parts: list[Changes] = []
+        first_event = 0
+        for start in range(0, len(self.added), PART_ROWS):
+            last = start + PART_ROWS >= len(self.added)
+            until = len(self.events) if last else first_event + PART_ROWS
+            part = self if last else Changes(self.batch, self.time, self.received, urgent=self.urgent)
+            events, added = self.events[first_event:until], self.added[start : start + PART_ROWS]
+            parts.append(part)
+            part.created, part.publish = start == 0, last
+            part.header = self.header if last else self.header._replace(head=events[-1].sequence)
+            if last:
+                self.events, self.added = events, added
+            else:
+                part.events, part.added = events, added
+            first_event = until
+        return parts
+
+
+@dataclass(slots=True, eq=False)
+class BatchWrite:
+    """The changes of one batch in one transaction: each row once, each event once."""
+
+    batch: "Batch"
+    header: BatchRecord
+    created: bool
+    publish: bool
+    events: list[Event]
+    added: list[tuple[Proposal, ProposalRecord]]
+    records: dict[int, ProposalRecord]
+    commands: list[CommandRecord]
+
+
+def merge(changes: Iterable[Changes]) -> list[BatchWrite]:
+    """By batch, in order of first appearance. A proposal that was added and moved is one row."""
+    writes: dict[str, BatchWrite] = {}
+    for change in changes:
+        assert change.header is not None
+        write = writes.get(change.batch.id)
+        if write is None:
+            write = BatchWrite(
+                change.batch,
+                change.header,
+                change.created,
+                change.publish,
+                list(change.events),
+                list(change.added),
+                dict(change.records),
+                [],
+            )
+            writes[change.batch.id] = write
+        else:
+            write.header = change.header
+            write.publish = write.publish or change.publish
+            write.events += change.events
+            write.added += change.added
+            write.records.update(change.records)
+        if change.command is not None:
+            write.commands.append(change.command)
+    for write in writes.values():
+        _fold_added(write)
+    return list(writes.values())
+
+
+def _fold_added(write: BatchWrite) -> None:
+    if not (write.added and write.records):
+        return
+    write.added = [(proposal, write.records.pop(proposal.ordinal, record)) for proposal, record in write.added]

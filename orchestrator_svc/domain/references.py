@@ -1,0 +1,163 @@
+"""References inside arguments: `{"$from": KEY, "path": POINTER, "default": ANY}` and `{"$literal": X}`.
+
+Found once, when a proposal is added; filled in with results when its dependencies are done.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator_svc.domain.canonical import JsonError, canonical, write
+
+MAX_BOUND_BYTES = 1 << 20
+_ALLOWED = frozenset({"$from", "path", "default"})
+_REFUSED = {
+    "$secret": "secrets are not supported here",
+    "$param": "parameters stand in templates only",
+}
+
+
+class ReferenceFault(ValueError):
+    """What is wrong with a reference: `path` is the place in the arguments (JSON Pointer), `problem` for people."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path or '/'}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One place to fill: the result of `key`, or the part of it that `pointer` names, else `default`."""
+
+    key: str
+    pointer: str
+    has_default: bool
+    default: Any
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """All references of one proposal's arguments, and whether there are literals to unwrap."""
+
+    items: tuple[Reference, ...]
+
+    def keys(self) -> dict[str, bool]:
+        """Key -> whether every reference to it has a default (then FINISHED is enough)."""
+        keys: dict[str, bool] = {}
+        for item in self.items:
+            keys[item.key] = keys.get(item.key, True) and item.has_default
+        return keys
+
+
+def find_references(value: Any) -> References | None:
+    """None where nothing is to be filled or unwrapped. Raises ReferenceFault."""
+    found: list[Reference] = []
+    special = False
+    for path, node in _objects(value, ""):
+        dollars = [name for name in node if name.startswith("$")]
+        if dollars == ["$literal"]:
+            _refuse_others(path, node, frozenset({"$literal"}))
+            special = True
+        elif dollars == ["$from"]:
+            found.append(_reference(path, node))
+            special = True
+        elif len(dollars) == 1 and dollars[0] in _REFUSED:
+            raise ReferenceFault(path, f"{dollars[0]}: {_REFUSED[dollars[0]]}")
+    return References(tuple(found)) if special else None
+
+
+def may_have_references(text: str) -> bool:
+    """A cheap look that never says no wrongly."""
+    return "$" in text or "\\u0024" in text
+
+
+def fill(arguments: str, results: Mapping[str, str | None]) -> tuple[Any, str, tuple[str, ...]]:
+    """Returns the bound value, its canonical text, and the keys that gave nothing (their defaults stand).
+
+    `results`: key -> JSON text of its result, None where it did not succeed. Raises ReferenceFault where a reference
+    without default finds nothing, or where the whole is over 1 MiB.
+    """
+    value, _ = canonical(arguments)
+    parsed: dict[str, Any] = {}
+    missing: dict[str, None] = {}
+    size = 0
+    for key, text in results.items():
+        if text is not None:
+            size += len(text)
+            parsed[key] = canonical(text)[0]
+    bound = _fill(value, "", parsed, missing)
+    try:
+        text = write(bound)
+    except JsonError as error:
+        raise ReferenceFault("", str(error)) from None
+    if len(text.encode()) > MAX_BOUND_BYTES:
+        raise ReferenceFault("", f"the bound arguments have more than {MAX_BOUND_BYTES:,} bytes; refer to less")
+    return bound, text, tuple(missing)
+
+
+def _objects(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object that could be special; not what stands inside a reference or a literal."""
+    if isinstance(value, dict):
+        yield path, value
+        if "$literal" in value or "$from" in value:
+            return
+        for name, item in value.items():
+            yield from _objects(item, f"{path}/{_escape(name)}")
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from _objects(item, f"{path}/{position}")
+
+
+def _reference(path: str, node: dict[str, Any]) -> Reference:
+    _refuse_others(path, node, _ALLOWED)
+    key, pointer = node["$from"], node.get("path", "")
+    if not isinstance(key, str) or not key:
+        raise ReferenceFault(path, "$from must be the key of another proposal")
+    if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
+        raise ReferenceFault(path, "path must be a JSON Pointer: empty, or beginning with '/'")
+    return Reference(key, pointer, "default" in node, node.get("default"))
+
+
+def _refuse_others(path: str, node: dict[str, Any], allowed: frozenset[str]) -> None:
+    for name in node:
+        if name not in allowed:
+            raise ReferenceFault(path, f"{name!r} is not a member of a reference; to send it as data use $literal")
+
+
+def _fill(value: Any, path: str, results: Mapping[str, Any], missing: dict[str, None]) -> Any:
+    if isinstance(value, list):
+        return [_fill(item, f"{path}/{position}", results, missing) for position, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    if "$literal" in value and len(value) == 1:
+        return value["$literal"]
+    dollars = [name for name in value if name.startswith("$")]
+    if dollars == ["$from"]:
+        return _look_up(_reference(path, value), path, results, missing)
+    return {name: _fill(item, f"{path}/{_escape(name)}", results, missing) for name, item in value.items()}
+
+
+def _look_up(reference: Reference, path: str, results: Mapping[str, Any], missing: dict[str, None]) -> Any:
+    if reference.key not in results:
+        missing[reference.key] = None
+        if reference.has_default:
+            return reference.default
+        raise ReferenceFault(path, f"{reference.key!r} gave no result, and the reference has no default")
+    node = results[reference.key]
+    for token in reference.pointer.split("/")[1:]:
+        token = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, dict) and token in node:
+            node = node[token]
+        elif isinstance(node, list) and token.isascii() and token.isdigit() and int(token) < len(node):
+            node = node[int(token)]
+        elif reference.has_default:
+            missing[reference.key] = None
+            return reference.default
+        else:
+            raise ReferenceFault(path, f"the result of {reference.key!r} has nothing at {reference.pointer!r}")
+    return node
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

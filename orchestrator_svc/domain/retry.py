@@ -1,0 +1,55 @@
+"""Whether a failed attempt is made again, and after what delay: by its class, and by what is known of its effect."""
+
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any, cast
+
+from tenacity import stop_after_attempt, wait_random_exponential
+
+from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, RetryPolicy
+
+MAX_UNCOUNTED = 20
+_SECOND = 1_000_000_000
+_AGAIN = frozenset(
+    {FailureClass.TRANSIENT, FailureClass.RATE_LIMITED, FailureClass.UNAVAILABLE, FailureClass.TIMEOUT}
+)
+
+
+class Judgement(Enum):
+    """What becomes of a proposal whose attempt failed."""
+
+    RETRY = "retry"
+    FAIL = "fail"
+    CANCEL = "cancel"
+    UNKNOWN = "unknown"
+
+
+def judge(effect: Effect, failure: Failure, counted: int, uncounted: int, policy: RetryPolicy) -> Judgement:
+    """`counted` and `uncounted`: attempts so far, this one included."""
+    if failure.known_effect is KnownEffect.DONE:
+        return Judgement.FAIL
+    if effect is Effect.NON_IDEMPOTENT and failure.known_effect is KnownEffect.POSSIBLE:
+        return Judgement.UNKNOWN
+    if failure.failure_class is FailureClass.CANCELLED:
+        return Judgement.CANCEL
+    if failure.failure_class not in _AGAIN:
+        return Judgement.FAIL
+    if failure.refused:
+        return Judgement.RETRY if uncounted < MAX_UNCOUNTED else Judgement.FAIL
+    over = stop_after_attempt(policy.max_attempts)(_state(counted))
+    return Judgement.FAIL if over else Judgement.RETRY
+
+
+def delay(failure: Failure, number: int, policy: RetryPolicy) -> int:
+    """Time to the next attempt, in ns. `number`: of the failed attempts of its kind (counted or refused), from 1."""
+    initial = policy.initial_delay / _SECOND
+    if failure.refused:
+        initial = min(initial, 0.05)
+    wait = wait_random_exponential(multiplier=initial, max=policy.max_delay / _SECOND)
+    drawn = int(wait(_state(number)) * _SECOND)
+    return max(drawn, failure.retry_after or 0)
+
+
+def _state(number: int) -> Any:
+    """tenacity's strategies look at the attempt's number alone; the loop around them is the engine's."""
+    return cast(Any, SimpleNamespace(attempt_number=number))

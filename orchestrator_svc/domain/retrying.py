@@ -1,0 +1,176 @@
+"""Trying again by hand, and resolving an unknown outcome: dependents that were skipped come back."""
+
+from shared.kernel.errors import ConflictError, GreenlightError, PreconditionError
+
+from orchestrator_svc.domain import events
+from orchestrator_svc.domain.adding import satisfied
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.changes import Changes
+from orchestrator_svc.domain.proposal import Proposal
+from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.states import Resolution
+from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, Tier
+
+_RETRYABLE = (State.FAILED, State.CANCELLED, State.EXPIRED)
+
+
+def check_retry(batch: Batch, proposal: Proposal) -> GreenlightError | None:
+    """What stands against it."""
+    effect_done = proposal.failure is not None and proposal.failure.known_effect is KnownEffect.DONE
+    if proposal.state in _RETRYABLE and not effect_done:
+        return None
+    remedy = "resolve it instead" if proposal.state in (State.FAILED, State.OUTCOME_UNKNOWN) else "nothing to retry"
+    return PreconditionError(
+        "NOT_RETRYABLE",
+        f"{batch.proposal_id(proposal)} is {proposal.state.name}; {remedy}",
+        metadata={"state": proposal.state.name},
+    )
+
+
+def retry(batch: Batch, changes: Changes, proposal: Proposal, principal: str, reason: str) -> None:
+    """A FAILED, CANCELLED or EXPIRED one goes on: approved if its approval still stands, else it is asked for again."""
+    _reopen(batch, changes)
+    stands = proposal.state is not State.EXPIRED and _approval_holds(batch, changes, proposal)
+    proposal.operator, proposal.operator_reason = principal, reason
+    _restart(batch, changes, proposal, State.APPROVED if stands else State.PROPOSED)
+    changes.emit(proposal, events.ProposalRetried(principal, reason, proposal.revision))
+    _unskip_after(batch, changes, proposal)
+    _continue(batch, changes, proposal)
+
+
+def _approval_holds(batch: Batch, changes: Changes, proposal: Proposal) -> bool:
+    if proposal.tier is Tier.AUTO:
+        return True
+    in_time = proposal.expire_time is None or changes.time < proposal.expire_time
+    return in_time and bool(proposal.decisions) and batch.approval_stands(proposal)
+
+
+def _restart(batch: Batch, changes: Changes, proposal: Proposal, to: State) -> None:
+    """Clears how it ended. Attempts stay on record, and no longer count against the policy."""
+    proposal.failure = proposal.result = proposal.next_time = None
+    proposal.cancel_requested = False
+    proposal.uncounted = len(proposal.attempts)
+    proposal.revision += 1
+    if to is State.PROPOSED:
+        proposal.asked_time = proposal.expire_time = None
+    if proposal.references is not None:
+        proposal.bound_arguments = proposal.bound_digest = ""
+        proposal.missing_inputs = ()
+    proposal.open_dependencies = sum(not satisfied(batch, dependency) for dependency in proposal.depends_on)
+    batch.move(changes, proposal, to)
+
+
+def _continue(batch: Batch, changes: Changes, proposal: Proposal) -> None:
+    """Where nothing keeps it waiting it is asked for or ready."""
+    asks_unbound = proposal.tier is Tier.SOFT or proposal.bound
+    if proposal.state is State.PROPOSED and proposal.asked_time is None and asks_unbound:
+        batch.ask(changes, proposal)
+    if proposal.open_dependencies == 0 and proposal.state in (State.PROPOSED, State.APPROVED):
+        batch.unblocked(changes, proposal)
+        if proposal.state is State.FAILED:
+            batch.ended(changes, proposal)
+
+
+def _unskip_after(batch: Batch, changes: Changes, proposal: Proposal) -> None:
+    """Those skipped because of it (and so on down) are where they were; those still waiting wait for it again."""
+    stack, back = [proposal], list[Proposal]()
+    while stack:
+        for edge in batch.graph.children(stack.pop().ordinal):
+            child = batch.proposals[edge.child - 1]
+            if child.state is State.SKIPPED and child.skipped_from is not None:
+                _unskip(batch, changes, child, child.skipped_from)
+                back.append(child)
+                stack.append(child)
+            elif child.state in (State.PROPOSED, State.APPROVED):
+                back.append(child)
+    for child in back:
+        batch.set_open(child, sum(not satisfied(batch, dependency) for dependency in child.depends_on))
+    for child in back:
+        _skip_again(batch, changes, child)
+    for child in back:
+        if child.open_dependencies == 0 or child.state is State.PROPOSED:
+            _continue(batch, changes, child)
+
+
+def _skip_again(batch: Batch, changes: Changes, child: Proposal) -> None:
+    """Another of its dependencies failed for good."""
+    if child.state not in (State.PROPOSED, State.APPROVED):
+        return
+    for dependency in child.depends_on:
+        parent = batch.by_key[dependency.key]
+        hopeless = parent.state in (State.FAILED, State.REJECTED, State.EXPIRED, State.SKIPPED, State.CANCELLED)
+        if hopeless and not satisfied(batch, dependency):
+            batch.skip(changes, child, parent.key)
+            batch.ended(changes, child)
+            return
+
+
+def _unskip(batch: Batch, changes: Changes, child: Proposal, to: State) -> None:
+    child.skipped_because, child.skipped_from = "", None
+    _restart(batch, changes, child, to)
+    changes.emit(child, events.ProposalUnskipped(child.revision))
+
+
+def check_resolve(batch: Batch, proposal: Proposal, revision: int | None) -> GreenlightError | None:
+    """What stands against it."""
+    done = proposal.state is State.FAILED and (
+        proposal.failure is not None and proposal.failure.known_effect is KnownEffect.DONE
+    )
+    if proposal.state is not State.OUTCOME_UNKNOWN and not done:
+        return PreconditionError(
+            "NOT_RESOLVABLE",
+            f"{batch.proposal_id(proposal)} is {proposal.state.name}; only an OUTCOME_UNKNOWN one, or a FAILED one "
+            "whose effect is DONE, can be resolved",
+            metadata={"state": proposal.state.name},
+        )
+    if revision is not None and revision != proposal.revision:
+        return ConflictError(
+            "REVISION_MISMATCH",
+            f"revision {revision} was seen, {proposal.revision} stands; look again",
+            metadata={"revision": str(proposal.revision)},
+        )
+    return None
+
+
+def resolve(
+    batch: Batch,
+    changes: Changes,
+    proposal: Proposal,
+    resolution: Resolution,
+    principal: str,
+    reason: str,
+    result: str,
+) -> None:
+    """What a person found out. `result`: JSON text, with SUCCEEDED."""
+    _reopen(batch, changes)
+    was_failed = proposal.state is State.FAILED
+    proposal.operator, proposal.operator_reason = principal, reason
+    detail = events.ProposalResolved(resolution, principal, reason, result)
+    if resolution is Resolution.RUN_AGAIN:
+        _restart(batch, changes, proposal, State.APPROVED)
+        changes.emit(proposal, detail)
+        if was_failed:
+            _unskip_after(batch, changes, proposal)
+        _continue(batch, changes, proposal)
+        return
+    if resolution is Resolution.SUCCEEDED:
+        proposal.result, proposal.failure = result, None
+        batch.move(changes, proposal, State.SUCCEEDED)
+        changes.emit(proposal, detail)
+        if was_failed:
+            _unskip_after(batch, changes, proposal)
+            return
+    elif not was_failed:
+        proposal.failure = Failure(FailureClass.PERMANENT, KnownEffect.NONE, "RESOLVED_FAILED", reason)
+        batch.move(changes, proposal, State.FAILED)
+        changes.emit(proposal, detail)
+    else:
+        changes.emit(proposal, detail)
+        return
+    batch.ended(changes, proposal)
+
+
+def _reopen(batch: Batch, changes: Changes) -> None:
+    changes.hold = True
+    if batch.state.finished:
+        batch.cancelling = False

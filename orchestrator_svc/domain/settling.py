@@ -1,0 +1,124 @@
+"""Attempts: sent, started, on their way, ended; and what becomes of the proposal then."""
+
+from dataclasses import dataclass
+
+from orchestrator_svc.domain import events
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
+from orchestrator_svc.domain.proposal import Attempt, Proposal, Timing
+from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.retry import Judgement, delay, judge
+from orchestrator_svc.domain.tool import Failure
+
+
+@dataclass(slots=True)
+class Ending:
+    """How an attempt ended. Exactly one of `result` (JSON text) and `failure`. Times and durations in ns."""
+
+    result: str | None
+    failure: Failure | None
+    start_time: int | None = None
+    executor_queue: int | None = None
+    tool: int | None = None
+    wire: int | None = None
+
+
+def dispatch(
+    batch: Batch, changes: Changes, proposal: Proposal, executor_id: str, boot_id: str, queue_wait: int
+) -> None:
+    """An attempt is about to be sent. `queue_wait`: since it was ready, in ns."""
+    attempt = Attempt(len(proposal.attempts) + 1, executor_id, boot_id, changes.time, queue_wait)
+    proposal.attempts = (*proposal.attempts, attempt)
+    proposal.next_time = None
+    batch.move(changes, proposal, State.RUNNING)
+    changes.emit(proposal, events.AttemptDispatched(executor_id))
+
+
+def started(changes: Changes, proposal: Proposal, start_time: int) -> None:
+    """The tool runs."""
+    last = proposal.attempts[-1]
+    if proposal.state is State.RUNNING and last.start_time is None:
+        proposal.attempts = (*proposal.attempts[:-1], last._replace(start_time=start_time))
+        changes.touch(proposal)
+        changes.emit(proposal, events.AttemptStarted(start_time))
+
+
+def progressed(changes: Changes, proposal: Proposal, fraction: float | None, message: str) -> None:
+    if proposal.state is State.RUNNING:
+        changes.emit(proposal, events.AttemptProgressed(fraction, message))
+
+
+def chunk_received(changes: Changes, proposal: Proposal, index: int, chunk: str) -> None:
+    if proposal.state is State.RUNNING:
+        changes.emit(proposal, events.AttemptChunkReceived(index, chunk))
+
+
+def settle(batch: Batch, changes: Changes, proposal: Proposal, ending: Ending) -> None:
+    """The last attempt ended: RUNNING, or late, OUTCOME_UNKNOWN."""
+    last = proposal.attempts[-1]
+    timing = Timing(last.queue_wait, ending.executor_queue, ending.tool, ending.wire)
+    start_time = ending.start_time or last.start_time
+    attempt = Attempt(
+        last.number,
+        last.executor_id,
+        last.boot_id,
+        last.dispatch_time,
+        last.queue_wait,
+        start_time,
+        changes.time,
+        ending.failure,
+        timing,
+        batch.head + 1,
+    )
+    proposal.attempts = (*proposal.attempts[:-1], attempt)
+    if ending.failure is None:
+        assert ending.result is not None
+        proposal.result, proposal.failure = ending.result, None
+        batch.move(changes, proposal, State.SUCCEEDED)
+        changes.emit(proposal, events.ProposalSucceeded(ending.result, start_time, timing))
+        batch.ended(changes, proposal)
+    else:
+        _failed(batch, changes, proposal, ending.failure, start_time, timing)
+
+
+def _failed(
+    batch: Batch,
+    changes: Changes,
+    proposal: Proposal,
+    failure: Failure,
+    start_time: int | None,
+    timing: Timing,
+) -> None:
+    if failure.refused:
+        proposal.uncounted += 1
+    counted = len(proposal.attempts) - proposal.uncounted
+    judgement = judge(proposal.effect, failure, counted, proposal.uncounted, proposal.retry)
+    if proposal.cancel_requested and judgement in (Judgement.RETRY, Judgement.FAIL):
+        judgement = Judgement.CANCEL
+    late = proposal.state is State.OUTCOME_UNKNOWN
+    if late and judgement is Judgement.UNKNOWN:
+        changes.touch(proposal)
+    elif judgement is Judgement.RETRY:
+        _retry(batch, changes, proposal, failure, timing)
+    elif judgement is Judgement.UNKNOWN:
+        proposal.failure = failure
+        batch.move(changes, proposal, State.OUTCOME_UNKNOWN)
+        changes.emit(proposal, events.OutcomeBecameUnknown(failure))
+    elif judgement is Judgement.CANCEL and not late:
+        proposal.failure = failure
+        batch.move(changes, proposal, State.CANCELLED)
+        changes.emit(proposal, events.ProposalCancelled(proposal.operator, proposal.operator_reason))
+        batch.ended(changes, proposal)
+    else:
+        proposal.failure = failure
+        batch.move(changes, proposal, State.FAILED)
+        changes.emit(proposal, events.ProposalFailed(failure, start_time, timing))
+        batch.ended(changes, proposal)
+
+
+def _retry(batch: Batch, changes: Changes, proposal: Proposal, failure: Failure, timing: Timing) -> None:
+    number = proposal.uncounted if failure.refused else len(proposal.attempts) - proposal.uncounted
+    proposal.next_time = changes.time + delay(failure, number, proposal.retry)
+    batch.move(changes, proposal, State.APPROVED)
+    changes.emit(proposal, events.AttemptRetrying(failure, proposal.next_time, timing))
+    changes.timers.append(Timer(proposal.next_time, TimerKind.BACKOFF, proposal.ordinal, len(proposal.attempts)))

@@ -1,0 +1,46 @@
+"""Parameters inside arguments: an object `{"$param": NAME}` is replaced by the parameter's typed value.
+
+A value is data: one that could be taken for a reference is wrapped in `$literal`, so that nobody who merely gives
+parameters makes a proposal read another's result.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from orchestrator_svc.domain.template.model import Path
+
+PARAM = "$param"
+
+
+def parameters_in(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every `$param` object with its place; what stands in `$literal` is data."""
+    if isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from parameters_in(item, (*path, position))
+    elif isinstance(value, dict):
+        if PARAM in value:
+            yield path, value
+        elif "$literal" not in value:
+            for name, item in value.items():
+                yield from parameters_in(item, (*path, name))
+
+
+def substitute(value: Any, values: Mapping[str, Any], *, in_default: bool = False) -> Any:
+    """A copy with every `$param` filled in. `in_default`: inside a reference's default, which is data already."""
+    if isinstance(value, list):
+        return [substitute(item, values, in_default=in_default) for item in value]
+    if not isinstance(value, dict) or "$literal" in value:
+        return value
+    if PARAM in value:
+        filled = values[value[PARAM]]
+        return {"$literal": filled} if not in_default and _looks_special(filled) else filled
+    inside = in_default or [name for name in value if name.startswith("$")] == ["$from"]
+    return {name: substitute(item, values, in_default=inside) for name, item in value.items()}
+
+
+def _looks_special(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_looks_special(item) for item in value)
+    if isinstance(value, dict):
+        return any(name.startswith("$") or _looks_special(item) for name, item in value.items())
+    return False
