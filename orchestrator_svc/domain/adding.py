@@ -117,6 +117,8 @@ def settle_added(batch: Batch, changes: Changes, added: list[Proposal]) -> None:
                 batch.make_ready(changes, proposal)
             else:
                 batch.unblocked(changes, proposal)
+                if proposal.state is State.FAILED:
+                    batch.ended(changes, proposal)
     for proposal in added:
         for dependency in proposal.depends_on:
             _skip_if_in_vain(batch, changes, proposal, dependency)

@@ -174,7 +174,7 @@ class Batch:
         proposal.expire_time = changes.time + proposal.approval_deadline
         self.asked += 1
         changes.touch(proposal)
-        changes.timers.append(Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.revision))
+        changes.timers.append(Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.expire_time))
         detail = events.DecisionRequested(
             proposal.tier, proposal.decidable_digest, proposal.revision, proposal.expire_time, proposal.bound
         )

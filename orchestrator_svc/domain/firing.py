@@ -34,8 +34,8 @@ def fire(batch: Batch, changes: Changes, timer: Timer, grace: int) -> None:
             _end_grace(batch, changes, batch.proposals[timer.ordinal - 1], timer.token)
 
 
-def _expire(batch: Batch, changes: Changes, proposal: Proposal, revision: int) -> None:
-    if proposal.state is not State.PROPOSED or proposal.revision != revision:
+def _expire(batch: Batch, changes: Changes, proposal: Proposal, expire_time: int) -> None:
+    if proposal.state is not State.PROPOSED or proposal.expire_time != expire_time:
         return
     proposal.revision += 1
     batch.move(changes, proposal, State.EXPIRED)

@@ -40,6 +40,11 @@ def judge(effect: Effect, failure: Failure, counted: int, uncounted: int, policy
     return Judgement.FAIL if over else Judgement.RETRY
 
 
+def may_retry(failure: Failure) -> bool:
+    """Whether its class is one that is tried again."""
+    return failure.failure_class in _AGAIN and failure.known_effect is not KnownEffect.DONE
+
+
 def delay(failure: Failure, number: int, policy: RetryPolicy) -> int:
     """Time to the next attempt, in ns. `number`: of the failed attempts of its kind (counted or refused), from 1."""
     initial = policy.initial_delay / _SECOND

@@ -7,7 +7,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
 from orchestrator_svc.domain.proposal import Attempt, Proposal, Timing
 from orchestrator_svc.domain.proposal import ProposalState as State
-from orchestrator_svc.domain.retry import Judgement, delay, judge
+from orchestrator_svc.domain.retry import Judgement, delay, judge, may_retry
 from orchestrator_svc.domain.tool import Failure
 
 
@@ -93,7 +93,7 @@ def _failed(
         proposal.uncounted += 1
     counted = len(proposal.attempts) - proposal.uncounted
     judgement = judge(proposal.effect, failure, counted, proposal.uncounted, proposal.retry)
-    if proposal.cancel_requested and judgement in (Judgement.RETRY, Judgement.FAIL):
+    if (proposal.cancel_requested or batch.cancelling) and judgement is not Judgement.UNKNOWN and may_retry(failure):
         judgement = Judgement.CANCEL
     late = proposal.state is State.OUTCOME_UNKNOWN
     if late and judgement is Judgement.UNKNOWN:

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator_svc.domain.canonical import JsonError, write
 from orchestrator_svc.domain.proposal import ProposalSpec
-from orchestrator_svc.domain.template.model import Parameter, Path, Template, TemplateProposal, Text, render
+from orchestrator_svc.domain.template.model import Path, Template, TemplateProposal, Text, render
 from orchestrator_svc.domain.template.problems import template_invalid
 from orchestrator_svc.domain.template.substitution import substitute
 from shared.kernel.errors import FieldViolation

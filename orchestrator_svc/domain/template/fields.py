@@ -1,11 +1,12 @@
 """Reading single values of a template: each function says in `problems` what is wrong, and goes on with a default."""
 
 import re
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from orchestrator_svc.domain.template.model import Parameter, Path, Text
 from orchestrator_svc.domain.template.problems import Problems
 from orchestrator_svc.domain.template.substitution import PARAM
+from orchestrator_svc.domain.template.values import is_object
 
 _T = TypeVar("_T")
 _DURATION = re.compile(r"(0|[1-9][0-9]{0,8})(ms|s|m|h)")
@@ -14,14 +15,13 @@ _UNITS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_0
 
 def mapping(value: object, path: Path, problems: Problems, known: frozenset[str] | None = None) -> dict[str, Any]:
     """A mapping; `known`: any other key is a problem."""
-    if not isinstance(value, dict):
+    if not is_object(value):
         problems.add(path, f"must be a mapping, and is {kind(value)}")
         return {}
-    members = cast("dict[str, Any]", value)
-    for key in members:
+    for key in value:
         if known is not None and key not in known:
             problems.unknown_key(path, key, known)
-    return members
+    return value
 
 
 def text(value: object, path: Path, problems: Problems, *, required: bool = False) -> str:
@@ -39,10 +39,9 @@ def text(value: object, path: Path, problems: Problems, *, required: bool = Fals
 
 def text_or_parameter(value: object, path: Path, problems: Problems) -> Text:
     """A text, or `{"$param": NAME}` for a whole text."""
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value)
-        name = members.get(PARAM)
-        if len(members) == 1 and isinstance(name, str):
+    if is_object(value):
+        name = value.get(PARAM)
+        if len(value) == 1 and isinstance(name, str):
             return Parameter(name)
         problems.add(path, 'must be a text, or {"$param": NAME} alone')
         return ""

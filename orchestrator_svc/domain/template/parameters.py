@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator_svc.domain.template import fields
 from orchestrator_svc.domain.template.model import Path
 from orchestrator_svc.domain.template.problems import Problems
+from orchestrator_svc.domain.template.values import is_list, is_object
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 # References make the time that a check takes grow without bounds, and parameters are written by hand: spelled out.
@@ -37,18 +38,18 @@ def read_parameters(value: object, path: Path, problems: Problems) -> Parameters
     for place in _references(schema, path):
         problems.add(place, "references are not followed in parameters: write the schema out")
     schema.setdefault("additionalProperties", False)
-    defaults = {name: one["default"] for name, one in properties.items() if isinstance(one, dict) and "default" in one}
+    defaults = {name: one["default"] for name, one in properties.items() if is_object(one) and "default" in one}
     required = schema.get("required")
-    certain = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set[str]()
+    certain = {name for name in required if isinstance(name, str)} if is_list(required) else set[str]()
     names = frozenset(properties)
     return Parameters(json.dumps(schema, ensure_ascii=False), names, defaults, frozenset(certain | defaults.keys()))
 
 
 def _references(value: Any, path: Path) -> Iterator[Path]:
-    if isinstance(value, list):
+    if is_list(value):
         for position, item in enumerate(value):
             yield from _references(item, (*path, position))
-    elif isinstance(value, dict):
+    elif is_object(value):
         for name, item in value.items():
             if name in _REFERENCES:
                 yield (*path, name)

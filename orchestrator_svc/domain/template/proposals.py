@@ -1,12 +1,13 @@
 """The agents of a template and their proposals, each read by itself; what ties them together is structure.py."""
 
 import re
-from typing import Any, cast
+from typing import Any
 
 from orchestrator_svc.domain.proposal import Condition, Dependency
 from orchestrator_svc.domain.template import fields
 from orchestrator_svc.domain.template.model import Path, TemplateProposal
 from orchestrator_svc.domain.template.problems import Problems
+from orchestrator_svc.domain.template.values import is_list
 from orchestrator_svc.domain.tool import RetryPolicy, Tier
 
 _AGENT_KEYS = frozenset({"proposals"})
@@ -86,11 +87,10 @@ def _proposal(key: str, agent: str, value: object, path: Path, problems: Problem
 def _dependencies(value: object, path: Path, problems: Problems) -> tuple[Dependency, ...]:
     if value is None:
         return ()
-    if not isinstance(value, list):
+    if not is_list(value):
         problems.add(path, f"must be a list of keys or of {{key, when}}, and is {fields.kind(value)}")
         return ()
-    items = cast("list[object]", value)
-    return tuple(_dependency(item, (*path, position), problems) for position, item in enumerate(items))
+    return tuple(_dependency(item, (*path, position), problems) for position, item in enumerate(value))
 
 
 def _dependency(value: object, path: Path, problems: Problems) -> Dependency:

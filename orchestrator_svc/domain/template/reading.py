@@ -45,8 +45,8 @@ def read_template(data: object, source: str, line_of: Callable[[Path], int | Non
 
 def _check_format(top: dict[str, Any], problems: Problems) -> None:
     """Alone: what is of another format is not judged by the rules of this one."""
-    found = top.get("format")
-    if found != _FORMAT or isinstance(found, bool):
+    found: object = top.get("format")
+    if isinstance(found, bool) or found != _FORMAT:
         problems.add(("format",), f"must be {_FORMAT}, the only format that there is: write 'format: {_FORMAT}'")
     problems.check()
 

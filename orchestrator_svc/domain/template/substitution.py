@@ -8,16 +8,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator_svc.domain.template.model import Path
+from orchestrator_svc.domain.template.values import is_list, is_object
 
 PARAM = "$param"
 
 
 def parameters_in(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Every `$param` object with its place; what stands in `$literal` is data."""
-    if isinstance(value, list):
+    if is_list(value):
         for position, item in enumerate(value):
             yield from parameters_in(item, (*path, position))
-    elif isinstance(value, dict):
+    elif is_object(value):
         if PARAM in value:
             yield path, value
         elif "$literal" not in value:
@@ -27,9 +28,9 @@ def parameters_in(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]
 
 def substitute(value: Any, values: Mapping[str, Any], *, in_default: bool = False) -> Any:
     """A copy with every `$param` filled in. `in_default`: inside a reference's default, which is data already."""
-    if isinstance(value, list):
+    if is_list(value):
         return [substitute(item, values, in_default=in_default) for item in value]
-    if not isinstance(value, dict) or "$literal" in value:
+    if not is_object(value) or "$literal" in value:
         return value
     if PARAM in value:
         filled = values[value[PARAM]]
@@ -39,8 +40,8 @@ def substitute(value: Any, values: Mapping[str, Any], *, in_default: bool = Fals
 
 
 def _looks_special(value: Any) -> bool:
-    if isinstance(value, list):
+    if is_list(value):
         return any(_looks_special(item) for item in value)
-    if isinstance(value, dict):
+    if is_object(value):
         return any(name.startswith("$") or _looks_special(item) for name, item in value.items())
     return False

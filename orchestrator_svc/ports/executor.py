@@ -1,0 +1,179 @@
+"""The executors as the engine sees them: places with free slots, calls out, signals in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from orchestrator_svc.domain.settling import Ending
+from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
+
+
+class Target(NamedTuple):
+    """One start of one executor, reached over one stream."""
+
+    executor_id: str
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """What the calls of one batch share. One object a batch: senders may remember what they made of it."""
+
+    tenant: str
+    principal: str
+    session_id: str
+    context: str
+    batch_id: str
+    labels: dict[str, str]
+    trace_id: str
+    epoch: int
+    incarnation: str
+
+
+class Call(NamedTuple):
+    """An attempt as the executor sees it. `timeout` in ns, None: the tool's. `span_id` empty: not sampled."""
+
+    id: str
+    origin: Origin
+    tool: ToolKey
+    arguments: str
+    digest: str
+    idempotency_key: str
+    attempt: int
+    agent: str
+    timeout: int | None
+    span_id: bytes
+
+
+class Ended(NamedTuple):
+    """A call's ending. `received`: monotonic s. Durations of the executor stand in the ending; `wire` is the engine's."""
+
+    call_id: str
+    ending: Ending
+    received: float
+
+
+class Started(NamedTuple):
+    call_id: str
+    start_time: int
+
+
+class Progressed(NamedTuple):
+    call_id: str
+    fraction: float | None
+    message: str
+
+
+class ChunkReceived(NamedTuple):
+    call_id: str
+    index: int
+    chunk: str
+
+
+class Attached(NamedTuple):
+    """Answer to an attach. `state`: running | ended (its ending follows) | never_seen (fenced) | cannot_say."""
+
+    call_id: str
+    state: str
+
+
+class Connected(NamedTuple):
+    """A stream is up: the engine may attach what it sent to that start earlier."""
+
+    target: Target
+
+
+class Lost(NamedTuple):
+    """A stream broke. Its calls may run on; nothing is heard of them until it is back, if ever."""
+
+    target: Target
+
+
+class CapacityChanged(NamedTuple):
+    """Slots or tools came or went: what waits may fit now."""
+
+
+class ToolsSeen(NamedTuple):
+    """What an executor describes; the answer to it is `use_tools`."""
+
+    target: Target
+    descriptors: tuple[ToolDescriptor, ...]
+
+
+Signal = (
+    Ended
+    | Started
+    | Progressed
+    | ChunkReceived
+    | Attached
+    | Connected
+    | Lost
+    | CapacityChanged
+    | ToolsSeen
+)
+
+
+@dataclass(slots=True)
+class ExecutorView:
+    """One executor for ListExecutors. `last_seen`: ns since 1970. Lists sorted, `name@version`."""
+
+    executor_id: str
+    boot_id: str
+    address: str
+    version: str
+    connected: bool
+    draining: bool
+    tools: list[str]
+    conflicting_tools: list[str]
+    in_flight: int
+    capacity: int
+    stuck_threads: int
+    last_seen: int
+
+
+class Executors(Protocol):
+    """All replicas. Not thread-safe; of the engine's loop.
+
+    Slots: `choose` looks, `send` takes one slot a call, and the call's `Ended` (or `Lost`) frees it. Never sends more
+    than was granted. Routes by tool and version to those that have it, with the descriptor that is on record.
+    """
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None:
+        """Ends the streams. Cancels no call."""
+        ...
+
+    def choose(self, tool: ToolKey) -> tuple[Target, int] | None:
+        """The less loaded of two that have the tool and a free slot, and how many are free there; None: none."""
+        ...
+
+    def serves(self, tool: ToolKey) -> bool:
+        """Whether any connected executor has it, free or not."""
+        ...
+
+    def connected_count(self) -> int: ...
+
+    def send(self, target: Target, calls: Sequence[Call]) -> bool:
+        """Queues calls for the target's stream. False: it is gone, and none was handed to the transport."""
+        ...
+
+    def cancel(self, target: Target, call_ids: Sequence[str]) -> None: ...
+
+    def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None: ...
+
+    def attach(self, target: Target, call_ids: Sequence[str]) -> bool:
+        """Asks what became of calls sent to this start earlier, and takes a slot for each. False: not connected."""
+        ...
+
+    def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
+        """Which of an executor's tools calls may be routed to."""
+        ...
+
+    async def signals(self) -> list[Signal]:
+        """What came in since the last call, in order; waits for the first."""
+        ...
+
+    def views(self) -> list[ExecutorView]:
+        """By executor id; those of this start that went away included."""
+        ...

@@ -1,0 +1,292 @@
+"""The store: the one truth of batches, proposals, events, sessions, tools and requests.
+
+Every look-up takes the tenant first; another tenant's rows are not there. Times are ns since 1970 (UTC). Reads see
+committed and published rows only. Any method may raise UnavailableError (STORE_UNAVAILABLE); then nothing was changed.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.domain.proposal import Proposal, ProposalState
+from orchestrator_svc.domain.states import BatchState
+from orchestrator_svc.domain.tool import Tier, ToolDescriptor, ToolKey
+from orchestrator_svc.ports.codec import StoredFrame
+
+
+class Incarnation(NamedTuple):
+    """One start of an orchestrator."""
+
+    id: str
+    start_time: int
+    version: str
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a commit did. `lost`: ids of batches that are no longer this owner's; nothing of theirs was written.
+
+    `frames`: the events just stored, by batch id. `created`: batch id -> (number, session_no).
+    """
+
+    lost: set[str] = field(default_factory=set[str])
+    frames: dict[str, list[StoredFrame]] = field(default_factory=dict[str, list[StoredFrame]])
+    created: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+
+
+class AgentTally(NamedTuple):
+    """Proposals of one agent: how many in each state (index = ProposalState)."""
+
+    name: str
+    counts: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class BatchView:
+    """A batch as it stands, without its proposals. `agents` by first appearance; `missing`: at most 100 keys."""
+
+    id: str
+    tenant: str
+    number: int
+    session_id: str
+    session_no: int
+    name: str
+    labels: dict[str, str]
+    template: str
+    principal: str
+    trace_id: str
+    state: BatchState
+    head: int
+    counts: tuple[int, ...]
+    asked: int
+    open: bool
+    max_in_flight: int
+    create_time: int
+    finish_time: int | None
+    deadline_time: int | None
+    agents: list[AgentTally]
+    missing: list[str]
+
+
+@dataclass(slots=True)
+class ProposalView:
+    """A proposal with what it needs to be shown. `waiting_for`: keys of dependencies that are not done.
+
+    `record_times`: attempt number -> ns from its ending's arrival to its commit, where known.
+    """
+
+    proposal: Proposal
+    batch_id: str
+    session_id: str
+    tenant: str
+    waiting_for: list[str]
+    record_times: dict[int, int] = field(default_factory=dict[int, int])
+
+
+class BatchHead(NamedTuple):
+    """Where a batch stands, for watchers."""
+
+    number: int
+    head: int
+    state: BatchState
+    session_id: str
+    session_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFilter:
+    """Empty and None: all. Labels must all match."""
+
+    session_id: str = ""
+    states: tuple[BatchState, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    id_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalFilter:
+    """Empty: all; no states: those that a person is asked for now. Labels must all match."""
+
+    states: tuple[ProposalState, ...] = ()
+    tiers: tuple[Tier, ...] = ()
+    session_id: str = ""
+    batch_id: str = ""
+    agent: str = ""
+    tool: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class ProposalCursor(NamedTuple):
+    """Where a page of proposals ended: (expire_time or a far future, batch number, ordinal)."""
+
+    expire_time: int
+    number: int
+    ordinal: int
+
+
+@dataclass(slots=True)
+class Session:
+    """A conversation. `revision` moves on each update."""
+
+    id: str
+    tenant: str
+    title: str
+    context: str
+    labels: dict[str, str]
+    revision: int
+    create_time: int
+    update_time: int
+
+
+class SessionStatistics(NamedTuple):
+    batches: int
+    unfinished_batches: int
+    proposals: int
+    pending_decisions: int
+
+
+@dataclass(slots=True)
+class Request:
+    """A remembered request. `answers`: batch id -> what that batch's command answered. `chosen`: what it is about."""
+
+    request_id: str
+    kind: str
+    payload_hash: bytes
+    chosen: bytes
+    answers: dict[str, bytes]
+
+
+class SoftCandidate(NamedTuple):
+    """A SOFT proposal of a session: pending, or expired not long ago."""
+
+    batch_id: str
+    batch_number: int
+    session_no: int
+    ordinal: int
+    key: str
+    agent: str
+    state: ProposalState
+    added_sequence: int
+    asked_time: int
+
+
+class StoredTool(NamedTuple):
+    descriptor: ToolDescriptor
+    first_seen: int
+
+
+class Store(Protocol):
+    """One owner a file or schema at a time writes a batch; the guard holds that, not the callers' good will."""
+
+    async def start(self, incarnation: Incarnation) -> None:
+        """Opens, migrates, records the incarnation, and removes submissions that were never published.
+
+        Raises PreconditionError STORE_LOCKED (another orchestrator has the file) or STORE_NEWER (a schema newer than
+        the code), each saying what to do.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+    async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
+        """One transaction. Guarded: a batch whose head, epoch or owner is not what the writer believes is `lost`.
+
+        A created batch gets its number, makes its session if there is none, and stays invisible until `publish`. A
+        created batch whose (tenant, request id) is already remembered is `lost`. Not reentrant: one at a time.
+        """
+        ...
+
+    async def commit_record_times(self, times: Sequence[tuple[int, int, int]]) -> None:
+        """(batch number, sequence, ns) of frames that were committed: how long from arrival to commit."""
+        ...
+
+    # -- batches
+
+    def unfinished(self, judge: ArgumentsJudge) -> AsyncIterator[Batch]:
+        """Every batch that is not finished, whole, by number."""
+        ...
+
+    async def load_batch(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | None:
+        """Whole, as the engine works on it; finished or not."""
+        ...
+
+    async def get_batch(self, tenant: str, batch_id: str) -> BatchView | None: ...
+
+    async def get_batch_full(self, tenant: str, batch_id: str) -> tuple[BatchView, list[ProposalView]] | None:
+        """Both from one snapshot; proposals by ordinal."""
+        ...
+
+    async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None: ...
+
+    async def session_heads(self, tenant: str, session_id: str, after_no: int, also: Sequence[int]) -> list[
+        tuple[str, BatchHead]
+    ]:
+        """(batch id, head) of the session's batches numbered above `after_no`, and of those in `also`; by number."""
+        ...
+
+    async def list_batches(
+        self, tenant: str, where: BatchFilter, before_number: int | None, limit: int
+    ) -> list[BatchView]:
+        """Newest first, numbered below `before_number`."""
+        ...
+
+    async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
+        """Frames that hold events after `after`, in order, about `limit_bytes` in all, at least one if there is any.
+
+        The first may begin before the cursor. By batch number, which only a tenant's look-up gives.
+        """
+        ...
+
+    # -- proposals
+
+    async def get_proposal(self, tenant: str, batch_id: str, key: str) -> ProposalView | None: ...
+
+    async def list_proposals(
+        self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int
+    ) -> list[ProposalView]:
+        """Soonest to expire first, then by batch number and ordinal."""
+        ...
+
+    async def soft_candidates(self, tenant: str, session_id: str, expired_since: int) -> list[SoftCandidate]:
+        """SOFT and pending in the session, whatever the batch, and those expired since; by number, then ordinal."""
+        ...
+
+    # -- sessions
+
+    async def create_session(self, session: Session) -> bool:
+        """False: the tenant has one of that id."""
+        ...
+
+    async def get_session(self, tenant: str, session_id: str) -> tuple[Session, SessionStatistics] | None: ...
+
+    async def list_sessions(
+        self, tenant: str, before: tuple[int, str] | None, limit: int
+    ) -> list[tuple[Session, SessionStatistics]]:
+        """Newest first; `before`: (create_time, id) of the last one of the page before."""
+        ...
+
+    async def update_session(self, session: Session, expected_revision: int) -> bool:
+        """False: its revision is another by now."""
+        ...
+
+    # -- requests
+
+    async def find_request(self, tenant: str, request_id: str) -> Request | None: ...
+
+    async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
+        """Remembers it before its commands run. Returns the one that was there, if there was one."""
+        ...
+
+    async def forget_requests(self, before: int) -> int:
+        """Those made before a time. Returns how many."""
+        ...
+
+    # -- tools
+
+    async def save_tools(self, descriptors: Sequence[ToolDescriptor], now: int) -> list[ToolKey]:
+        """Remembers new ones. Returns those for which another descriptor is on record."""
+        ...
+
+    async def load_tools(self) -> list[StoredTool]: ...
