@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 UV_CUSTOM_COMPILE_COMMAND="make lock"
 export UV_CUSTOM_COMPILE_COMMAND
-for name in runtime dev; do
+for name in runtime dev peers; do
     .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         "$@" "requirements/$name.in" --output-file "requirements/$name.txt"
 done

@@ -19,10 +19,13 @@ from tests.bench.services import Services, services
 
 async def otlp(plan: Plan) -> list[Figure]:
     folder = plan.folder / "otlp"
-    with running("sink", python("-m", "tests.bench.otlp_sink"), folder) as sink:
-        with _exporting(folder, sink.ready()["address"]) as traced, services(folder, name="plain") as plain:
-            async with ours(traced) as with_otlp, ours(plain) as without:
-                got = await compare(with_otlp, without, [1000], plan.pairs)
+    with (
+        running("sink", python("-m", "tests.bench.otlp_sink"), folder) as sink,
+        _exporting(folder, sink.ready()["address"]) as traced,
+        services(folder, name="plain") as plain,
+    ):
+        async with ours(traced) as with_otlp, ours(plain) as without:
+            got = await compare(with_otlp, without, [1000], plan.pairs)
     spans = json.loads(sink.out.read_text().splitlines()[-1]).get("spans", 0)
     if not spans:
         raise ProcessError("no span reached the sink")
