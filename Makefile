@@ -159,6 +159,36 @@ $(JAEGER_DONE):
 	@cd tools/jaeger && $(GO) build -trimpath -o ../../.tools/jaeger $(JAEGER)
 	@touch $@
 
+.PHONY: interop
+interop: $(DEV_DONE) $(GO_TOOLS_DONE) ## grpcurl, a Go client from the generated stubs, and every command of the docs
+	@tools/run_tests.sh interop --ignore=tests/interop/jaeger $(PYTEST_ARGS)
+
+.PHONY: services
+services: $(DEV_DONE) $(JAEGER_DONE) ## A batch's trace, read back from a real Jaeger
+	@tools/run_tests.sh interop/jaeger $(PYTEST_ARGS)
+
+##@ Speed
+
+PEERS_DONE := .venv-peers/.done-$(call key,requirements/peers.txt)
+
+.PHONY: bench-quick
+bench-quick: $(DEV_DONE) ## Ours and the ceiling, under two minutes; the last line is JSON
+	@$(RUN) -m tests.bench quick
+
+.PHONY: bench
+bench: $(DEV_DONE) ## Every measure, and the peers where installed; writes docs/benchmarks.md
+	@$(RUN) -m tests.bench full
+
+.PHONY: bench-peers
+bench-peers: $(PEERS_DONE) ## Install LangGraph, DBOS and Celery into .venv-peers, for make bench
+	@:
+
+$(PEERS_DONE):
+	@tools/make_venv.sh .venv-peers "$(PYTHON)"
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-user \
+		--require-hashes --requirement requirements/peers.txt
+	@touch $@
+
 ##@ Housekeeping
 
 .PHONY: clean
@@ -167,5 +197,5 @@ clean: ## Remove builds and caches
 	@find . -path ./.venv -prune -o -path ./node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean
-distclean: clean ## Remove also .venv, .tools and node_modules
-	@rm -rf .venv .tools node_modules
+distclean: clean ## Remove also .venv, .venv-peers, .tools and node_modules
+	@rm -rf .venv .venv-peers .tools node_modules
