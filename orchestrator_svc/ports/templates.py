@@ -10,7 +10,7 @@ class TemplateCatalogue(Protocol):
     """The templates of this installation, fixed at start, and the reader of texts that come with a request.
 
     Every template that it returns was checked whole: its structure, that its parameters are a JSON Schema, and that
-    their defaults fit it. All methods are synchronous, pure computation; `parse` of a text of 1 MiB takes seconds, so
+    their defaults fit it. All methods are synchronous, pure computation; `parse` of a text of 1 MiB takes a second, so
     a server calls it on a thread.
     """
 

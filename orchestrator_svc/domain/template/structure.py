@@ -86,6 +86,6 @@ def _tokens(pointer: str) -> Path:
     return tuple(tokens)
 
 
-class _Nulls(dict[Any, Any]):
-    def __missing__(self, _: Any) -> None:
+class _Nulls(dict[str, Any]):
+    def __getitem__(self, _: object) -> None:
         return None

@@ -1,0 +1,60 @@
+"""A template and its parameters become proposals, as if their proposer had sent those."""
+
+from dataclasses import dataclass
+
+from orchestrator_svc.domain.canonical import JsonError, parse
+from orchestrator_svc.domain.proposal import ProposalSpec
+from orchestrator_svc.domain.template.expansion import complete, expand
+from orchestrator_svc.domain.template.model import Template
+from orchestrator_svc.domain.template.problems import template_invalid
+from orchestrator_svc.domain.template.values import is_object
+from orchestrator_svc.ports.schemas import SchemaCompiler
+from orchestrator_svc.ports.templates import TemplateCatalogue
+from shared.kernel.errors import FieldViolation
+
+_FIELD = "parameters_json"
+_MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What a template came to."""
+
+    template: Template
+    proposals: list[ProposalSpec]
+
+
+class ExpandTemplate:
+    """Reads, judges and expands; holds nothing."""
+
+    def __init__(self, catalogue: TemplateCatalogue, schemas: SchemaCompiler) -> None:
+        self._catalogue = catalogue
+        self._schemas = schemas
+
+    def by_name(self, name: str, version: str, parameters_json: str) -> Expansion:
+        """`version` "" is the highest, `parameters_json` "" none. Raises NotFoundError (TEMPLATE_UNKNOWN) and
+        InvalidError (TEMPLATE_INVALID), whose violations name the parameter as `parameters_json/NAME`."""
+        return self._expand(self._catalogue.get(name, version or None), parameters_json)
+
+    def from_text(self, template_yaml: str, parameters_json: str) -> Expansion:
+        """The same for a text that comes with the request."""
+        return self._expand(self._catalogue.parse(template_yaml), parameters_json)
+
+    def _expand(self, template: Template, parameters_json: str) -> Expansion:
+        values = complete(template, _read(parameters_json))
+        wrong = self._schemas.compile(template.parameters_schema_json).validate(values)
+        if wrong:
+            raise template_invalid([FieldViolation(_FIELD + one.path, one.message) for one in wrong])
+        return Expansion(template, expand(template, values))
+
+
+def _read(parameters_json: str) -> dict[str, object]:
+    if len(parameters_json) > _MAX_BYTES:
+        raise template_invalid([FieldViolation(_FIELD, f"larger than {_MAX_BYTES:,} bytes")])
+    try:
+        value, _ = parse(parameters_json or "{}")
+    except JsonError as error:
+        raise template_invalid([FieldViolation(_FIELD, str(error))]) from None
+    if not is_object(value):
+        raise template_invalid([FieldViolation(_FIELD, "must be a JSON object: parameters by name")])
+    return value
