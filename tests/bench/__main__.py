@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from tests.bench import plan, report
@@ -27,7 +27,7 @@ from tests.bench.peers_run import measure_peers
 from tests.bench.plan import Plan
 from tests.bench.processes import ROOT
 
-Measure = Callable[[Plan], Awaitable[list[Figure]]]
+Measure = Callable[[Plan], Coroutine[None, None, list[Figure]]]
 QUICK: list[Measure] = [batch_1000, batches_100x10, five_50ms, approve_to_start, dags, neighbour]
 MEASURES: list[Measure] = [*QUICK[:2], otlp, *QUICK[2:], memory, demo]
 BY_NAME = {measure.__name__: measure for measure in MEASURES}

@@ -1,0 +1,29 @@
+"""Every command of the documents is run, and prints what they say it prints."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.processes import ROOT
+from tests.interop.console import Console, commands, same, sections, shape
+from tests.interop.documented import documented_services
+from tests.interop.tools import require
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SECTIONS = [
+    pytest.param(section, id=f"{path.name}-{number}")
+    for path in DOCUMENTS
+    if path.exists()
+    for number, section in enumerate(sections(path.read_text(encoding="utf-8")), 1)
+]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_commands_print_what_is_written(section: str, tmp_path: Path):
+    require("grpcurl")
+    with documented_services(tmp_path) as pair:
+        console = Console(pair.orchestrator_address, pair.executor_address)
+        for command in commands(section):
+            printed = console.run(command)
+            if not same(command.output, printed):
+                assert shape(printed) == shape(command.output), f"$ {command.text}"
