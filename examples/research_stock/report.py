@@ -10,7 +10,7 @@ def title(ticker: str, profile: Profile | None) -> str:
     return f"{profile.name} ({ticker})" if profile else ticker
 
 
-def sections(found: Findings, profile: Profile | None, inputs: Inputs) -> Iterator[str]:
+def sections(found: Findings, profile: Profile | None, missing: list[str], inputs: Inputs) -> Iterator[str]:
     """Each is Markdown of its own, without a line end."""
     yield _head(found, profile)
     yield _list("Findings", [f"{one.text} [{', '.join(one.sources)}]" for one in found.findings], "Nothing was found.")
@@ -34,8 +34,8 @@ def sections(found: Findings, profile: Profile | None, inputs: Inputs) -> Iterat
             for year, value in sorted(inputs.years.by_year.items())
         ]
         yield _table("Year by year [years]", ["year", "return"], rows)
-    yield _list("Missing", found.missing, "Nothing: every input came.")
-    yield f"---\nSource: {found.provenance.source}. Names in brackets are the proposals that a figure comes from."
+    yield _list("Missing", missing, "Nothing: every input came.")
+    yield _foot(found)
 
 
 def _head(found: Findings, profile: Profile | None) -> str:
@@ -44,6 +44,12 @@ def _head(found: Findings, profile: Profile | None) -> str:
         return head
     span = f"{profile.months} month-end closes, {profile.first_month} to {profile.last_month}"
     return f"{head}\n\n{span}; the last is {profile.last_close:.2f} {profile.currency}. [profile]"
+
+
+def _foot(found: Findings) -> str:
+    source = f"Source: {found.provenance.source}. Names in brackets are the proposals that a figure comes from."
+    latency = found.provenance.simulated_latency_ms
+    return f"---\n{source}" + (" The providers' latency was simulated, the figures were not." if latency else "")
 
 
 def _list(heading: str, items: list[str], otherwise: str) -> str:

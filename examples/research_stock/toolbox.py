@@ -240,12 +240,12 @@ async def compose_report(
 ) -> Report:
     """The report as Markdown; each section goes out as soon as it is written."""
     provenance = await Desk.of(context).serve("compose_report", context)
+    missing = findings.missing if profile else ["profile", *findings.missing]
     written: list[str] = []
-    for section in report.sections(findings, profile, Inputs(years=years, ranking=ranking)):
+    for section in report.sections(findings, profile, missing, Inputs(years=years, ranking=ranking)):
         context.chunk(section)
         written.append(section)
-    title = report.title(findings.ticker, profile)
-    return Report(title, "\n\n".join(written) + "\n", findings.missing, provenance)
+    return Report(report.title(findings.ticker, profile), "\n\n".join(written) + "\n", missing, provenance)
 
 
 @tool(effect="IDEMPOTENT")

@@ -160,6 +160,7 @@ async def test_everything_fails_and_the_report_still_says_so(tmp_path: Path):
     results = await Desktop(settings(tmp_path, "company_profile:permanent")).run()
     assert set(results) == {"findings", "report", "note", "publish"}
     assert len(results["findings"]["missing"]) == 8
+    assert results["report"]["missing"] == ["profile", *results["findings"]["missing"]]
     assert "Nothing was found." in results["report"]["markdown"]
 
 
@@ -185,6 +186,9 @@ async def test_results_say_where_they_come_from_and_what_was_simulated(tmp_path:
     profile = await Desktop(given).use("company_profile", {"ticker": "IBM"})
     assert profile["provenance"]["simulated_latency_ms"] == 1
     assert "data/stocks.csv" in profile["provenance"]["source"]
+    report = (await Desktop(given).run())["report"]["markdown"]
+    assert "latency was simulated" in report
+    assert "latency was simulated" not in (await Desktop(settings(tmp_path / "off")).run())["report"]["markdown"]
 
 
 def test_settings_have_defaults_and_refuse_nonsense():
