@@ -1,0 +1,1 @@
+"""Adapters of the executors port: gRPC, and memory for tests."""

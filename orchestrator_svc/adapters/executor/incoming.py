@@ -1,0 +1,121 @@
+"""From an executor's messages to the domain's words. Nothing that an executor sends raises here: what cannot be true
+is replaced by the most careful reading, and what cannot be read at all is a failure of that call."""
+
+import math
+import re
+
+import orjson
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from greenlight.executor.v1 import executor_pb2 as pb
+from greenlight.tool.v1 import tool_pb2
+from orchestrator_svc.domain.settling import Ending
+from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolKey
+
+RESULT_BYTES = 2 << 20
+CHUNK_BYTES = 1 << 20
+_MESSAGE = 16_384
+_NOTE = 4_096
+_SECOND = 1_000_000_000
+_MAX_SECONDS = (1 << 63) // _SECOND - 1  # what fits into 64 bits of nanoseconds
+_REASON = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
+_CLASSES = {int(member): member for member in FailureClass}
+_EFFECTS = {int(member): member for member in KnownEffect}
+_ATTACH_STATES: dict[int, str] = {
+    pb.ATTACH_STATE_RUNNING: "running",
+    pb.ATTACH_STATE_ENDED: "ended",
+    pb.ATTACH_STATE_NEVER_SEEN: "never_seen",
+}
+
+
+def read_ending(outcome: pb.Outcome) -> Ending:
+    """How the call ended. Without a start time there are no durations either."""
+    result, failure = None, None
+    if outcome.HasField("result_json"):
+        result = outcome.result_json
+        failure = _unusable(result)
+        if failure is not None:
+            result = None
+    elif outcome.HasField("failure"):
+        failure = _read_failure(outcome.failure)
+    else:
+        failure = Failure(
+            FailureClass.PERMANENT, KnownEffect.POSSIBLE, "OUTCOME_MALFORMED", "neither a result nor a failure came"
+        )
+    if not outcome.HasField("start_time"):
+        return Ending(result, failure)
+    return Ending(
+        result,
+        failure,
+        read_time(outcome.start_time),
+        _read_duration(outcome.queue_duration),
+        _read_duration(outcome.run_duration),
+    )
+
+
+def read_time(time: Timestamp) -> int | None:
+    """In ns since 1970; None where it cannot be."""
+    return _nanoseconds(time.seconds, time.nanos)
+
+
+def _read_duration(duration: Duration) -> int | None:
+    return _nanoseconds(duration.seconds, duration.nanos)
+
+
+def _nanoseconds(seconds: int, nanos: int) -> int | None:
+    if 0 <= seconds < _MAX_SECONDS and 0 <= nanos < _SECOND:
+        return seconds * _SECOND + nanos
+    return None
+
+
+def read_attach_state(state: int) -> str:
+    return _ATTACH_STATES.get(state, "cannot_say")
+
+
+def read_progress(progress: pb.Progress) -> tuple[float | None, str]:
+    fraction = progress.fraction if progress.HasField("fraction") else math.nan
+    return None if math.isnan(fraction) else min(1.0, max(0.0, fraction)), progress.message[:_NOTE]
+
+
+def is_chunk(chunk: pb.Chunk) -> bool:
+    return chunk.index >= 0 and not _too_large(chunk.chunk_json, CHUNK_BYTES) and _is_json(chunk.chunk_json)
+
+
+def read_limits(grant: pb.SlotGrant) -> dict[ToolKey, int]:
+    return {ToolKey(tool.tool, tool.version or "1"): tool.total for tool in grant.tools}
+
+
+def _unusable(result: str) -> Failure | None:
+    """The tool returned: whatever is wrong with the result, its effect is done."""
+    if _too_large(result, RESULT_BYTES):
+        message = f"the result has more than {RESULT_BYTES:,} bytes"
+        return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_TOO_LARGE", message)
+    if not _is_json(result):
+        message = "the executor sent a result that is not JSON"
+        return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_NOT_JSON", message)
+    return None
+
+
+def _too_large(text: str, limit: int) -> bool:
+    return len(text) * 4 > limit and len(text.encode()) > limit
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _read_failure(failure: tool_pb2.Failure) -> Failure:
+    known_effect = _EFFECTS.get(failure.known_effect, KnownEffect.POSSIBLE)
+    return Failure(
+        _CLASSES.get(failure.failure_class, FailureClass.PERMANENT),
+        known_effect,
+        failure.reason if _REASON.fullmatch(failure.reason) else "REASON_MALFORMED",
+        failure.message[:_MESSAGE],
+        _read_duration(failure.retry_after) if failure.HasField("retry_after") else None,
+        failure.refused and known_effect is KnownEffect.NONE,
+    )
