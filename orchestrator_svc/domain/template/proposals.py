@@ -11,7 +11,7 @@ from orchestrator_svc.domain.template.values import is_list
 from orchestrator_svc.domain.tool import RetryPolicy, Tier
 
 _AGENT_KEYS = frozenset({"proposals"})
-_PROPOSAL_KEYS = frozenset(
+PROPOSAL_KEYS = frozenset(
     {
         "tool",
         "version",
@@ -58,7 +58,7 @@ def _check_key(key: str, path: Path, what: str, problems: Problems) -> None:
 
 
 def _proposal(key: str, agent: str, value: object, path: Path, problems: Problems) -> TemplateProposal:
-    body = fields.mapping(value, path, problems, _PROPOSAL_KEYS)
+    body = fields.mapping(value, path, problems, PROPOSAL_KEYS)
 
     def at(name: str) -> tuple[Any, Path]:
         return body.get(name), (*path, name)

@@ -11,7 +11,7 @@ from orchestrator_svc.domain.template.problems import Problems
 from orchestrator_svc.domain.template.proposals import read_agents
 from orchestrator_svc.domain.template.structure import check_structure
 
-_KEYS = frozenset({"format", "name", "version", "description", "parameters", "agents"})
+TEMPLATE_KEYS = frozenset({"format", "name", "version", "description", "parameters", "agents"})
 _FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){0,7}")
@@ -26,7 +26,7 @@ def read_template(data: object, source: str, line_of: Callable[[Path], int | Non
     problems = Problems(line_of)
     top = fields.mapping(data, (), problems)
     _check_format(top, problems)
-    fields.mapping(top, (), problems, _KEYS)
+    fields.mapping(top, (), problems, TEMPLATE_KEYS)
     parameters = read_parameters(top.get("parameters"), ("parameters",), problems)
     proposals = read_agents(top.get("agents"), ("agents",), problems)
     check_structure(proposals, parameters, problems)

@@ -8,7 +8,7 @@ from orchestrator_svc.domain.references import ReferenceFault, find_references
 from orchestrator_svc.domain.template.model import Parameter, Path, TemplateProposal
 from orchestrator_svc.domain.template.parameters import Parameters
 from orchestrator_svc.domain.template.problems import Problems
-from orchestrator_svc.domain.template.substitution import PARAM, parameters_in, substitute
+from orchestrator_svc.domain.template.substitution import PARAM, parameters_in, references_in, substitute
 
 
 def check_structure(proposals: Mapping[str, TemplateProposal], parameters: Parameters, problems: Problems) -> None:
@@ -41,13 +41,13 @@ def _depended(proposal: TemplateProposal, path: Path) -> Iterator[tuple[Path, st
 def _referred(proposal: TemplateProposal, path: Path, problems: Problems) -> list[tuple[Path, str]]:
     """Keys that the arguments refer to; read as the submission will read them, with null for each parameter."""
     place = (*path, "arguments")
-    nothing = _Nulls()
+    arguments = substitute(proposal.arguments, _Nulls())
     try:
-        references = find_references(substitute(proposal.arguments, nothing))
+        find_references(arguments)
     except ReferenceFault as fault:
         problems.add((*place, *_tokens(fault.path)), fault.problem)
         return []
-    return [(place, key) for key in references.keys()] if references else []  # noqa: SIM118 - not a mapping
+    return list(references_in(arguments, place))
 
 
 def _check_parameters(proposal: TemplateProposal, path: Path, parameters: Parameters, problems: Problems) -> None:

@@ -26,6 +26,19 @@ def parameters_in(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]
                 yield from parameters_in(item, (*path, name))
 
 
+def references_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Place and key of every reference in arguments whose references were found well-formed."""
+    if is_list(value):
+        for position, item in enumerate(value):
+            yield from references_in(item, (*path, position))
+    elif is_object(value):
+        if _is_reference(value):
+            yield path, value["$from"]
+        elif "$literal" not in value:
+            for name, item in value.items():
+                yield from references_in(item, (*path, name))
+
+
 def substitute(value: Any, values: Mapping[str, Any], *, in_default: bool = False) -> Any:
     """A copy with every `$param` filled in. `in_default`: inside a reference's default, which is data already."""
     if is_list(value):
@@ -35,8 +48,12 @@ def substitute(value: Any, values: Mapping[str, Any], *, in_default: bool = Fals
     if PARAM in value:
         filled = values[value[PARAM]]
         return {"$literal": filled} if not in_default and _looks_special(filled) else filled
-    inside = in_default or [name for name in value if name.startswith("$")] == ["$from"]
+    inside = in_default or _is_reference(value)
     return {name: substitute(item, values, in_default=inside) for name, item in value.items()}
+
+
+def _is_reference(value: dict[str, Any]) -> bool:
+    return [name for name in value if name.startswith("$")] == ["$from"]
 
 
 def _looks_special(value: Any) -> bool:
