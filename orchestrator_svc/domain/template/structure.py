@@ -18,6 +18,7 @@ def check_structure(proposals: Mapping[str, TemplateProposal], parameters: Param
     for key, proposal in proposals.items():
         path = ("agents", proposal.agent, "proposals", key)
         _check_parameters(proposal, path, parameters, problems)
+        _check_twice(proposal, path, problems)
         waits_for = [*_depended(proposal, path), *_referred(proposal, path, problems)]
         for place, other in waits_for:
             if other not in proposals:
@@ -36,6 +37,14 @@ def check_structure(proposals: Mapping[str, TemplateProposal], parameters: Param
 def _depended(proposal: TemplateProposal, path: Path) -> Iterator[tuple[Path, str]]:
     for position, dependency in enumerate(proposal.depends_on):
         yield (*path, "depends_on", position), dependency.key
+
+
+def _check_twice(proposal: TemplateProposal, path: Path, problems: Problems) -> None:
+    seen: set[str] = set()
+    for place, key in _depended(proposal, path):
+        if key in seen:
+            problems.add(place, f"the key {key!r} stands twice: keep one of them")
+        seen.add(key)
 
 
 def _referred(proposal: TemplateProposal, path: Path, problems: Problems) -> list[tuple[Path, str]]:

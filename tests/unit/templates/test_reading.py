@@ -180,6 +180,7 @@ def test_an_unknown_key_of_a_dependency_is_named_with_its_position():
         (f"{PLACE}.retry.max_attempts", True, "from 1 to 100"),
         (f"{PLACE}.retry.initial_delay", "soon", "with its unit"),
         (f"{PLACE}.depends_on", ["missing"], "no proposal has the key 'missing'"),
+        (f"{PLACE}.depends_on", ["find", {"key": "find", "when": "FINISHED"}], "the key 'find' stands twice"),
         (f"{PLACE}.depends_on", ["greet"], "cannot wait for itself"),
         (f"{PLACE}.arguments.to", {"$from": "missing"}, "no proposal has the key 'missing'"),
         (f"{PLACE}.arguments.to", {"$from": "greet"}, "cannot wait for itself"),
