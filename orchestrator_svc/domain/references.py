@@ -85,7 +85,10 @@ def fill(arguments: str, results: Mapping[str, str | None]) -> tuple[Any, str, t
     for key, text in results.items():
         if text is not None:
             size += len(text)
-            parsed[key] = canonical(text)[0]
+            try:
+                parsed[key] = canonical(text)[0]
+            except JsonError as error:
+                raise ReferenceFault("", f"the result of {key!r} cannot be read: {error}") from None
     bound = _fill(value, "", parsed, missing)
     try:
         text = write(bound)

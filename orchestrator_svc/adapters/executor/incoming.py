@@ -1,5 +1,7 @@
-"""From an executor's messages to the domain's words. Nothing that an executor sends raises here: what cannot be true
-is replaced by the most careful reading, and what cannot be read at all is a failure of that call."""
+"""From an executor's messages to the domain's words. Nothing that an executor sends raises here.
+
+What cannot be true is replaced by the most careful reading; what cannot be read at all is a failure of that call.
+"""
 
 import math
 import re
@@ -34,7 +36,7 @@ def read_ending(outcome: pb.Outcome) -> Ending:
     result, failure = None, None
     if outcome.HasField("result_json"):
         result = outcome.result_json
-        failure = _unusable(result)
+        failure = _find_fault(result, RESULT_BYTES)
         if failure is not None:
             result = None
     elif outcome.HasField("failure"):
@@ -48,22 +50,20 @@ def read_ending(outcome: pb.Outcome) -> Ending:
     return Ending(
         result,
         failure,
-        read_time(outcome.start_time),
-        _read_duration(outcome.queue_duration),
-        _read_duration(outcome.run_duration),
+        _read_nanoseconds(outcome.start_time),
+        _read_nanoseconds(outcome.queue_duration),
+        _read_nanoseconds(outcome.run_duration),
     )
 
 
-def read_time(time: Timestamp) -> int | None:
+def read_start_time(accepted: pb.Accepted) -> int | None:
     """In ns since 1970; None where it cannot be."""
-    return _nanoseconds(time.seconds, time.nanos)
+    return _read_nanoseconds(accepted.start_time) if accepted.HasField("start_time") else None
 
 
-def _read_duration(duration: Duration) -> int | None:
-    return _nanoseconds(duration.seconds, duration.nanos)
-
-
-def _nanoseconds(seconds: int, nanos: int) -> int | None:
+def _read_nanoseconds(value: Timestamp | Duration) -> int | None:
+    """None where it is negative or does not fit into 64 bits."""
+    seconds, nanos = value.seconds, value.nanos
     if 0 <= seconds < _MAX_SECONDS and 0 <= nanos < _SECOND:
         return seconds * _SECOND + nanos
     return None
@@ -79,34 +79,24 @@ def read_progress(progress: pb.Progress) -> tuple[float | None, str]:
 
 
 def is_chunk(chunk: pb.Chunk) -> bool:
-    return chunk.index >= 0 and not _too_large(chunk.chunk_json, CHUNK_BYTES) and _is_json(chunk.chunk_json)
+    return chunk.index >= 0 and _find_fault(chunk.chunk_json, CHUNK_BYTES) is None
 
 
 def read_limits(grant: pb.SlotGrant) -> dict[ToolKey, int]:
     return {ToolKey(tool.tool, tool.version or "1"): tool.total for tool in grant.tools}
 
 
-def _unusable(result: str) -> Failure | None:
+def _find_fault(result: str, limit: int) -> Failure | None:
     """The tool returned: whatever is wrong with the result, its effect is done."""
-    if _too_large(result, RESULT_BYTES):
-        message = f"the result has more than {RESULT_BYTES:,} bytes"
+    if len(result) * 4 > limit and len(result.encode()) > limit:
+        message = f"the result has more than {limit:,} bytes"
         return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_TOO_LARGE", message)
-    if not _is_json(result):
-        message = "the executor sent a result that is not JSON"
+    try:
+        orjson.loads(result)
+    except orjson.JSONDecodeError as error:
+        message = f"the executor sent a result that is not JSON: {error}"
         return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_NOT_JSON", message)
     return None
-
-
-def _too_large(text: str, limit: int) -> bool:
-    return len(text) * 4 > limit and len(text.encode()) > limit
-
-
-def _is_json(text: str) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _read_failure(failure: tool_pb2.Failure) -> Failure:
@@ -116,6 +106,6 @@ def _read_failure(failure: tool_pb2.Failure) -> Failure:
         known_effect,
         failure.reason if _REASON.fullmatch(failure.reason) else "REASON_MALFORMED",
         failure.message[:_MESSAGE],
-        _read_duration(failure.retry_after) if failure.HasField("retry_after") else None,
+        _read_nanoseconds(failure.retry_after) if failure.HasField("retry_after") else None,
         failure.refused and known_effect is KnownEffect.NONE,
     )

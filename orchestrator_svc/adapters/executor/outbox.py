@@ -1,5 +1,8 @@
-"""What waits to be sent on one stream. Requests are filled with what is there when the stream is free, never by a
-timer, and hold no more calls than the slots let through."""
+"""What waits to be sent on one stream.
+
+Requests are filled with what is there when the stream is free, never by a timer, and hold no more calls than the slots
+let through.
+"""
 
 import asyncio
 from collections.abc import Iterable, Sequence

@@ -1,5 +1,7 @@
-"""From `HOST:PORT` settings to the addresses behind them: looked up again and again, so that replicas that come and go
-are noticed without a connection having to break."""
+"""From `HOST:PORT` settings to the addresses behind them.
+
+Looked up again and again, so that replicas that come and go are noticed without a connection having to break.
+"""
 
 import asyncio
 import logging

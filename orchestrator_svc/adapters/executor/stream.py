@@ -1,5 +1,7 @@
-"""One stream to one start of an executor, from its first message to its end: what is open on it, what it may be sent,
-and what its messages mean. Does no I/O: a `Link` moves the messages."""
+"""One stream to one start of an executor, from its first message to its end.
+
+Owns what is open on it, what it may be sent, and what its messages mean. Does no I/O: a `Link` moves the messages.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -148,7 +150,7 @@ class Stream:
     def _receive_accepted(self, message: pb.ExecuteResponse) -> None:
         for accepted in message.accepted:
             if self._is_open(accepted.call_id, "an acceptance"):
-                start_time = incoming.read_time(accepted.start_time)
+                start_time = incoming.read_start_time(accepted)
                 self._mailbox.post(Started(accepted.call_id, self._last_seen if start_time is None else start_time))
 
     def _receive_progress(self, message: pb.ExecuteResponse) -> None:
