@@ -13,7 +13,10 @@ from orchestrator_svc.domain.tool import Effect, Failure, RetryPolicy, Tier, Too
 
 @dataclass(slots=True, eq=False)
 class Judged:
-    """A proposal that was found sound (or, with `failure`, at fault by itself). `depends_on` includes references'."""
+    """A proposal that was found sound, or, with `failure` and without digest, at fault by itself.
+
+    `depends_on` includes the references' keys.
+    """
 
     key: str
     agent: str
@@ -76,7 +79,7 @@ def _add_one(batch: Batch, changes: Changes, item: Judged, principal: str) -> Pr
         principal,
         state,
     )
-    if item.references is None:
+    if item.references is None and item.failure is None:
         proposal.bound_arguments, proposal.bound_digest = item.arguments, item.digest
     if item.failure is not None:
         proposal.failure, proposal.finish_time = item.failure, changes.time
@@ -97,6 +100,7 @@ def _add_one(batch: Batch, changes: Changes, item: Judged, principal: str) -> Pr
     )
     proposal.added_sequence = changes.emit(proposal, detail).sequence
     changes.new.append(proposal)
+    changes.bytes += len(item.arguments)
     return proposal
 
 

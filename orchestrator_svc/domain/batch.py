@@ -63,6 +63,7 @@ class Batch:
     finish_time: int | None = None
     deadline_time: int | None = None
     deadline_left: int | None = None
+    reopened_after: int = 0
     proposals: list[Proposal] = field(default_factory=list[Proposal])
     by_key: dict[str, Proposal] = field(default_factory=dict[str, Proposal])
     graph: Graph = field(default_factory=Graph)
@@ -199,6 +200,8 @@ class Batch:
 
     def conclude(self, changes: Changes) -> Changes:
         """Derives the batch's state, says so if it changed, and takes the snapshots that the store writes."""
+        if self.state.finished and changes.events and not self.reopened_after:
+            self.reopened_after = changes.events[0].sequence - 1
         if changes.events or changes.touched:
             state = self.derive_state()
             if state is not self.state:
@@ -217,6 +220,7 @@ class Batch:
             self.deadline_time,
             self.deadline_left,
             self.finish_time,
+            self.reopened_after,
         )
         return changes
 

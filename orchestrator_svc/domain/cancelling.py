@@ -34,7 +34,7 @@ def _cancel(batch: Batch, changes: Changes, proposal: Proposal, principal: str, 
     if proposal.state is State.RUNNING:
         proposal.cancel_requested = True
         changes.touch(proposal)
-        changes.stops.append(batch.call_id(proposal))
+        changes.stops.append(proposal)
         changes.timers.append(
             Timer(changes.time + grace, TimerKind.GRACE, proposal.ordinal, len(proposal.attempts))
         )

@@ -35,7 +35,10 @@ class Timer(NamedTuple):
 
 
 class BatchRecord(NamedTuple):
-    """Everything of a batch that changes: what the row update of each commit writes. Times in ns."""
+    """Everything of a batch that changes: what the row update of each commit writes. Times in ns.
+
+    `reopened_after`: the last sequence when it was finished for the first time, if it went on later; 0: never.
+    """
 
     state: BatchState
     head: int
@@ -46,6 +49,7 @@ class BatchRecord(NamedTuple):
     deadline_time: int | None
     deadline_left: int | None
     finish_time: int | None
+    reopened_after: int
 
 
 class CommandRecord(NamedTuple):
@@ -64,7 +68,7 @@ class Changes:
     `hold`: what is ready may be dispatched only after the commit (submissions, decisions); else at once.
     `urgent`: somebody waits for it; it goes ahead of the machines' changes of other batches.
     `created`: the batch's row is new. `publish`: with this part a new batch becomes visible.
-    `stops`: ids of running calls to cancel. `received`: monotonic s when its cause came in, for the record time.
+    `stops`: running proposals to cancel. `bytes`: of arguments and results to write, roughly. `received`: monotonic s when its cause came in, for the record time.
     """
 
     batch: "Batch"
@@ -75,13 +79,14 @@ class Changes:
     records: dict[int, ProposalRecord] = field(default_factory=dict[int, ProposalRecord])
     ready: list[Proposal] = field(default_factory=list[Proposal])
     timers: list[Timer] = field(default_factory=list[Timer])
-    stops: list[str] = field(default_factory=list[str])
+    stops: list[Proposal] = field(default_factory=list[Proposal])
     touched: dict[int, Proposal] = field(default_factory=dict[int, Proposal])
     new: list[Proposal] = field(default_factory=list[Proposal])
     header: BatchRecord | None = None
     command: CommandRecord | None = None
     created: bool = False
     publish: bool = False
+    bytes: int = 0
     hold: bool = False
     urgent: bool = False
 

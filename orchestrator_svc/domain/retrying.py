@@ -17,7 +17,7 @@ _RETRYABLE = (State.FAILED, State.CANCELLED, State.EXPIRED)
 def check_retry(batch: Batch, proposal: Proposal) -> GreenlightError | None:
     """What stands against it."""
     effect_done = proposal.failure is not None and proposal.failure.known_effect is KnownEffect.DONE
-    if proposal.state in _RETRYABLE and not effect_done:
+    if proposal.state in _RETRYABLE and not effect_done and proposal.digest:
         return None
     remedy = "resolve it instead" if proposal.state in (State.FAILED, State.OUTCOME_UNKNOWN) else "nothing to retry"
     return PreconditionError(

@@ -74,6 +74,7 @@ def settle(batch: Batch, changes: Changes, proposal: Proposal, ending: Ending) -
     if ending.failure is None:
         assert ending.result is not None
         proposal.result, proposal.failure = ending.result, None
+        changes.bytes += len(ending.result)
         batch.move(changes, proposal, State.SUCCEEDED)
         changes.emit(proposal, events.ProposalSucceeded(ending.result, start_time, timing))
         batch.ended(changes, proposal)

@@ -79,6 +79,7 @@ class ProposalView:
 
     proposal: Proposal
     batch_id: str
+    batch_number: int
     session_id: str
     tenant: str
     waiting_for: list[str]
@@ -86,13 +87,14 @@ class ProposalView:
 
 
 class BatchHead(NamedTuple):
-    """Where a batch stands, for watchers."""
+    """Where a batch stands, for watchers. `reopened_after`: as in BatchRecord."""
 
     number: int
     head: int
     state: BatchState
     session_id: str
     session_no: int
+    reopened_after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +207,11 @@ class Store(Protocol):
     # -- batches
 
     def unfinished(self, judge: ArgumentsJudge) -> AsyncIterator[Batch]:
-        """Every batch that is not finished, whole, by number."""
+        """Every batch that is not finished, whole, by number, taken over for this incarnation (epoch + 1)."""
         ...
 
     async def load_batch(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | None:
-        """Whole, as the engine works on it; finished or not."""
+        """Whole, as the engine works on it; finished or not. Takes it over for this incarnation (epoch + 1)."""
         ...
 
     async def get_batch(self, tenant: str, batch_id: str) -> BatchView | None: ...
@@ -223,7 +225,8 @@ class Store(Protocol):
     async def session_heads(self, tenant: str, session_id: str, after_no: int, also: Sequence[int]) -> list[
         tuple[str, BatchHead]
     ]:
-        """(batch id, head) of the session's batches numbered above `after_no`, and of those in `also`; by number."""
+        """(batch id, head) of the session's batches by number: those above `after_no`, those in `also` (session
+        numbers), and those that were ever reopened."""
         ...
 
     async def list_batches(

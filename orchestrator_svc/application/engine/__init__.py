@@ -1,0 +1,1 @@
+"""The only thing that runs by itself: inbox -> batch -> recorder -> dispatcher -> timers."""

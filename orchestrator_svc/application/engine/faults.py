@@ -1,0 +1,46 @@
+"""A fault inside one batch ends that batch, with events that say so. What is on record is the ground to stand on."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from shared.kernel.errors import GreenlightError
+
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.firing import abandon
+
+if TYPE_CHECKING:
+    from orchestrator_svc.application.engine.loop import Engine
+
+_log = logging.getLogger(__name__)
+
+
+class Faults:
+    """Owns the tasks that load a faulty batch anew and abandon it."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._queue: asyncio.Queue[tuple[Batch, str]] = asyncio.Queue()
+
+    def end(self, batch: Batch, error: Exception) -> None:
+        """Memory is not to be trusted: drops it, and has the recorded batch ended."""
+        _log.error("a fault in batch %s ends it", batch.id, exc_info=error)
+        self._engine.live.drop(batch.id)
+        self._engine.flights.forget_batch(batch.id)
+        self._engine.dispatcher.forget(batch.id)
+        self._queue.put_nowait((batch, f"a fault in the orchestrator ended the batch: {type(error).__name__}"))
+
+    async def run(self) -> None:
+        while True:
+            batch, message = await self._queue.get()
+            try:
+                await self._end(batch, message)
+            except GreenlightError as error:
+                _log.error("batch %s could not be ended: %s", batch.id, error)
+
+    async def _end(self, batch: Batch, message: str) -> None:
+        while self._engine.recorder.pending(batch.id):
+            await asyncio.sleep(0.01)
+        async with self._engine.live.pin(batch.tenant, batch.id) as loaded:
+            if not loaded.state.finished:
+                await self._engine.execute(loaded, lambda b, c: abandon(b, c, message))

@@ -1,0 +1,94 @@
+"""The attempts under way: what was sent where, what it waits for, and what to do when an executor is lost."""
+
+from dataclasses import dataclass
+
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.proposal import Proposal
+from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.tool import Effect
+from orchestrator_svc.ports.executor import Target
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One attempt. `sent`: monotonic s; 0: by an earlier start of the orchestrator."""
+
+    call_id: str
+    batch: Batch
+    proposal: Proposal
+    attempt: int
+    target: Target
+    sent: float
+
+    @property
+    def current(self) -> bool:
+        """Whether its ending would still say something."""
+        state = self.proposal.state
+        under_way = state is State.RUNNING or state is State.OUTCOME_UNKNOWN
+        return under_way and len(self.proposal.attempts) == self.attempt
+
+
+class Flights:
+    """By call id and by target."""
+
+    def __init__(self) -> None:
+        self._by_call: dict[str, Flight] = {}
+        self._by_target: dict[Target, set[str]] = {}
+        self._lost_since: dict[Target, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_call)
+
+    def add(self, flight: Flight) -> None:
+        self._by_call[flight.call_id] = flight
+        calls = self._by_target.get(flight.target)
+        if calls is None:
+            calls = self._by_target[flight.target] = set()
+        calls.add(flight.call_id)
+
+    def get(self, call_id: str) -> Flight | None:
+        return self._by_call.get(call_id)
+
+    def pop(self, call_id: str) -> Flight | None:
+        flight = self._by_call.pop(call_id, None)
+        if flight is not None:
+            calls = self._by_target[flight.target]
+            calls.discard(call_id)
+            if not calls:
+                del self._by_target[flight.target]
+                self._lost_since.pop(flight.target, None)
+        return flight
+
+    def of(self, target: Target) -> list[Flight]:
+        return [self._by_call[call_id] for call_id in self._by_target.get(target, ())]
+
+    def forget_batch(self, batch_id: str) -> None:
+        for call_id in [call_id for call_id, flight in self._by_call.items() if flight.batch.id == batch_id]:
+            self.pop(call_id)
+
+    def lose(self, target: Target, now: float) -> list[Flight]:
+        """The stream broke: returns those that need no answer of that executor (they may be sent again)."""
+        repeatable = [f for f in self.of(target) if f.proposal.effect is not Effect.NON_IDEMPOTENT]
+        for flight in repeatable:
+            self.pop(flight.call_id)
+        if target in self._by_target:
+            self._lost_since.setdefault(target, now)
+        return repeatable
+
+    def found(self, target: Target) -> list[Flight]:
+        """It is back: returns what to ask it about."""
+        self._lost_since.pop(target, None)
+        return self.of(target)
+
+    def overdue(self, before: float) -> list[Flight]:
+        """RUNNING ones whose executor is lost since before a time (monotonic s). They stay: it may answer late."""
+        late: list[Flight] = []
+        for target, since in list(self._lost_since.items()):
+            if since <= before:
+                del self._lost_since[target]
+                late += [flight for flight in self.of(target) if flight.proposal.state is State.RUNNING]
+        return late
+
+    def next_overdue(self) -> float | None:
+        """Since when the longest lost one is (monotonic s)."""
+        return min(self._lost_since.values(), default=None)

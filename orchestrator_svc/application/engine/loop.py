@@ -1,0 +1,306 @@
+"""The engine: takes commands, signals and timers from its inbox, steps the batches, records, dispatches.
+
+One step touches no I/O: what it changes goes to the recorder, what it sends to the executors' queues. A fault inside
+one batch ends that batch, with events that say so; the loop goes on.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from shared.kernel.clock import Clock
+from shared.kernel.errors import GreenlightError, UnavailableError
+
+from orchestrator_svc.application.engine.dispatcher import Dispatcher
+from orchestrator_svc.application.engine.dispatching import Sender
+from orchestrator_svc.application.engine.faults import Faults
+from orchestrator_svc.application.engine.flights import Flights
+from orchestrator_svc.application.engine.live import LiveBatches
+from orchestrator_svc.application.engine.recorder import Recorder, Recording
+from orchestrator_svc.application.engine.signals import SignalHandler
+from orchestrator_svc.application.engine.timers import Timers
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.changes import Changes, Timer
+from orchestrator_svc.domain.firing import fire
+from orchestrator_svc.domain.recovering import recover
+from orchestrator_svc.ports.executor import Executors, Signal, Target
+from orchestrator_svc.ports.feed import Feed, News
+from orchestrator_svc.ports.observer import Observer
+from orchestrator_svc.ports.store import Committed, Store
+
+T = TypeVar("T")
+Operation = Callable[[Batch, Changes], T]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Times in ns, but for the two in s that only the engine waits for."""
+
+    cancel_grace: int = 5_000_000_000
+    queue_timeout: float = 30.0
+    reattach_window: float = 60.0
+    max_backlog: int = 50_000
+
+
+@dataclass(slots=True, eq=False)
+class _Command:
+    batch: Batch
+    operation: Operation[Any]
+    future: asyncio.Future[Any]
+    received: float
+    urgent: bool
+
+
+class Engine:
+    """Use cases call `execute` and `create`; `run` is its one supervised task."""
+
+    def __init__(
+        self,
+        store: Store,
+        executors: Executors,
+        feed: Feed,
+        observer: Observer,
+        live: LiveBatches,
+        clock: Clock,
+        settings: EngineSettings,
+        on_tools: Callable[[Target, Any], None],
+    ) -> None:
+        self._store, self._executors, self._feed, self._observer = store, executors, feed, observer
+        self._clock, self._settings = clock, settings
+        self.live = live
+        self.flights = Flights()
+        self.timers = Timers(clock)
+        self.dispatcher = Dispatcher()
+        self.recorder = Recorder(store, clock, self._committed, self._lost, settings.max_backlog)
+        self._signals = SignalHandler(self.flights, executors, clock, on_tools)
+        self._sender = Sender(self.flights, self.dispatcher, executors, observer, clock)
+        self._faults = Faults(self)
+        self._commands: deque[_Command] = deque()
+        self._incoming: deque[Signal] = deque()
+        self._wake = asyncio.Event()
+
+    # -- what use cases call
+
+    async def execute(self, batch: Batch, operation: Operation[T], *, urgent: bool = True) -> T:
+        """Runs an operation on a pinned batch; returns its value when what it changed is committed.
+
+        Raises what the operation raised (nothing is changed then), or UnavailableError (BATCH_LOST, DRAINING).
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._commands.append(_Command(batch, operation, future, self._clock.monotonic(), urgent))
+        self._wake.set()
+        return await future
+
+    async def create(self, changes: Changes) -> None:
+        """Records a new batch that a use case has put together (not concluded yet), and goes on with it."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        batch = changes.batch
+        self.live.add(batch)
+        self._record(changes, future, None)
+        try:
+            await future
+        except GreenlightError:
+            self.live.drop(batch.id)
+            raise
+
+    # -- its own life
+
+    async def recover(self) -> int:
+        """Loads every batch that is not finished. Call before `run`. Returns how many."""
+        count = 0
+        async for batch in self._store.unfinished(self.live.judge):
+            self.live.add(batch)
+            self.resume(batch)
+            count += 1
+        return count
+
+    def resume(self, batch: Batch) -> None:
+        """Goes on with a batch that was just loaded."""
+        changes = batch.begin(self._clock.time_ns(), self._clock.monotonic())
+        self._signals.expect(batch, recover(batch, changes))
+        self._record(changes, None, None)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.recorder.run(), name="recorder")
+            tasks.create_task(self._listen(), name="signals")
+            tasks.create_task(self._faults.run(), name="faults")
+            while True:
+                await self._wait()
+                self.step()
+
+    async def _listen(self) -> None:
+        while True:
+            self._incoming.extend(await self._executors.signals())
+            self._wake.set()
+
+    async def _wait(self) -> None:
+        """Until there is something to do."""
+        dues = [due for due in (self.timers.due_in(), self._next_patrol()) if due is not None]
+        try:
+            async with asyncio.timeout(min(dues) if dues else None):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    def _next_patrol(self) -> float | None:
+        """Seconds to the next look at what waits for executors that are not there."""
+        since = self.flights.next_overdue()
+        lost = None if since is None else max(0.0, since + self._settings.reattach_window - self._clock.monotonic())
+        queued = min(1.0, self._settings.queue_timeout) if self.dispatcher.waiting() else None
+        times = [time for time in (lost, queued) if time is not None]
+        return min(times) if times else None
+
+    # -- one step
+
+    def step(self) -> None:
+        """Works off the inbox: signals, commands, timers, patrol; then sends what fits."""
+        if self._incoming:
+            signals, self._incoming = self._incoming, deque()
+            self._each(self._signals.handle(signals))
+        while self._commands:
+            self._command(self._commands.popleft())
+        for batch_id, timer in self.timers.take_due():
+            self._fire(batch_id, timer)
+        self._patrol()
+        self._dispatch()
+
+    def _each(self, work: dict[Batch, list[Callable[[Batch, Changes], None]]]) -> None:
+        """Runs what the signals mean, one change a batch."""
+        for batch, operations in work.items():
+            changes = self._begin(batch)
+            try:
+                for operation in operations:
+                    operation(batch, changes)
+            except Exception as error:
+                self._faults.end(batch, error)
+                continue
+            self._record(changes, None, None, self._signals.acknowledgement(batch))
+
+    def _command(self, command: _Command) -> None:
+        if command.future.cancelled():
+            return
+        batch = command.batch
+        if self.live.get(batch.id) is not batch:
+            command.future.set_exception(batch_lost())
+            return
+        changes = batch.begin(self._clock.time_ns(), command.received)
+        changes.urgent = command.urgent
+        try:
+            answer = command.operation(batch, changes)
+        except GreenlightError as error:
+            if changes.events or changes.touched:
+                self._faults.end(batch, error)
+            command.future.set_exception(error)
+        except Exception as error:
+            self._faults.end(batch, error)
+            command.future.set_exception(batch_lost())
+        else:
+            self._record(changes, command.future, answer)
+
+    def _fire(self, batch_id: str, timer: Timer) -> None:
+        batch = self.live.get(batch_id)
+        if batch is not None:
+            self._each({batch: [lambda b, c: fire(b, c, timer, self._settings.cancel_grace)]})
+
+    def _patrol(self) -> None:
+        """What has waited too long for an executor, and what never reached one."""
+        now = self._clock.monotonic()
+        self._each(self._sender.take_unsent())
+        self._each(self._signals.give_up(self.flights.overdue(now - self._settings.reattach_window)))
+        self._each(self._sender.queue_timeouts(now, self._settings.queue_timeout))
+
+    def _dispatch(self) -> None:
+        if self.dispatcher.waiting():
+            for sending in self._sender.dispatch(self._begin, self._faults.end):
+                self._record(sending.changes, None, None, sending.send)
+
+    def _begin(self, batch: Batch) -> Changes:
+        return batch.begin(self._clock.time_ns(), self._clock.monotonic())
+
+    # -- after a step, after a commit
+
+    def _record(
+        self,
+        changes: Changes,
+        future: "asyncio.Future[Any] | None",
+        answer: Any,
+        after: Callable[[], None] | None = None,
+    ) -> None:
+        """Concludes changes and lets go on what need not wait for the commit."""
+        batch = changes.batch
+        try:
+            batch.conclude(changes)
+        except Exception as error:
+            self._faults.end(batch, error)
+            if future is not None:
+                future.set_exception(batch_lost())
+            return
+        self.timers.add(batch.id, changes.timers, changes.time)
+        if changes.ready and not changes.hold:
+            self._offer(changes)
+        self._stop(changes)
+        self.dispatcher.open_gate(batch)
+
+        def then() -> None:
+            if changes.hold and changes.ready:
+                self._offer(changes)
+            if after is not None:
+                after()
+            if future is not None and not future.done():
+                future.set_result(answer)
+
+        def lost(error: GreenlightError) -> None:
+            if future is not None and not future.done():
+                future.set_exception(error)
+
+        self.recorder.record(Recording(changes, then, lost))
+
+    def _offer(self, changes: Changes) -> None:
+        self.dispatcher.offer(changes.batch, changes.ready, self._clock.monotonic())
+        self._wake.set()
+
+    def _stop(self, changes: Changes) -> None:
+        for proposal in changes.stops:
+            flight = self.flights.get(changes.batch.call_id(proposal))
+            if flight is not None:
+                self._executors.cancel(flight.target, [flight.call_id])
+
+    def _committed(self, group: Sequence[Changes], committed: Committed) -> None:
+        self._observer.committed(group)
+        news: dict[str, News] = {}
+        for changes in group:
+            batch, header = changes.batch, changes.header
+            if header is not None and changes.events and batch.session_no:
+                frames = tuple(committed.frames.get(batch.id, ()))
+                news[batch.id] = News(batch.tenant, batch.session_id, batch.id, header.head, header.state, frames)
+        self._feed.publish(list(news.values()))
+        for changes in group:
+            batch = changes.batch
+            if batch.state.finished and not self.recorder.pending(batch.id) and self.live.evict(batch):
+                self._forget(batch)
+
+    def _lost(self, batch_id: str) -> None:
+        """Its changes were refused: what memory holds is not what is on record."""
+        batch = self.live.get(batch_id)
+        self.live.drop(batch_id)
+        if batch is not None:
+            self._forget(batch)
+            _log.error("batch %s could not be recorded and was dropped from memory", batch_id)
+
+    def _forget(self, batch: Batch) -> None:
+        self.dispatcher.forget(batch.id)
+        if not batch.state.finished:
+            self.flights.forget_batch(batch.id)
+
+
+def batch_lost() -> UnavailableError:
+    return UnavailableError("BATCH_LOST", "the batch is being taken up anew; try again", retry_after=0.5)
+
+

@@ -1,0 +1,168 @@
+"""What executors say, turned into operations on batches. Unknown, stale and repeated answers change nothing."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from shared.kernel.clock import Clock
+
+from orchestrator_svc.application.engine.flights import Flight, Flights
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.changes import Changes
+from orchestrator_svc.domain.firing import lost
+from orchestrator_svc.domain.proposal import Proposal
+from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.settling import Ending, chunk_received, progressed, settle, started
+from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolDescriptor
+from orchestrator_svc.ports.executor import (
+    Attached,
+    CapacityChanged,
+    ChunkReceived,
+    Connected,
+    Ended,
+    Executors,
+    Lost,
+    Progressed,
+    Signal,
+    Started,
+    Target,
+    ToolsSeen,
+)
+
+_log = logging.getLogger(__name__)
+_NANO = 1_000_000_000
+
+Operation = Callable[[Batch, Changes], None]
+Work = dict[Batch, list[Operation]]
+
+
+class SignalHandler:
+    """`on_tools` is told what executors describe."""
+
+    def __init__(
+        self,
+        flights: Flights,
+        executors: Executors,
+        clock: Clock,
+        on_tools: Callable[[Target, tuple[ToolDescriptor, ...]], None],
+    ) -> None:
+        self._flights, self._executors, self._clock, self._on_tools = flights, executors, clock, on_tools
+        self._to_acknowledge: dict[str, dict[Target, list[str]]] = {}
+
+    def handle(self, signals: Iterable[Signal]) -> Work:
+        work: Work = {}
+        for signal in signals:
+            match signal:
+                case Ended():
+                    self._ended(signal, work)
+                case Started(call_id, start_time):
+                    self._on_flight(work, call_id, lambda f, t=start_time: lambda b, c: started(c, f.proposal, t))
+                case Progressed(call_id, fraction, text):
+                    self._on_flight(
+                        work, call_id, lambda f, x=fraction, t=text: lambda b, c: progressed(c, f.proposal, x, t)
+                    )
+                case ChunkReceived(call_id, index, chunk):
+                    self._on_flight(
+                        work, call_id, lambda f, i=index, t=chunk: lambda b, c: chunk_received(c, f.proposal, i, t)
+                    )
+                case Attached():
+                    self._attached(signal, work)
+                case Connected(target):
+                    self._connected(target, work)
+                case Lost(target):
+                    for flight in self._flights.lose(target, self._clock.monotonic()):
+                        _settle_lost(work, flight, "EXECUTOR_LOST", "the connection to the executor was lost")
+                case ToolsSeen(target, descriptors):
+                    self._on_tools(target, descriptors)
+                case CapacityChanged():
+                    pass
+        return work
+
+    def expect(self, batch: Batch, proposals: Sequence[Proposal]) -> None:
+        """Attempts of an earlier start of the orchestrator that only their executor can tell about."""
+        for proposal in proposals:
+            last = proposal.attempts[-1]
+            target = Target(last.executor_id, last.boot_id)
+            self._flights.add(Flight(batch.call_id(proposal), batch, proposal, last.number, target, 0.0))
+            self._flights.lose(target, self._clock.monotonic())
+
+    def give_up(self, flights: Sequence[Flight]) -> Work:
+        """Their executor did not come back in time."""
+        work: Work = {}
+        for flight in flights:
+            if flight.current:
+                _settle_lost(work, flight, "EXECUTOR_LOST", "the executor did not come back to say how it ended")
+        return work
+
+    def acknowledgement(self, batch: Batch) -> Callable[[], None] | None:
+        """What tells the executors, once it is on record, that the endings just handled may be forgotten."""
+        calls = self._to_acknowledge.pop(batch.id, None)
+        if calls is None:
+            return None
+
+        def acknowledge() -> None:
+            for target, call_ids in calls.items():
+                self._executors.acknowledge(target, call_ids)
+
+        return acknowledge
+
+    def _ended(self, signal: Ended, work: Work) -> None:
+        flight = self._flights.pop(signal.call_id)
+        if flight is None or not flight.current:
+            return
+        ending = signal.ending
+        if flight.sent and ending.tool is not None:
+            elapsed = int((signal.received - flight.sent) * _NANO)
+            ending.wire = max(0, elapsed - ending.tool - (ending.executor_queue or 0))
+        self._to_acknowledge.setdefault(flight.batch.id, {}).setdefault(flight.target, []).append(flight.call_id)
+        proposal = flight.proposal
+        _append(work, flight, lambda batch, changes: _settle(batch, changes, flight, proposal, ending))
+
+    def _on_flight(self, work: Work, call_id: str, make: Callable[[Flight], Operation]) -> None:
+        flight = self._flights.get(call_id)
+        if flight is not None and flight.current:
+            _append(work, flight, make(flight))
+
+    def _attached(self, signal: Attached, work: Work) -> None:
+        flight = self._flights.get(signal.call_id)
+        if flight is None or signal.state in ("running", "ended"):
+            return
+        self._flights.pop(signal.call_id)
+        if not flight.current:
+            return
+        if signal.state == "never_seen":
+            failure = Failure(
+                FailureClass.UNAVAILABLE,
+                KnownEffect.NONE,
+                "NEVER_SEEN",
+                "the executor never got it",
+                refused=True,
+            )
+            _append(work, flight, lambda b, c: settle(b, c, flight.proposal, Ending(None, failure)))
+        elif flight.proposal.state is State.RUNNING:
+            _settle_lost(work, flight, "EXECUTOR_CANNOT_SAY", "the executor cannot say what became of it")
+
+    def _connected(self, target: Target, work: Work) -> None:
+        waiting = self._flights.found(target)
+        if waiting:
+            self._executors.attach(target, [flight.call_id for flight in waiting])
+
+
+def _settle(batch: Batch, changes: Changes, flight: Flight, proposal: Proposal, ending: Ending) -> None:
+    if flight.current:
+        settle(batch, changes, proposal, ending)
+
+
+def _settle_lost(work: Work, flight: Flight, reason: str, message: str) -> None:
+    def operation(batch: Batch, changes: Changes) -> None:
+        if flight.current and flight.proposal.state is State.RUNNING:
+            lost(batch, changes, flight.proposal, reason, message)
+
+    _append(work, flight, operation)
+
+
+def _append(work: Work, flight: Flight, operation: Operation) -> None:
+    operations = work.get(flight.batch)
+    if operations is None:
+        work[flight.batch] = [operation]
+    else:
+        operations.append(operation)

@@ -1,0 +1,39 @@
+"""One heap for everything that happens by itself. Wall times become monotonic ones on entry: clock steps move nothing."""
+
+import heapq
+from itertools import count
+
+from shared.kernel.clock import Clock
+
+from orchestrator_svc.domain.changes import Timer
+
+_SECOND = 1_000_000_000
+
+
+class Timers:
+    """Entries are never removed: a timer's token tells whether it still means something."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heap: list[tuple[float, int, str, Timer]] = []
+        self._order = count()
+
+    def add(self, batch_id: str, timers: list[Timer], now: int) -> None:
+        """`now`: wall time (ns) at which the timers were made."""
+        monotonic = self._clock.monotonic()
+        for timer in timers:
+            due = monotonic + (timer.due - now) / _SECOND
+            heapq.heappush(self._heap, (due, next(self._order), batch_id, timer))
+
+    def due_in(self) -> float | None:
+        """Seconds until the next one; None: there is none."""
+        return max(0.0, self._heap[0][0] - self._clock.monotonic()) if self._heap else None
+
+    def take_due(self) -> list[tuple[str, Timer]]:
+        """In order of their times."""
+        monotonic = self._clock.monotonic()
+        taken: list[tuple[str, Timer]] = []
+        while self._heap and self._heap[0][0] <= monotonic:
+            _, _, batch_id, timer = heapq.heappop(self._heap)
+            taken.append((batch_id, timer))
+        return taken

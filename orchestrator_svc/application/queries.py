@@ -1,0 +1,171 @@
+"""Looking: batches, proposals, tools, executors, templates. Pages are cut here; tokens are opaque to clients."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import orjson
+
+from shared.kernel.errors import FieldViolation, InvalidError
+
+from orchestrator_svc.application.catalogue import Entry, ToolCatalogue
+from orchestrator_svc.application.engine.live import unknown_batch
+from orchestrator_svc.application.items import split_id, unknown_proposal
+from orchestrator_svc.application.summaries import Answered, Summaries
+from orchestrator_svc.domain.template.model import Template
+from orchestrator_svc.domain.tool import ToolKey
+from orchestrator_svc.ports.executor import Executors, ExecutorView
+from orchestrator_svc.ports.store import (
+    BatchFilter,
+    BatchView,
+    ProposalCursor,
+    ProposalFilter,
+    Session,
+    SessionStatistics,
+    Store,
+)
+from orchestrator_svc.ports.templates import TemplateCatalogue
+
+MAX_PAGE = 1000
+_FAR = 1 << 62
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """`token` empty: that was all."""
+
+    items: list[T]
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    size: int
+    token: str
+
+    def limit(self, default: int) -> int:
+        """Raises InvalidError (PAGE_SIZE_INVALID)."""
+        if self.size < 0:
+            problem = "must not be negative; 0 is the default"
+            raise InvalidError(
+                "PAGE_SIZE_INVALID", f"page_size {problem}", violations=[FieldViolation("page_size", problem)]
+            )
+        return min(self.size or default, MAX_PAGE)
+
+    def cursor(self, kinds: Sequence[type]) -> list[int | str] | None:
+        """What the token holds. Raises InvalidError (PAGE_TOKEN_INVALID)."""
+        if not self.token:
+            return None
+        try:
+            text = base64.b64decode(self.token + "=" * (-len(self.token) % 4), altchars=b"-_", validate=True)
+            values = orjson.loads(text)
+            if len(values) != len(kinds) or any(type(v) is not k for v, k in zip(values, kinds, strict=True)):
+                raise ValueError
+        except (binascii.Error, ValueError, TypeError):
+            problem = "is not a token of this list; send next_page_token as it came, or none"
+            raise InvalidError(
+                "PAGE_TOKEN_INVALID", f"page_token {problem}", violations=[FieldViolation("page_token", problem)]
+            ) from None
+        return values
+
+
+def page_token(*values: int | str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
+
+
+class Queries:
+    """All of them read committed rows, or what the executors say of themselves."""
+
+    def __init__(
+        self,
+        store: Store,
+        summaries: Summaries,
+        catalogue: ToolCatalogue,
+        executors: Executors,
+        templates: TemplateCatalogue,
+    ) -> None:
+        self._store, self._summaries, self._catalogue = store, summaries, catalogue
+        self._executors, self._templates = executors, templates
+
+    async def batch(self, tenant: str, batch_id: str) -> BatchView:
+        """Raises NotFoundError (BATCH_UNKNOWN)."""
+        batch = await self._store.get_batch(tenant, batch_id)
+        if batch is None:
+            raise unknown_batch(batch_id)
+        return batch
+
+    async def batch_full(self, tenant: str, batch_id: str) -> tuple[BatchView, list[Answered]]:
+        """From one snapshot. Raises NotFoundError (BATCH_UNKNOWN)."""
+        found = await self._store.get_batch_full(tenant, batch_id)
+        if found is None:
+            raise unknown_batch(batch_id)
+        return found[0], [self._summaries.answered(view) for view in found[1]]
+
+    async def batches(self, tenant: str, where: BatchFilter, page: PageRequest) -> Page[BatchView]:
+        limit, cursor = page.limit(50), page.cursor([int])
+        before = None if cursor is None else int(cursor[0])
+        found = await self._store.list_batches(tenant, where, before, limit + 1)
+        token = page_token(found[limit - 1].number) if len(found) > limit else ""
+        return Page(found[:limit], token)
+
+    async def proposal(self, tenant: str, proposal_id: str) -> Answered:
+        """Raises NotFoundError (PROPOSAL_UNKNOWN)."""
+        batch_id, key = split_id(proposal_id)
+        view = await self._store.get_proposal(tenant, batch_id, key)
+        if view is None:
+            raise unknown_proposal(proposal_id)
+        return self._summaries.answered(view)
+
+    async def proposals(self, tenant: str, where: ProposalFilter, page: PageRequest) -> Page[Answered]:
+        limit, cursor = page.limit(50), page.cursor([int, int, int])
+        after = None if cursor is None else ProposalCursor(*map(int, cursor))
+        found = await self._store.list_proposals(tenant, where, after, limit + 1)
+        token = ""
+        if len(found) > limit:
+            last = found[limit - 1]
+            token = page_token(last.proposal.expire_time or _FAR, last.batch_number, last.proposal.ordinal)
+        return Page([self._summaries.answered(view) for view in found[:limit]], token)
+
+    def tools(self, name: str, page: PageRequest) -> Page[tuple[Entry, int]]:
+        """With how many connected executors have each."""
+        served: dict[str, int] = {}
+        for executor in self._executors.views():
+            if executor.connected:
+                for tool in executor.tools:
+                    served[tool] = served.get(tool, 0) + 1
+        entries = [entry for entry in self._catalogue.entries() if name in ("", entry.descriptor.key.name)]
+        return _slice([(entry, served.get(str(entry.descriptor.key), 0)) for entry in entries], page)
+
+    def executors(self, page: PageRequest) -> Page[ExecutorView]:
+        return _slice(self._executors.views(), page)
+
+    def templates(self, page: PageRequest) -> Page[Template]:
+        return _slice(list(self._templates.list()), page)
+
+    def template(self, name: str, version: str) -> Template:
+        """Raises NotFoundError (TEMPLATE_UNKNOWN)."""
+        return self._templates.get(name, version or None)
+
+    async def sessions(self, tenant: str, page: PageRequest) -> Page[tuple[Session, SessionStatistics]]:
+        limit, cursor = page.limit(50), page.cursor([int, str])
+        before = None if cursor is None else (int(cursor[0]), str(cursor[1]))
+        found = await self._store.list_sessions(tenant, before, limit + 1)
+        token = ""
+        if len(found) > limit:
+            last = found[limit - 1][0]
+            token = page_token(last.create_time, last.id)
+        return Page(found[:limit], token)
+
+    def serves(self, tool: ToolKey) -> bool:
+        return self._executors.serves(tool)
+
+
+def _slice(items: list[T], page: PageRequest) -> Page[T]:
+    limit, cursor = page.limit(100), page.cursor([int])
+    start = 0 if cursor is None else int(cursor[0])
+    end = start + limit
+    return Page(items[start:end], page_token(end) if end < len(items) else "")

@@ -1,0 +1,65 @@
+"""Repeatable requests: the same id with the same payload gets the earlier answer, and does nothing again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from shared.kernel.clock import Clock
+from shared.kernel.errors import FieldViolation, InvalidError
+
+from orchestrator_svc.application.caller import RequestKey
+from orchestrator_svc.ports.store import Request, Store
+
+RETENTION = 24 * 3600 * 1_000_000_000
+_SWEEP_SECONDS = 3600.0
+
+
+class Requests:
+    """One at a time per id; `run` forgets those older than 24 h."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def once(self, tenant: str, key: RequestKey | None) -> AsyncIterator[Request | None]:
+        """Yields what is remembered of it. Raises InvalidError (REQUEST_ID_REUSED)."""
+        if key is None:
+            yield None
+            return
+        name = (tenant, key.request_id)
+        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
+        self._locks[name] = (lock, users + 1)
+        try:
+            async with lock:
+                found = await self._store.find_request(tenant, key.request_id)
+                check_same(found, key)
+                yield found
+        finally:
+            lock, users = self._locks[name]
+            if users == 1:
+                del self._locks[name]
+            else:
+                self._locks[name] = (lock, users - 1)
+
+    async def claim(self, tenant: str, key: RequestKey | None, chosen: bytes) -> None:
+        """Remembers it before its commands run, where they are several."""
+        if key is not None:
+            request = Request(key.request_id, key.kind, key.payload_hash, chosen, {})
+            await self._store.claim_request(tenant, request, self._clock.time_ns())
+
+    async def run(self) -> None:
+        while True:
+            await self._store.forget_requests(self._clock.time_ns() - RETENTION)
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+
+def check_same(found: Request | None, key: RequestKey) -> None:
+    """Raises InvalidError where the id was used for something else."""
+    if found is not None and (found.kind != key.kind or found.payload_hash != key.payload_hash):
+        problem = f"was used for another {found.kind} request; make a new id for each request"
+        raise InvalidError(
+            "REQUEST_ID_REUSED",
+            f"request_id {key.request_id} {problem}",
+            violations=[FieldViolation("request_id", problem)],
+        )

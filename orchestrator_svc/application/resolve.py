@@ -1,0 +1,80 @@
+"""ResolveProposal: a person says what became of an unknown outcome."""
+
+from shared.kernel.errors import FieldViolation, InvalidError, NotFoundError
+
+from orchestrator_svc.application.add_proposals import remember
+from orchestrator_svc.application.cancel import MAX_REASON
+from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.items import split_id, unknown_proposal
+from orchestrator_svc.application.requests import Requests
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.canonical import JsonError, parse
+from orchestrator_svc.domain.changes import Changes
+from orchestrator_svc.domain.retrying import check_resolve, resolve
+from orchestrator_svc.domain.states import Resolution
+
+MAX_RESULT = 1 << 20
+
+
+class ResolveProposal:
+    def __init__(self, engine: Engine, requests: Requests) -> None:
+        self._engine, self._requests = engine, requests
+
+    async def resolve(
+        self,
+        caller: Caller,
+        proposal_id: str,
+        resolution: Resolution | None,
+        result: str,
+        reason: str,
+        revision: int | None,
+        key: RequestKey | None,
+    ) -> None:
+        """Raises NotFoundError (PROPOSAL_UNKNOWN), PreconditionError (NOT_RESOLVABLE), ConflictError
+        (REVISION_MISMATCH), InvalidError (RESOLUTION_INVALID, REQUEST_ID_REUSED)."""
+        kind = _check(resolution, result, reason)
+        batch_id, proposal_key = split_id(proposal_id)
+
+        def operation(batch: Batch, changes: Changes) -> None:
+            proposal = batch.by_key.get(proposal_key)
+            if proposal is None:
+                raise unknown_proposal(proposal_id)
+            error = check_resolve(batch, proposal, revision)
+            if error is not None:
+                raise error
+            found = (result or "null") if kind is Resolution.SUCCEEDED else ""
+            resolve(batch, changes, proposal, kind, caller.principal, reason, found)
+            remember(changes, key, {})
+
+        try:
+            async with (
+                self._requests.once(caller.tenant, key) as earlier,
+                self._engine.live.pin(caller.tenant, batch_id) as batch,
+            ):
+                if earlier is None or batch_id not in earlier.answers:
+                    await self._engine.execute(batch, operation)
+        except NotFoundError:
+            raise unknown_proposal(proposal_id) from None
+
+
+def _check(resolution: Resolution | None, result: str, reason: str) -> Resolution:
+    found: list[FieldViolation] = []
+    if resolution is None:
+        found.append(FieldViolation("resolution", "must be SUCCEEDED, FAILED or RUN_AGAIN"))
+    if not 1 <= len(reason) <= MAX_REASON:
+        found.append(FieldViolation("reason", f"is required: who looked where; at most {MAX_REASON:,} characters"))
+    if result:
+        if resolution is not Resolution.SUCCEEDED:
+            found.append(FieldViolation("result_json", "goes with SUCCEEDED only"))
+        if len(result.encode("utf-8", "replace")) > MAX_RESULT:
+            found.append(FieldViolation("result_json", f"has more than {MAX_RESULT:,} bytes"))
+        else:
+            try:
+                parse(result)
+            except JsonError as error:
+                found.append(FieldViolation("result_json", str(error)))
+    if found or resolution is None:
+        problem = f"{found[0].field}: {found[0].description}"
+        raise InvalidError("RESOLUTION_INVALID", problem, violations=found)
+    return resolution

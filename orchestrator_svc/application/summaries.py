@@ -1,0 +1,97 @@
+"""What shows a proposal's wait, and what a Summary is made of. Reads committed rows only."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from orchestrator_svc.domain.proposal import Proposal
+from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.tool import ToolKey
+from orchestrator_svc.ports.executor import Executors
+from orchestrator_svc.ports.store import BatchView, ProposalView, Store
+
+
+class WaitingReason(IntEnum):
+    """Numbers are those of the wire."""
+
+    DECISION = 1
+    DEPENDENCIES = 2
+    CAPACITY = 3
+    EXECUTOR = 4
+    BACKOFF = 5
+    RESOLUTION = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Times in ns since 1970; `until` None: it does not end by itself."""
+
+    reason: WaitingReason
+    since: int
+    until: int | None = None
+    keys: tuple[str, ...] = ()
+
+
+def waiting(view: ProposalView, serves: Callable[[ToolKey], bool]) -> Waiting | None:
+    """Why a proposal that has not ended is not running; None: it runs or has ended."""
+    proposal = view.proposal
+    if proposal.state is State.OUTCOME_UNKNOWN:
+        finished = proposal.attempts[-1].finish_time if proposal.attempts else None
+        return Waiting(WaitingReason.RESOLUTION, finished or proposal.create_time)
+    if proposal.state is State.PROPOSED and proposal.asked_time is not None:
+        return Waiting(WaitingReason.DECISION, proposal.asked_time, proposal.expire_time)
+    if proposal.state not in (State.PROPOSED, State.APPROVED):
+        return None
+    if view.waiting_for:
+        return Waiting(WaitingReason.DEPENDENCIES, proposal.create_time, None, tuple(view.waiting_for))
+    if proposal.next_time is not None:
+        return Waiting(WaitingReason.BACKOFF, _last_end(proposal), proposal.next_time)
+    since = proposal.ready_time or proposal.create_time
+    reason = WaitingReason.CAPACITY if serves(proposal.tool) else WaitingReason.EXECUTOR
+    return Waiting(reason, since)
+
+
+def _last_end(proposal: Proposal) -> int:
+    return (proposal.attempts[-1].finish_time if proposal.attempts else None) or proposal.create_time
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A proposal in a Summary."""
+
+    view: ProposalView
+    waiting: Waiting | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of one batch or several; answers in input order."""
+
+    batches: list[BatchView]
+    answers: list[Answered]
+    waited: bool
+
+
+class Summaries:
+    def __init__(self, store: Store, executors: Executors) -> None:
+        self._store, self._executors = store, executors
+
+    async def of(self, tenant: str, batch_ids: Sequence[str], waited: bool, only: set[str] | None = None) -> Summary:
+        """`only`: ids of the proposals that it is about (None: all)."""
+        batches: list[BatchView] = []
+        answers: list[Answered] = []
+        for batch_id in batch_ids:
+            found = await self._store.get_batch_full(tenant, batch_id)
+            if found is None:
+                continue
+            batch, views = found
+            batches.append(batch)
+            answers += [
+                self.answered(view)
+                for view in views
+                if only is None or f"{batch_id}/{view.proposal.key}" in only
+            ]
+        return Summary(batches, answers, waited)
+
+    def answered(self, view: ProposalView) -> Answered:
+        return Answered(view, waiting(view, self._executors.serves))

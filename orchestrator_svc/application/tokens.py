@@ -1,0 +1,49 @@
+"""Where a stream over a session's batches stands: the highest batch number seen, and the unfinished ones' sequences.
+
+Opaque to clients; small, because finished batches leave it. One that went on after it was finished stays: what the
+token does not name and is not above the highest was seen up to its first end.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+
+import orjson
+
+from shared.kernel.errors import FieldViolation, InvalidError
+
+
+@dataclass(slots=True)
+class SessionCursor:
+    """`highest`: the highest session number seen. `open`: session number -> last sequence, of unfinished batches."""
+
+    highest: int = 0
+    open: dict[int, int] = field(default_factory=dict[int, int])
+
+    def encode(self) -> str:
+        text = orjson.dumps([self.highest, sorted(self.open.items())])
+        return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+    def shown(self, session_no: int, sequence: int) -> bool:
+        """Whether an event of a batch lies before it."""
+        if session_no in self.open:
+            return sequence <= self.open[session_no]
+        return session_no <= self.highest
+
+
+def decode_cursor(token: str, field_name: str) -> SessionCursor:
+    """Raises InvalidError (SESSION_TOKEN_INVALID)."""
+    if not token:
+        return SessionCursor()
+    try:
+        text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        highest, pairs = orjson.loads(text)
+        numbers = {number: sequence for number, sequence in pairs}
+        if not all(isinstance(value, int) and value >= 0 for value in [highest, *numbers, *numbers.values()]):
+            raise ValueError
+    except (binascii.Error, ValueError, TypeError):
+        problem = "is not a session_token; take it from a WatchSession frame as it is"
+        raise InvalidError(
+            "SESSION_TOKEN_INVALID", f"{field_name} {problem}", violations=[FieldViolation(field_name, problem)]
+        ) from None
+    return SessionCursor(highest, numbers)

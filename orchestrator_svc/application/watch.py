@@ -1,0 +1,203 @@
+"""Watching: events after a cursor, stored ones first, without a gap or a repeat. A watcher holds no queue."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import IntEnum
+
+from shared.kernel.clock import Clock
+from shared.kernel.errors import FieldViolation, InvalidError, OutOfRangeError
+
+from orchestrator_svc.application.engine.live import unknown_batch
+from orchestrator_svc.application.sessions import unknown_session
+from orchestrator_svc.application.tokens import SessionCursor
+from orchestrator_svc.domain.states import BatchState
+from orchestrator_svc.ports.codec import FRAME_BYTES, EventCodec, StoredFrame
+from orchestrator_svc.ports.feed import Feed, Subscription
+from orchestrator_svc.ports.store import BatchHead, Store
+
+
+class Until(IntEnum):
+    """When a stream ends by itself."""
+
+    NEVER = 0
+    FINISHED = 1
+    BLOCKED = 2
+
+    def reached(self, state: BatchState) -> bool:
+        if self is Until.NEVER:
+            return False
+        idle = state in (BatchState.BLOCKED, BatchState.IDLE)
+        return state.finished or (self is Until.BLOCKED and idle)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Encoded events up to `sequence` (of a session: `token`). `payload` empty: a heartbeat."""
+
+    payload: bytes
+    sequence: int = 0
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The stream ended by itself; `batch_ids`: what its Summary is of. `waited`: by `max_wait`."""
+
+    batch_ids: list[str]
+    waited: bool
+
+
+Item = Frames | Ended
+
+
+class Deadline:
+    """The time left of `max_wait` (s, None: no end)."""
+
+    def __init__(self, clock: Clock, seconds: float | None) -> None:
+        self._clock = clock
+        self._end = None if seconds is None else clock.monotonic() + seconds
+
+    def left(self, most: float) -> float:
+        """Not more than `most`."""
+        return most if self._end is None else max(0.0, min(most, self._end - self._clock.monotonic()))
+
+    @property
+    def over(self) -> bool:
+        return self._end is not None and self._clock.monotonic() >= self._end
+
+
+class Watch:
+    """`heartbeat`: seconds between frames at the most."""
+
+    def __init__(self, store: Store, feed: Feed, codec: EventCodec, clock: Clock, heartbeat: float) -> None:
+        self._store, self._feed, self._codec, self._clock = store, feed, codec, clock
+        self._heartbeat = heartbeat
+
+    async def batch(
+        self, tenant: str, batch_id: str, after: int, until: Until, max_wait: float | None
+    ) -> AsyncIterator[Item]:
+        """Raises NotFoundError (BATCH_UNKNOWN), OutOfRangeError (SEQUENCE_IN_FUTURE)."""
+        with self._feed.watch_batch(tenant, batch_id) as subscription:
+            head = await self._head(tenant, batch_id)
+            if after > head.head:
+                raise OutOfRangeError(
+                    "SEQUENCE_IN_FUTURE",
+                    f"resume_after {after} is beyond the last event, {head.head}",
+                    violations=[FieldViolation("resume_after", f"must be at most {head.head}")],
+                    metadata={"sequence": str(head.head)},
+                )
+            async for item in self.follow(subscription, tenant, batch_id, after, until, max_wait):
+                yield item
+
+    def subscribe(self, tenant: str, batch_id: str) -> AbstractContextManager[Subscription]:
+        """Before a submission, for `follow` after it."""
+        return self._feed.watch_batch(tenant, batch_id)
+
+    async def follow(
+        self,
+        subscription: Subscription,
+        tenant: str,
+        batch_id: str,
+        after: int,
+        until: Until,
+        max_wait: float | None,
+    ) -> AsyncIterator[Item]:
+        """Goes on after a sequence, for a subscriber from before the batch's look-up (or its submission)."""
+        deadline, cursor = Deadline(self._clock, max_wait), after
+        while True:
+            frames, head, state = await self._next(subscription, tenant, batch_id, cursor)
+            if frames:
+                payload, cursor = self._join(frames, cursor)
+                yield Frames(payload, cursor)
+            if cursor < head:
+                continue
+            if until.reached(state) or deadline.over:
+                yield Ended([batch_id], waited=not until.reached(state))
+                return
+            if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
+                yield Frames(b"", cursor)
+
+    async def _next(
+        self, subscription: Subscription, tenant: str, batch_id: str, cursor: int
+    ) -> tuple[list[StoredFrame], int, BatchState]:
+        tail = subscription.tail(cursor)
+        if tail is not None:
+            return list(tail.frames), tail.head, tail.state
+        head = await self._head(tenant, batch_id)
+        frames = await self._store.read_frames(head.number, cursor, FRAME_BYTES) if head.head > cursor else []
+        return frames, head.head, head.state
+
+    def _join(self, frames: list[StoredFrame], cursor: int) -> tuple[bytes, int]:
+        """Frames of one batch concatenate; only one with the cursor inside is opened."""
+        payloads: list[bytes] = []
+        size = 0
+        for frame in frames:
+            payload = self._codec.trim(frame.payload, cursor) if frame.first <= cursor else frame.payload
+            if payloads and size + len(payload) > FRAME_BYTES:
+                break
+            payloads.append(payload)
+            size += len(payload)
+            cursor = frame.last
+        return b"".join(payloads), cursor
+
+    async def _head(self, tenant: str, batch_id: str) -> BatchHead:
+        head = await self._store.batch_head(tenant, batch_id)
+        if head is None:
+            raise unknown_batch(batch_id)
+        return head
+
+    async def events(self, tenant: str, batch_id: str, after: int) -> tuple[list[StoredFrame], BatchHead]:
+        """About 1 MiB of stored frames after a sequence. Raises as `batch`."""
+        head = await self._head(tenant, batch_id)
+        if after > head.head:
+            raise OutOfRangeError("SEQUENCE_IN_FUTURE", f"resume_after {after} is beyond the last event, {head.head}")
+        return await self._store.read_frames(head.number, after, FRAME_BYTES), head
+
+    async def session(
+        self, tenant: str, session_id: str, cursor: SessionCursor, until: Until, max_wait: float | None
+    ) -> AsyncIterator[Item]:
+        """All batches of a session, those to come included. Raises NotFoundError (SESSION_UNKNOWN)."""
+        deadline = Deadline(self._clock, max_wait)
+        with self._feed.watch_session(tenant, session_id) as subscription:
+            if await self._store.get_session(tenant, session_id) is None:
+                raise unknown_session(session_id)
+            while True:
+                moved, states = False, dict[str, BatchState]()
+                for batch_id, head in await self._store.session_heads(
+                    tenant, session_id, cursor.highest, list(cursor.open)
+                ):
+                    states[batch_id] = head.state
+                    async for item in self._catch_up(head, cursor):
+                        moved = True
+                        yield item
+                if moved:
+                    continue
+                if (all(map(until.reached, states.values())) and until) or deadline.over:
+                    yield Ended(await self._session_batches(tenant, session_id), waited=deadline.over)
+                    return
+                if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
+                    yield Frames(b"", token=cursor.encode())
+
+    async def _catch_up(self, head: BatchHead, cursor: SessionCursor) -> AsyncIterator[Item]:
+        """One batch up to its head; it leaves the cursor when it is finished and all of it is seen."""
+        seen = head.session_no <= cursor.highest
+        after = cursor.open.get(head.session_no, head.reopened_after if seen else 0)
+        while after < head.head:
+            frames = await self._store.read_frames(head.number, after, FRAME_BYTES)
+            payload, after = self._join(frames, after)
+            cursor.open[head.session_no] = after
+            cursor.highest = max(cursor.highest, head.session_no)
+            if after >= head.head and head.state.finished and not head.reopened_after:
+                del cursor.open[head.session_no]
+            yield Frames(payload, token=cursor.encode())
+
+    async def _session_batches(self, tenant: str, session_id: str) -> list[str]:
+        return [batch_id for batch_id, _ in await self._store.session_heads(tenant, session_id, 0, [])]
+
+
+def check_wait(seconds: float | None) -> None:
+    """Raises InvalidError (REQUEST_INVALID)."""
+    if seconds is not None and seconds < 0:
+        problem = "must not be negative"
+        raise InvalidError("REQUEST_INVALID", f"max_wait {problem}", violations=[FieldViolation("max_wait", problem)])

@@ -1,0 +1,54 @@
+"""What goes on after a start: back-offs and deadlines stand where they stood; RUNNING goes by its effect."""
+
+from orchestrator_svc.domain import events
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
+from orchestrator_svc.domain.firing import lost
+from orchestrator_svc.domain.proposal import Proposal
+from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.states import BatchState
+from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect
+
+REASON = "ORCHESTRATOR_RESTARTED"
+MESSAGE = "the orchestrator was restarted while it ran"
+
+
+def recover(batch: Batch, changes: Changes) -> list[Proposal]:
+    """Returns those whose last attempt only its executor can tell about."""
+    uncertain: list[Proposal] = []
+    for proposal in batch.unfinished():
+        if proposal.state is State.PROPOSED and proposal.expire_time is not None:
+            timer = Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.expire_time)
+            changes.timers.append(timer)
+        elif proposal.state is State.APPROVED and proposal.open_dependencies == 0:
+            _go_on(batch, changes, proposal)
+        elif proposal.state is State.RUNNING and proposal.effect is not Effect.NON_IDEMPOTENT:
+            _run_again(batch, changes, proposal)
+        elif proposal.state in (State.RUNNING, State.OUTCOME_UNKNOWN):
+            uncertain.append(proposal)
+    batch.start_deadline(changes)
+    if batch.state is BatchState.IDLE:
+        changes.timers.append(Timer(changes.time + batch.idle_timeout, TimerKind.IDLE, 0, batch.head))
+    return uncertain
+
+
+def _go_on(batch: Batch, changes: Changes, proposal: Proposal) -> None:
+    if proposal.next_time is None:
+        batch.make_ready(changes, proposal)
+    else:
+        timer = Timer(proposal.next_time, TimerKind.BACKOFF, proposal.ordinal, len(proposal.attempts))
+        changes.timers.append(timer)
+
+
+def _run_again(batch: Batch, changes: Changes, proposal: Proposal) -> None:
+    """The attempt was cut off by us: it does not count against the policy."""
+    if proposal.cancel_requested or batch.cancelling:
+        lost(batch, changes, proposal, REASON, MESSAGE)
+        return
+    failure = Failure(FailureClass.UNAVAILABLE, KnownEffect.POSSIBLE, REASON, MESSAGE)
+    last = proposal.attempts[-1]
+    proposal.attempts = (*proposal.attempts[:-1], last._replace(failure=failure, finish_time=changes.time))
+    proposal.uncounted += 1
+    batch.move(changes, proposal, State.APPROVED)
+    changes.emit(proposal, events.AttemptRetrying(failure, changes.time, None))
+    batch.make_ready(changes, proposal)
