@@ -16,7 +16,7 @@ GreenlightError
 CallError stands apart: `value(answer)` raises it for a call that gave no result, which is data, not a failed request.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -117,15 +117,19 @@ _BY_CODE: dict[grpc.StatusCode, type[GreenlightError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
 }
 
+# The synchronous form: a caught error holds everything already, and there is nothing to wait for.
+_status_from = cast(
+    Callable[[grpc.RpcError], status_pb2.Status | None],
+    rpc_status.from_call,  # pyright: ignore[reportUnknownMemberType]
+)
+
 _CODE_BY_NUMBER: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def error_from_rpc(error: grpc.aio.AioRpcError) -> GreenlightError:
     """The typed error of a failed RPC."""
     try:
-        # The synchronous form: `error` holds everything already, and there is nothing to wait for.
-        given = rpc_status.from_call(error)  # pyright: ignore[reportArgumentType, reportUnknownMemberType]
-        status = cast(status_pb2.Status | None, given)
+        status = _status_from(error)
     except ValueError:  # details that contradict the status: the status alone is believed
         status = None
     details = status.details if status is not None else ()

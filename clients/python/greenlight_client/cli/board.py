@@ -1,0 +1,29 @@
+"""The batches that one stream is about, each with its model, by first appearance."""
+
+from dataclasses import dataclass, field
+
+from greenlight.orchestrator.v1 import event_pb2, proposal_pb2
+from greenlight_client.cli.model import BatchModel, Row
+
+
+@dataclass(slots=True)
+class Board:
+    """Usually one batch; several where a session is watched or confirmed."""
+
+    models: dict[str, BatchModel] = field(default_factory=dict[str, BatchModel])
+
+    def apply(self, event: event_pb2.Event) -> tuple[BatchModel, Row | None]:
+        """Moves the event's batch on."""
+        model = self.models.get(event.batch_id)
+        if model is None:
+            model = self.models[event.batch_id] = BatchModel()
+        return model, model.apply(event)
+
+    def stalled(self) -> list[BatchModel]:
+        """Batches in which something might run and does not: why, only the server knows."""
+        return [model for model in self.models.values() if any(_is_stalled(row, model) for row in model.rows.values())]
+
+
+def _is_stalled(row: Row, model: BatchModel) -> bool:
+    ready = row.state == proposal_pb2.PROPOSAL_STATE_APPROVED and row.retry_at is None
+    return ready and not model.is_finished and not model.unmet(row)

@@ -1,0 +1,132 @@
+"""What all commands share: the options of the connection, the event loop, and errors turned into exit codes."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from greenlight_client.cli.exit_codes import ExitCode, of_error
+from greenlight_client.cli.inputs import UsageError
+from greenlight_client.cli.sanitise import clean
+from greenlight_client.cli.terminal import Settings, Terminal
+from greenlight_client.client import DEFAULT_SERVER
+from greenlight_client.errors import GreenlightError, UnavailableError
+
+Command = Callable[..., Coroutine[Any, Any, ExitCode]]
+
+_PANEL = "Connection and output"
+_CONNECTION = {
+    "--server": ("HOST:PORT", f"The orchestrator; else GREENLIGHT_SERVER, else {DEFAULT_SERVER}."),
+    "--tenant": ("NAME", "The tenant; else GREENLIGHT_TENANT."),
+    "--principal": ("KIND:NAME", "Who is calling, for example user:ann; else GREENLIGHT_PRINCIPAL."),
+}
+
+
+def connection_option(flag: str, *, envvar: str | None = None) -> Any:
+    """One of the options that say whom to ask, and as whom."""
+    metavar, text = _CONNECTION[flag]
+    return typer.Option(flag, metavar=metavar, help=text, envvar=envvar, show_envvar=False, rich_help_panel=_PANEL)
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.", rich_help_panel=_PANEL)]
+
+_SHARED: dict[str, Any] = {
+    "server": Annotated[str | None, connection_option("--server")],
+    "tenant": Annotated[str | None, connection_option("--tenant")],
+    "principal": Annotated[str | None, connection_option("--principal")],
+    "json": JsonOption,
+}
+
+
+def command(
+    app: typer.Typer, name: str | None = None, *, panel: str | None = None, connected: bool = True
+) -> Callable[[Command], Command]:
+    """Registers `async def f(terminal, ...) -> ExitCode`; its other parameters are the command's own.
+
+    One that is not `connected` (it starts a server of its own) takes of the shared options --json only.
+    """
+
+    def register(function: Command) -> Command:
+        app.command(name, rich_help_panel=panel)(_with_shared_options(function, connected=connected))
+        return function
+
+    return register
+
+
+def _with_shared_options(function: Command, *, connected: bool) -> Callable[..., None]:
+    signature = inspect.signature(function, eval_str=True)
+    own = [item for item in signature.parameters.values() if item.name != "terminal"]
+    shared = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=False if name == "json" else None
+        )
+        for name, annotation in _SHARED.items()
+        if connected or name == "json"
+    ]
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+    def invoke(**given: Any) -> None:
+        # What stands before the command's name (or in the environment) holds where the command itself is told nothing.
+        before: Settings = given.pop("context").obj
+        settings = Settings(
+            server=given.pop("server", None) or before.server,
+            tenant=given.pop("tenant", None) or before.tenant,
+            principal=given.pop("principal", None) or before.principal,
+            json_lines=given.pop("json") or before.json_lines,
+        )
+        raise typer.Exit(execute(Terminal(settings), lambda terminal: function(terminal, **given)))
+
+    parameters = [context, *(item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own), *shared]
+    invoke.__name__ = function.__name__
+    invoke.__doc__ = function.__doc__
+    invoke.__annotations__ = {item.name: item.annotation for item in parameters}
+    vars(invoke)["__signature__"] = inspect.Signature(parameters)
+    return invoke
+
+
+def execute(terminal: Terminal, work: Callable[[Terminal], Coroutine[Any, Any, ExitCode]]) -> ExitCode:
+    """Runs a command in a loop of its own, and says what went wrong."""
+    try:
+        return asyncio.run(work(terminal))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except UsageError as error:
+        terminal.say(Text(f"greenlight: {clean(str(error))}", style="red"))
+        return ExitCode.USAGE
+    except ValueError as error:
+        # A tenant or principal that no request can carry.
+        terminal.say(Text(f"greenlight: {clean(str(error))}", style="red"))
+        return ExitCode.USAGE
+    except GreenlightError as error:
+        show_error(terminal, error)
+        return of_error(error)
+
+
+def show_error(terminal: Terminal, error: GreenlightError) -> None:
+    """The reason and the message, what is wrong where, and what to do about it."""
+    terminal.json_object("error", error_object(error))
+    if isinstance(error, UnavailableError) and not error.reason:
+        terminal.say(Text(f"greenlight: no orchestrator answers at {terminal.settings.server}", style="red"))
+        terminal.say(Text(f"  {clean(error.message, 200)}", style="dim"))
+        terminal.say("  Start one with `greenlight up`, or name another with --server or GREENLIGHT_SERVER.")
+        return
+    terminal.say(Text(f"greenlight: {clean(str(error), 1000)}", style="red"))
+    for violation in error.violations:
+        terminal.say(Text(f"  {clean(violation.field)}: {clean(violation.description, 500)}"))
+    if error.retry_after is not None:
+        terminal.say(f"  Try again in {error.retry_after:.1f} s.")
+
+
+def error_object(error: GreenlightError) -> dict[str, Any]:
+    """For --json."""
+    return {
+        "code": error.code.name,
+        "reason": error.reason,
+        "message": error.message,
+        "metadata": error.metadata,
+        "violations": [{"field": item.field, "description": item.description} for item in error.violations],
+        "retry_after": error.retry_after,
+    }

@@ -1,0 +1,170 @@
+"""pending, approve, reject, edit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from greenlight.orchestrator.v1 import orchestrator_pb2, proposal_pb2
+from greenlight_client.cli import ids, inputs, options
+from greenlight_client.cli.cards import card, difference, shown_arguments
+from greenlight_client.cli.clock import now
+from greenlight_client.cli.command import command
+from greenlight_client.cli.editor import edited_text
+from greenlight_client.cli.exit_codes import ExitCode
+from greenlight_client.cli.formats import moment, short_id, wait_text
+from greenlight_client.cli.inputs import UsageError
+from greenlight_client.cli.results import show_item_answers
+from greenlight_client.cli.sanitise import clean, indented_json, visible_json
+from greenlight_client.cli.terminal import Terminal
+from greenlight_client.client import GreenlightClient
+from greenlight_client.deciding import decision_on
+from greenlight_client.wire import TIERS, TierName, tier_name
+
+_YES = ("y", "yes")
+DigestOption = Annotated[
+    str, typer.Option(metavar="sha256:...", help="The digest that you saw; then nothing is asked.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for function in (pending, approve, reject, edit):
+        command(app, panel="Decide")(function)
+
+
+async def pending(
+    terminal: Terminal,
+    session: Annotated[str, typer.Option(metavar="ID", help="Only of this session.")] = "",
+    batch: Annotated[str, typer.Option(metavar="BATCH", help="Only of this batch.")] = "",
+    agent: Annotated[str, typer.Option(metavar="NAME", help="Only of this agent.")] = "",
+    tool: Annotated[str, typer.Option(metavar="NAME", help="Only of this tool.")] = "",
+    tier: Annotated[TierName | None, typer.Option(help="Only of this tier.")] = None,
+    limit: options.LimitOption = 50,
+) -> ExitCode:
+    """List what waits for a decision, soonest to expire first."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("proposal", "tier", "tool", "agent", "expires in"):
+        table.add_column(head, no_wrap=True)
+    table.add_column("arguments", no_wrap=True, overflow="ellipsis", ratio=1)
+    found = 0
+    async with terminal.client() as client:
+        batch_id = await ids.batch_id(client, batch) if batch else ""
+        async for item in client.list_proposals(
+            batch_id=batch_id, session_id=session, agent=agent, tool=tool, tiers=[TIERS[tier]] if tier else ()
+        ):
+            found += 1
+            terminal.json("proposal", item)
+            table.add_row(*_pending_cells(item))
+            if found == limit:
+                break
+    if found:
+        terminal.result(table)
+    terminal.say(f"{found} waiting; `greenlight approve PROPOSAL` shows one and asks" if found else "nothing waits")
+    return ExitCode.SUCCEEDED
+
+
+async def approve(
+    terminal: Terminal,
+    proposals: options.ProposalsArgument,
+    digest: DigestOption = "",
+    accept_unbound: Annotated[
+        bool, typer.Option(help="Decide now, whatever the references will be filled with (HARD tier).")
+    ] = False,
+    yes: options.YesOption = False,
+) -> ExitCode:
+    """Show what would run, ask, and approve exactly that."""
+    if digest and len(proposals) > 1:
+        raise UsageError("--digest goes with one proposal")
+    decisions: list[orchestrator_pb2.Decision] = []
+    async with terminal.client() as client:
+        for typed in proposals:
+            proposal = await shown(terminal, client, typed)
+            if not digest and not yes and not await _agreed(terminal, "Approve exactly this? [y/N]"):
+                terminal.say("not approved")
+                continue
+            decision = decision_on(proposal, proposal_pb2.VERDICT_APPROVE, digest)
+            decision.accept_unbound = accept_unbound
+            decisions.append(decision)
+        if not decisions:
+            return ExitCode.AWAITING_DECISION
+        return show_item_answers(terminal, await client.decide(decisions), "approved")
+
+
+async def reject(
+    terminal: Terminal,
+    proposals: options.ProposalsArgument,
+    message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="What the model gets.")] = "",
+) -> ExitCode:
+    """Reject proposals. A rejected proposal is never tried again."""
+    async with terminal.client() as client:
+        decisions: list[orchestrator_pb2.Decision] = []
+        for typed in proposals:
+            decision = decision_on(await ids.proposal_id(client, typed), proposal_pb2.VERDICT_REJECT)
+            decision.message = message
+            decisions.append(decision)
+        return show_item_answers(terminal, await client.decide(decisions), "rejected")
+
+
+async def edit(
+    terminal: Terminal,
+    proposal: options.ProposalArgument,
+    arguments: Annotated[
+        str | None, typer.Option(metavar="JSON|@FILE", help="The new arguments; without, your editor opens.")
+    ] = None,
+    editor: Annotated[
+        str, typer.Option(envvar=["VISUAL", "EDITOR"], metavar="COMMAND", help="The editor that opens.")
+    ] = "vi",
+    yes: options.YesOption = False,
+) -> ExitCode:
+    """Approve a proposal with other arguments. Shows the difference, and asks."""
+    async with terminal.client() as client:
+        item = await client.get_proposal(await ids.proposal_id(client, proposal))
+        edited = await _edited(terminal, item, arguments, editor)
+        change = difference(shown_arguments(item), edited)
+        if not change.plain:
+            terminal.say("nothing changed; `greenlight approve` approves it as it is")
+            return ExitCode.AWAITING_DECISION
+        terminal.say(change)
+        if not yes and not await _agreed(terminal, "Approve with these arguments? [y/N]"):
+            terminal.say("not approved")
+            return ExitCode.AWAITING_DECISION
+        decision = decision_on(item, proposal_pb2.VERDICT_APPROVE)
+        decision.edited_arguments_json = edited
+        return show_item_answers(terminal, await client.decide([decision]), "approved, edited:")
+
+
+async def shown(terminal: Terminal, client: GreenlightClient, typed: str) -> proposal_pb2.Proposal:
+    """The proposal, after it was shown."""
+    proposal = await client.get_proposal(await ids.proposal_id(client, typed))
+    if not terminal.settings.json_lines:
+        terminal.say(card(proposal))
+    return proposal
+
+
+async def _agreed(terminal: Terminal, question: str) -> bool:
+    if not terminal.can_ask:
+        raise UsageError("nobody is there to ask: name the digest that was seen (--digest), or say --yes")
+    return (await terminal.ask(question)).lower() in _YES
+
+
+async def _edited(terminal: Terminal, item: proposal_pb2.Proposal, arguments: str | None, editor: str) -> str:
+    if arguments is not None:
+        return inputs.read_text(Path(arguments[1:])) if arguments.startswith("@") else arguments
+    if not terminal.can_ask:
+        raise UsageError("nobody is there to edit: give --arguments JSON or --arguments @FILE")
+    return await edited_text(editor, indented_json(shown_arguments(item)) + "\n", ".json")
+
+
+def _pending_cells(item: proposal_pb2.Proposal) -> tuple[Text, ...]:
+    expiry = moment(item.expire_time)
+    return (
+        Text(f"{short_id(item.batch_id)}/{clean(item.key)}", style="bold"),
+        Text(tier_name(item.tier), style="bold yellow" if tier_name(item.tier) == "hard" else ""),
+        Text(clean(item.tool)),
+        Text(clean(item.agent)),
+        Text("-" if expiry is None else wait_text((expiry - now()).total_seconds())),
+        Text(visible_json(shown_arguments(item)[:300])),
+    )

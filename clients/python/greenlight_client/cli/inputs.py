@@ -1,0 +1,109 @@
+"""What `run` and `submit` take: a template's name, a template file, a JSON file of proposals; and its parameters."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from google.protobuf import json_format
+
+from greenlight.orchestrator.v1 import batch_pb2
+from greenlight_client.calls import Source, template, template_yaml
+
+
+class UsageError(Exception):
+    """What was typed is wrong; the message says what, and nothing was sent."""
+
+
+def parameters(pairs: list[str]) -> dict[str, Any]:
+    """`name=value` each; the value is JSON where it reads as JSON, else text."""
+    result: dict[str, Any] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator or not name:
+            raise UsageError(f"--param wants name=value, not {pair!r}")
+        if name in result:
+            raise UsageError(f"--param {name} is given twice")
+        result[name] = json_or_text(text)
+    return result
+
+
+def json_or_text(text: str) -> Any:
+    """`3` is a number, `"3"` and `three` are text."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except ValueError:
+        return text
+
+
+def labels(pairs: list[str]) -> dict[str, str]:
+    """`key=value` each."""
+    result: dict[str, str] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator or not key:
+            raise UsageError(f"--label wants key=value, not {pair!r}")
+        result[key] = text
+    return result
+
+
+def source(target: str, given: dict[str, Any]) -> Source:
+    """A file (YAML template, JSON proposals, `-` = JSON on stdin), else a template's `NAME` or `NAME@VERSION`."""
+    if target == "-":
+        return proposals(sys.stdin.read(), "stdin", given)
+    path = Path(target)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return template_yaml(read_text(path), given)
+    if path.suffix.lower() == ".json":
+        return proposals(read_text(path), str(path), given)
+    if path.is_file():
+        raise UsageError(f"{target}: a file has to end in .yaml, .yml or .json")
+    name, _, version = target.partition("@")
+    return template(name, given, version=version)
+
+
+def read_text(path: Path) -> str:
+    """A file's text, or a UsageError that says why not."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def proposals(text: str, name: str, given: dict[str, Any]) -> batch_pb2.BatchSpec:
+    """`{"proposals": [...]}` or a bare list, in the proto's JSON mapping; `arguments` go exactly as they stand."""
+    if given:
+        raise UsageError(f"{name}: --param is for templates")
+    try:
+        document = json.loads(text, object_pairs_hook=_without_duplicates)
+    except ValueError as error:
+        raise UsageError(f"{name}: not JSON: {error}") from error
+    body = cast(dict[str, Any], document if isinstance(document, dict) else {"proposals": document})
+    if not isinstance(body.get("proposals"), list):
+        raise UsageError(f'{name}: wants {{"proposals": [...]}} or a list of proposals')
+    exact = [_exact_arguments(item) for item in cast(list[Any], body["proposals"])]
+    try:
+        return json_format.ParseDict({**body, "proposals": {"items": exact}}, batch_pb2.BatchSpec())
+    except json_format.ParseError as error:
+        raise UsageError(f"{name}: {error}") from error
+
+
+def _exact_arguments(item: Any) -> Any:
+    """`arguments` as JSON text: through a Struct, large integers would not survive."""
+    if not isinstance(item, dict) or not isinstance(cast(dict[str, Any], item).get("arguments"), dict):
+        return cast(Any, item)
+    rest = {name: field for name, field in cast(dict[str, Any], item).items() if name != "arguments"}
+    return {**rest, "argumentsJson": json.dumps(item["arguments"], ensure_ascii=False)}
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the member {twice!r} is there twice")
+    return result
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(text)

@@ -1,0 +1,88 @@
+"""The service pair as children of the command: started in order, watched, stopped in order."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from greenlight_client.cli.inputs import UsageError
+from greenlight_client.cli.processes import Child, OnLine, python
+
+_MODULES = ("orchestrator_svc", "executor_svc")
+_EXAMPLE = Path("examples", "research_stock")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to start them. Port 0 takes a free one; `folder` is the working folder of both (None = the current one)."""
+
+    orchestrator: str
+    executor: str
+    data: Path
+    toolbox: str
+    templates: Sequence[Path] = ()
+    reload: bool = False
+    folder: Path | None = None
+    grace: float = 35.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Both are ready; the addresses have the real ports."""
+
+    orchestrator: Child
+    executor: Child
+    orchestrator_address: str
+    executor_address: str
+
+    async def first_death(self) -> Exception:
+        """Waits until one of them ends by itself."""
+        children = (self.orchestrator, self.executor)
+        await asyncio.wait([child.exited for child in children], return_when=asyncio.FIRST_COMPLETED)
+        return await next(child for child in children if child.exited.done()).death()
+
+
+@asynccontextmanager
+async def running(plan: Plan, on_line: OnLine) -> AsyncGenerator[Services]:
+    """Starts the executor, then the orchestrator; stops them in the other order, whatever happens.
+
+    Raises UsageError where the services are not installed, ServiceError where one does not start.
+    """
+    missing = [name for name in _MODULES if find_spec(name) is None]
+    if missing:
+        raise UsageError("the services are not installed here: pip install greenlight-svc")
+    executor = await Child.start("executor", _executor_command(plan), on_line=on_line, folder=plan.folder)
+    try:
+        executor_address = str((await executor.wait_ready())["address"])
+        command = _orchestrator_command(plan, executor_address)
+        orchestrator = await Child.start("orchestrator", command, on_line=on_line, folder=plan.folder)
+        try:
+            address = str((await orchestrator.wait_ready())["address"])
+            yield Services(orchestrator, executor, address, executor_address)
+        finally:
+            await orchestrator.stop(plan.grace)
+    finally:
+        await executor.stop(plan.grace)
+
+
+def example_folder() -> Path | None:
+    """The example of the checkout that this command belongs to, or of the current folder."""
+    for root in (Path(__file__).resolve().parents[4], Path.cwd()):
+        if (root / _EXAMPLE / "toolbox.py").is_file():
+            return root / _EXAMPLE
+    return None
+
+
+def _executor_command(plan: Plan) -> list[str]:
+    command = python("executor_svc", "--listen", plan.executor, "--toolbox", plan.toolbox)
+    return [*command, "--reload"] if plan.reload else command
+
+
+def _orchestrator_command(plan: Plan, executor_address: str) -> list[str]:
+    command = python("orchestrator_svc", "--listen", plan.orchestrator, "--executors", executor_address)
+    command += ["--data", str(plan.data)]
+    for folder in plan.templates:
+        command += ["--templates", str(folder)]
+    return command

@@ -1,0 +1,104 @@
+"""Where a command writes and asks: results on stdout, everything else on stderr; and the client that it uses."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from greenlight_client.cli.json_lines import json_line, object_line
+from greenlight_client.client import DEFAULT_SERVER, GreenlightClient
+
+_WIDTH_OF_A_FILE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every command takes. `retry_for`: seconds for which a server that is not there is sought."""
+
+    server: str = DEFAULT_SERVER
+    tenant: str | None = None
+    principal: str | None = None
+    json_lines: bool = False
+    retry_for: float = 3.0
+
+
+class Terminal:
+    """Text of others must have gone through `sanitise` (or stand in a Text made of what has) before it comes here."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.out = _console(stderr=False)
+        self.err = _console(stderr=True)
+
+    @property
+    def is_live(self) -> bool:
+        """A picture can be redrawn."""
+        return self.err.is_terminal and not self.err.is_dumb_terminal and not self.settings.json_lines
+
+    @property
+    def can_ask(self) -> bool:
+        """A person is there to answer."""
+        return sys.stdin.isatty() and self.err.is_terminal and not self.settings.json_lines
+
+    def client(self) -> GreenlightClient:
+        """Of the server, tenant and principal that were asked for; to be opened by `async with`."""
+        settings = self.settings
+        return GreenlightClient(
+            settings.server, tenant=settings.tenant, principal=settings.principal, retry_for=settings.retry_for
+        )
+
+    def result(self, *shown: RenderableType) -> None:
+        """To stdout, for people; nothing with --json."""
+        if not self.settings.json_lines:
+            for item in shown:
+                self.out.print(item, soft_wrap=isinstance(item, str | Text))
+
+    def json(self, kind: str, message: Message) -> None:
+        """To stdout, with --json only: one line."""
+        if self.settings.json_lines:
+            print(json_line(kind, message), flush=True)
+
+    def json_object(self, kind: str, body: Any) -> None:
+        """To stdout, with --json only: one line that is no proto message."""
+        if self.settings.json_lines:
+            print(object_line(kind, body), flush=True)
+
+    def say(self, *shown: RenderableType, style: str = "") -> None:
+        """To stderr: what happens, and what to do."""
+        for item in shown:
+            self.err.print(item, soft_wrap=isinstance(item, str | Text), style=style)
+
+    async def ask(self, question: str) -> str:
+        """One line from the person, stripped; empty at the end of input. Only where `can_ask`."""
+        self.err.print(question, end=" ")
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[str] = loop.create_future()
+        descriptor = sys.stdin.fileno()
+        loop.add_reader(descriptor, lambda: answered.done() or answered.set_result(sys.stdin.readline()))
+        try:
+            return (await answered).strip()
+        finally:
+            loop.remove_reader(descriptor)
+
+    def again(self, *words: str) -> str:
+        """A command line to paste, for the same server, tenant and principal."""
+        settings = self.settings
+        options: list[str] = []
+        if settings.server != DEFAULT_SERVER:
+            options += ["--server", settings.server]
+        if settings.tenant is not None:
+            options += ["--tenant", settings.tenant]
+        if settings.principal is not None:
+            options += ["--principal", settings.principal]
+        return " ".join(["greenlight", *words, *options])
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_FILE
+    return console

@@ -1,0 +1,122 @@
+"""Following a stream of events to its end, in the form that fits: a live picture, plain lines, or JSON lines."""
+
+import asyncio
+from typing import Protocol
+
+from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
+from greenlight_client.cli.board import Board
+from greenlight_client.cli.live import LiveView
+from greenlight_client.cli.model import BatchModel, Row
+from greenlight_client.cli.plain import PlainLines
+from greenlight_client.cli.sanitise import clean
+from greenlight_client.cli.terminal import Terminal
+from greenlight_client.client import GreenlightClient
+from greenlight_client.errors import GreenlightError
+from greenlight_client.streams import EventStream
+
+_REDRAW_EVERY = 0.125
+_ASK_EVERY = 1.0
+_ASKED_AT_MOST = 200
+
+
+class View(Protocol):
+    """What a watcher sees."""
+
+    def start(self) -> None: ...
+
+    def event_applied(self, event: event_pb2.Event, model: BatchModel, row: Row | None) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def tick(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class PlainView:
+    """Lines on stderr; with --json the events on stdout instead."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._lines = PlainLines()
+
+    def start(self) -> None: ...
+
+    def event_applied(self, event: event_pb2.Event, model: BatchModel, row: Row | None) -> None:
+        if self._terminal.settings.json_lines:
+            self._terminal.json("event", event)
+        elif (line := self._lines.line(event, model, row)) is not None:
+            self._terminal.say(line)
+
+    def note(self, text: str) -> None:
+        self._terminal.say(clean(text))
+
+    def tick(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Watcher:
+    """Follows streams one after another on one board, so that a picture goes on where it stood."""
+
+    def __init__(self, terminal: Terminal, client: GreenlightClient, board: Board | None = None) -> None:
+        self.board = board or Board()
+        self._client = client
+        self._terminal = terminal
+        self._view: View | None = None
+
+    def interrupted(self, error: GreenlightError) -> None:
+        """For `on_interruption`."""
+        if self._view is not None:
+            self._view.note(f"the connection is lost ({error.message}); trying again")
+
+    async def follow(self, stream: EventStream) -> batch_pb2.Summary:
+        """To the end of the stream. Cancelled (Ctrl-C), it leaves the terminal in order; the batch goes on."""
+        view = self._view = (
+            LiveView(self._terminal.err, self.board) if self._terminal.is_live else PlainView(self._terminal)
+        )
+        view.start()
+        failure: GreenlightError | None = None
+        try:
+            async with stream, asyncio.TaskGroup() as group:
+                helpers = [group.create_task(_redraw(view))]
+                if self._terminal.is_live:
+                    helpers.append(group.create_task(self._ask_why_waiting()))
+                try:
+                    async for event in stream:
+                        view.event_applied(event, *self.board.apply(event))
+                except GreenlightError as error:
+                    failure = error
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            view.stop()
+            self._view = None
+        if failure is not None:
+            raise failure
+        return stream.summary
+
+    async def _ask_why_waiting(self) -> None:
+        """Capacity and executors are the server's knowledge: it is asked about what could run and does not."""
+        while True:
+            await asyncio.sleep(_ASK_EVERY)
+            for model in self.board.stalled():
+                try:
+                    model.note_waiting(await self._waiting_in(model.batch_id))
+                except GreenlightError:
+                    continue  # the stream tells of a lost connection
+
+    async def _waiting_in(self, batch_id: str) -> list[proposal_pb2.Proposal]:
+        found: list[proposal_pb2.Proposal] = []
+        states = [proposal_pb2.PROPOSAL_STATE_APPROVED]
+        async for proposal in self._client.list_proposals(batch_id=batch_id, states=states, page_size=_ASKED_AT_MOST):
+            found.append(proposal)
+            if len(found) == _ASKED_AT_MOST:
+                break
+        return found
+
+
+async def _redraw(view: View) -> None:
+    while True:
+        view.tick()
+        await asyncio.sleep(_REDRAW_EVERY)
