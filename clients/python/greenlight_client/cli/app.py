@@ -9,6 +9,7 @@ from greenlight_client.cli.command import JsonOption, connection_option
 from greenlight_client.cli.commands import (
     approving,
     confirming,
+    demonstrating,
     looking,
     running,
     serving,
@@ -20,6 +21,18 @@ from greenlight_client.cli.commands import (
 from greenlight_client.cli.terminal import Settings
 from greenlight_client.client import DEFAULT_SERVER
 
+_MODULES = (
+    demonstrating,
+    serving,
+    running,
+    approving,
+    confirming,
+    steering,
+    looking,
+    showing,
+    tracing,
+    templates,
+)
 _HELP = "Propose tool calls, watch them run together, and give them the green light."
 
 
@@ -38,7 +51,18 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (running, approving, confirming, steering, looking, showing, templates, tracing, serving):
+    for module in (
+        running,
+        approving,
+        confirming,
+        steering,
+        looking,
+        showing,
+        templates,
+        tracing,
+        serving,
+        demonstrating,
+    ):
         module.register(app)
     return app
 

@@ -1,6 +1,7 @@
 """Following a stream of events to its end, in the form that fits: a live picture, plain lines, or JSON lines."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
@@ -59,8 +60,15 @@ class PlainView:
 class Watcher:
     """Follows streams one after another on one board, so that a picture goes on where it stood."""
 
-    def __init__(self, terminal: Terminal, client: GreenlightClient, board: Board | None = None) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        client: GreenlightClient,
+        board: Board | None = None,
+        on_event: Callable[[event_pb2.Event], None] = lambda event: None,
+    ) -> None:
         self.board = board or Board()
+        self._on_event = on_event
         self._client = client
         self._terminal = terminal
         self._view: View | None = None
@@ -84,6 +92,7 @@ class Watcher:
                     helpers.append(group.create_task(self._ask_why_waiting()))
                 try:
                     async for event in stream:
+                        self._on_event(event)
                         view.event_applied(event, *self.board.apply(event))
                 except GreenlightError as error:
                     failure = error

@@ -76,7 +76,7 @@ async def up(
 def show_death(terminal: Terminal, error: ServiceError) -> None:
     """Says which service ended and why, in its own last words."""
     terminal.json_object("error", {"message": str(error), "lines": error.lines})
-    terminal.say(Text(f"greenlight: {clean(str(error))}; the other one is stopped too", style="red"))
+    terminal.say(Text(f"greenlight: {clean(str(error))}; nothing is left running", style="red"))
     if error.lines:
         terminal.say("its last lines:")
     for line in error.lines:
