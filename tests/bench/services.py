@@ -21,7 +21,12 @@ class Services:
 
 @contextmanager
 def services(
-    folder: Path, *, toolbox: str | Path = TOOLBOX, env: Mapping[str, str] | None = None, name: str = "ours"
+    folder: Path,
+    *,
+    toolbox: str | Path = TOOLBOX,
+    templates: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    name: str = "ours",
 ) -> Iterator[Services]:
     """Starts executor and orchestrator with their data and output below `folder`, and stops them."""
     settings = environment(**(env or {}))
@@ -31,5 +36,7 @@ def services(
         executor_address = executor.ready()["address"]
         command = python("-m", "orchestrator_svc", "--listen", "127.0.0.1:0")
         command += ["--executors", executor_address, "--data", str(home / "data")]
+        if templates:
+            command += ["--templates", str(templates)]
         with running("orchestrator", command, home, settings) as orchestrator:
             yield Services(orchestrator, executor, orchestrator.ready()["address"], executor_address)

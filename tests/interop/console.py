@@ -1,11 +1,12 @@
 """Runs the commands that a document shows, and compares what they print with what it says they print.
 
 Between `<!-- console: services -->` and `<!-- console: end -->` every fenced `console` block is run, in order, in one
-session against freshly started services: lines that begin with `$ ` (a backslash continues them) are commands, what
-follows is their output. A line `...` in it stands for any lines.
+session against freshly started services: lines that begin with `$ ` are commands (a backslash or a here document
+continues them), what follows is their output. A line `...` in it stands for any lines.
 
-localhost:50051 and localhost:50052 mean the two services, wherever they listen. Ids, times, durations and trace ids
-are compared by shape only; an id in a command means the one that took its place when the earlier commands ran.
+localhost:50051 and localhost:50052 mean the two services, wherever they listen, and /home/me the folder they write to.
+Ids, times, durations and trace ids are compared by shape only; an id in a command means the one that took its place
+when the earlier commands ran.
 
 `python -m tests.interop.rewrite FILE.md...` writes the real output into the files.
 """
@@ -22,6 +23,7 @@ from tests.bench.processes import ROOT, environment
 TIMEOUT = 30
 ELLIPSIS = "..."
 _SECTION = re.compile(r"<!-- console: services -->(.*?)<!-- console: end -->", re.DOTALL)
+_HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?$")
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _SHAPES = [
@@ -48,12 +50,13 @@ class Console:
 
     orchestrator_address: str
     executor_address: str
+    folder: str
     ids: dict[str, str] = field(default_factory=dict[str, str])
 
     def run(self, command: Command) -> str:
         """What it prints, as a document would show it; learns the ids of its output."""
         text = ID.sub(lambda match: self.ids.get(match[0], match[0]), command.text)
-        for written, real in self._addresses():
+        for written, real in self._places():
             text = text.replace(written, real)
         folders = [ROOT / ".tools", ROOT / ".venv" / "bin"]
         path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")])
@@ -68,13 +71,14 @@ class Console:
             timeout=TIMEOUT,
         )
         printed = done.stdout.rstrip("\n")
-        for written, real in self._addresses():
+        for written, real in self._places():
             printed = printed.replace(real, written)
         self._learn(command.output, printed)
         return printed
 
-    def _addresses(self) -> list[tuple[str, str]]:
-        return [("localhost:50051", self.orchestrator_address), ("localhost:50052", self.executor_address)]
+    def _places(self) -> list[tuple[str, str]]:
+        services = [("localhost:50051", self.orchestrator_address), ("localhost:50052", self.executor_address)]
+        return [*services, ("/home/me", self.folder)]
 
     def _learn(self, written: str, printed: str) -> None:
         # By order of first appearance.
@@ -93,20 +97,27 @@ def commands(section: str) -> list[Command]:
 
 def commands_of(block: str) -> list[Command]:
     found: list[Command] = []
-    continued = False
+    # What ends the text of the last command: nothing more of it, any line, or this one.
+    until: str | None = None
     for line in block.splitlines():
-        if continued:
+        if until is not None:
             found[-1].text += "\n" + line
+            until = _goes_on(line) if until in ("", line) else until
         elif line.startswith("$ "):
             found.append(Command(line[2:], ""))
+            until = _goes_on(line)
         elif not found:
             raise ValueError(f"a console block must begin with a command, not with: {line}")
         else:
             found[-1].output += line + "\n"
-        continued = line.endswith("\\") and (continued or line.startswith("$ "))
     for command in found:
         command.output = command.output.rstrip("\n")
     return found
+
+
+def _goes_on(line: str) -> str | None:
+    here = _HERE_DOCUMENT.search(line)
+    return here[1] if here else "" if line.endswith("\\") else None
 
 
 def same(written: str, printed: str) -> bool:

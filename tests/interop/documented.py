@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.services import Services, services
+from tests.bench.processes import ROOT
+from tests.bench.services import services
+from tests.interop.console import Console
 
-TOOLBOX = "examples.research_stock.tools"
+EXAMPLE = ROOT / "examples" / "research_stock"
 
 
 @contextmanager
-def documented_services(folder: Path) -> Iterator[Services]:
-    with services(folder, toolbox=TOOLBOX) as pair:
-        yield pair
+def console(folder: Path) -> Iterator[Console]:
+    """A console on fresh services that keep everything in `folder`."""
+    env = {"RESEARCH_STOCK_OUT": str(folder / "research_stock_out"), "RESEARCH_STOCK_LATENCY_MS": "20"}
+    with services(folder, toolbox=EXAMPLE / "toolbox.py", templates=EXAMPLE, env=env) as pair:
+        yield Console(pair.orchestrator_address, pair.executor_address, str(folder))

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.interop.console import BLOCK, ELLIPSIS, ID, Console, commands, commands_of, same, sections
-from tests.interop.documented import documented_services
+from tests.interop.documented import console
 
 
 def rewritten(section: str, console: Console) -> str:
@@ -37,8 +37,8 @@ def main() -> None:
         path = Path(name)
         document = path.read_text(encoding="utf-8")
         for number, section in enumerate(sections(document), 1):
-            with tempfile.TemporaryDirectory() as folder, documented_services(Path(folder)) as pair:
-                new = rewritten(section, Console(pair.orchestrator_address, pair.executor_address))
+            with tempfile.TemporaryDirectory() as folder, console(Path(folder)) as session:
+                new = rewritten(section, session)
             document = document.replace(section, new, 1)
             print(f"{name}: section {number} {'is as it was' if new == section else 'written'}")
         path.write_text(document, encoding="utf-8")

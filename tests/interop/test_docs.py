@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.processes import ROOT
-from tests.interop.console import Console, commands, same, sections, shape
-from tests.interop.documented import documented_services
+from tests.interop.console import commands, same, sections, shape
+from tests.interop.documented import console
 from tests.interop.tools import require
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -21,9 +21,8 @@ SECTIONS = [
 @pytest.mark.parametrize("section", SECTIONS)
 def test_the_commands_print_what_is_written(section: str, tmp_path: Path):
     require("grpcurl")
-    with documented_services(tmp_path) as pair:
-        console = Console(pair.orchestrator_address, pair.executor_address)
+    with console(tmp_path) as session:
         for command in commands(section):
-            printed = console.run(command)
+            printed = session.run(command)
             if not same(command.output, printed):
                 assert shape(printed) == shape(command.output), f"$ {command.text}"

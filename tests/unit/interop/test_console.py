@@ -34,6 +34,13 @@ def test_only_marked_blocks_are_run_and_lines_go_on_after_a_backslash():
     ]
 
 
+def test_a_here_document_belongs_to_its_command():
+    section = "```console\n$ cat - \\\n  - <<'END'\nhello\nEND\nhello\n```\n"
+    (command,) = commands(section)
+    assert command == Command("cat - \\\n  - <<'END'\nhello\nEND", "hello")
+    assert Console("a", "b", "c").run(command) == "hello"
+
+
 def test_ids_times_and_durations_are_compared_by_shape_only():
     written = f'{{"id": "{ONE % 1}", "at": "2026-01-01T00:00:00Z", "took": "0.5s"}}'
     assert same(written, f'{{"id": "{ONE % 2}", "at": "2026-02-03T04:05:06.789Z", "took": "1.25s"}}')
@@ -60,7 +67,7 @@ def test_three_dots_stand_for_any_lines():
 
 
 def test_an_id_in_a_command_means_the_one_that_took_its_place():
-    console = Console("127.0.0.1:1", "127.0.0.1:2")
+    console = Console("127.0.0.1:1", "127.0.0.1:2", "/somewhere")
     assert console.run(Command(f"echo {ONE % 1}", ONE % 1)) == ONE % 1
     console.ids.clear()
     console.run(Command(f"echo {ONE % 3}", ONE % 1))
@@ -68,6 +75,6 @@ def test_an_id_in_a_command_means_the_one_that_took_its_place():
 
 
 def test_addresses_are_put_in_and_taken_out():
-    console = Console("127.0.0.1:1", "127.0.0.1:2")
+    console = Console("127.0.0.1:1", "127.0.0.1:2", "/somewhere")
     assert console.run(Command("echo localhost:50052 | tr -d '\\n' | wc -c", "")) == "11"
     assert console.run(Command("echo localhost:50052", "")) == "localhost:50052"
