@@ -1,0 +1,1 @@
+"""What the executor uses of the outside: runners of Python tools, toolboxes, telemetry."""

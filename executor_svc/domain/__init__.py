@@ -1,0 +1,1 @@
+"""What an executor is about, pure: tools, calls, outcomes, digests, slots."""

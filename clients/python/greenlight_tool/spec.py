@@ -8,6 +8,7 @@ from enum import StrEnum
 MAX_RESULT_LIMIT = 2 << 20
 DEFAULT_RESULT_LIMIT = 1 << 20
 DEFAULT_TIMEOUT = 30.0
+LONGEST = 365 * 86_400.0
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _VERSION = re.compile(r"[\x21-\x7e]{1,64}")
@@ -88,14 +89,15 @@ def check(spec: ToolSpec) -> ToolSpec:
         raise ValueError(f"tool {spec.name}: version {spec.version!r}: 1-64 visible ASCII characters")
     for field in ("timeout", "stall_timeout", "ttl"):
         value = getattr(spec, field)
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise ValueError(f"tool {spec.name}: {field} is seconds above 0, not {value!r}")
+        if value is not None and not (math.isfinite(value) and 0 < value <= LONGEST):
+            raise ValueError(f"tool {spec.name}: {field} is seconds above 0, at most a year, not {value!r}")
     if spec.concurrency is not None and spec.concurrency < 1:
         raise ValueError(f"tool {spec.name}: concurrency is 1 or more, not {spec.concurrency!r}")
     if not 1 <= spec.result_limit <= MAX_RESULT_LIMIT:
         raise ValueError(f"tool {spec.name}: result_limit is 1 to {MAX_RESULT_LIMIT} bytes, not {spec.result_limit!r}")
     if spec.cost and not (math.isfinite(spec.cost.amount) and spec.cost.amount >= 0 and spec.cost.unit):
         raise ValueError(f"tool {spec.name}: cost is an amount of 0 or more and a unit, not {spec.cost!r}")
-    if spec.retry and not (spec.retry.max_attempts >= 1 and 0 <= spec.retry.initial_delay <= spec.retry.max_delay):
-        raise ValueError(f"tool {spec.name}: retry is at least 1 attempt and 0 <= initial_delay <= max_delay")
+    retry = spec.retry
+    if retry and not (1 <= retry.max_attempts <= 1000 and 0 <= retry.initial_delay <= retry.max_delay <= LONGEST):
+        raise ValueError(f"tool {spec.name}: retry is 1 to 1000 attempts and 0 <= initial_delay <= max_delay")
     return spec

@@ -1,0 +1,1 @@
+"""How tools written in Python are run: on the event loop, or on a thread."""

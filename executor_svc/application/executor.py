@@ -1,0 +1,227 @@
+"""The executor's use cases: streams open and close, calls come, are cancelled, acknowledged and asked for."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from executor_svc.application import admission
+from executor_svc.application.ledger import Ended, Ledger, Retention
+from executor_svc.application.outbox import AttachEntry, AttachState
+from executor_svc.application.registry import Hosted, Registry
+from executor_svc.application.run import Run, Stop
+from executor_svc.application.runner import Pace, Runner
+from executor_svc.application.streams import Stream, Streams
+from executor_svc.domain.call import Call
+from executor_svc.domain.outcome import Failure, Outcome, refused
+from executor_svc.domain.tool import ToolSpec
+from executor_svc.ports.observer import CallObserver
+from executor_svc.ports.tool import Tool
+from shared.kernel.clock import Clock
+from shared.kernel.errors import ExhaustedError, UnavailableError
+
+_log = logging.getLogger(__name__)
+_RETRY_AFTER = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answers: `executor_id` stands for the installation, `boot_id` for one start."""
+
+    executor_id: str
+    boot_id: str
+
+
+class Executor:
+    """Used on one event loop. Nothing here waits but `call_once` and `drain`."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        tools: Sequence[Tool],
+        slots: int,
+        clock: Clock,
+        pace: Pace | None = None,
+        retention: Retention | None = None,
+        observer: CallObserver | None = None,
+    ) -> None:
+        self.identity = identity
+        self.slots = slots
+        self.closed = False
+        self._clock = clock
+        self._registry = Registry(tools)
+        self._ledger = Ledger(retention or Retention())
+        self._streams = Streams(slots, self._registry)
+        self._runner = Runner(clock, self._streams, self._ledger, pace or Pace(), observer)
+
+    def open(self) -> None:
+        """Starts the watchdog."""
+        self._runner.open()
+
+    def close(self) -> None:
+        """Ends all streams once what waits for them is out, and the watchdog."""
+        self.closed = True
+        for stream in self._streams:
+            stream.outbox.wake.set()
+        self._runner.close()
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._runner.running)
+
+    @property
+    def stuck(self) -> int:
+        return len(self._runner.stuck)
+
+    def specs(self) -> list[ToolSpec]:
+        """The tools as they are now, by name, then version."""
+        return self._registry.specs()
+
+    def pick(self, name: str, version: str) -> Hosted:
+        """Raises NotFoundError (TOOL_UNKNOWN). No version means the highest."""
+        return self._registry.pick(name, version)
+
+    def replace_tools(self, tools: Sequence[Tool]) -> None:
+        """From now on these; every stream is told."""
+        self._registry.replace(tools)
+        self._streams.divide(self._runner.total)
+        self._streams.tools_changed()
+
+    async def unused(self, tools: Iterable[Tool]) -> None:
+        """Returns once no call of these runs."""
+        asked = set(map(id, tools))
+        runner = self._runner
+        await runner.until(lambda: not any(id(run.tool) in asked for run in [*runner.running.values(), *runner.stuck]))
+
+    def open_stream(self) -> Stream:
+        stream = self._streams.add()
+        self._streams.divide(self._runner.total)
+        return stream
+
+    def close_stream(self, stream: Stream) -> None:
+        """Its calls run on; their outcomes are kept."""
+        for run in self._runner.running.values():
+            if stream in run.sinks:
+                run.sinks = [sink for sink in run.sinks if sink is not stream]
+            if run.holder is stream:
+                run.holder = None
+        self._streams.remove(stream)
+        self._streams.divide(self._runner.total)
+
+    def submit(self, stream: Stream, calls: Sequence[Call]) -> None:
+        """Starts what may start. Every call gets its outcome on the stream, refused or not."""
+        received = self._clock.monotonic()
+        outbox = stream.outbox
+        for call in calls:
+            hosted = self._registry.find(call.tool, call.version)
+            failure: Failure | None
+            if hosted is None:
+                failure = admission.unknown_tool(call)
+            elif hosted.digest(call.arguments) != call.digest:
+                failure = admission.wrong_digest()
+            elif (earlier := self._earlier(call)) is not None:
+                failure = self._repeat(stream, call, earlier)
+                if failure is None:
+                    continue
+            else:
+                failure = admission.judge(call, hosted, stream, self._streams, self._ledger, self._runner.total)
+                if failure is None:
+                    self._runner.start(call, hosted, stream, received)
+                    continue
+            outbox.put(refused(call.id, failure))
+        self._runner.wake()
+        outbox.wake.set()
+
+    def cancel(self, call_ids: Iterable[str]) -> None:
+        """Each running one gets its outcome; others are ignored."""
+        for call_id in call_ids:
+            if (run := self._runner.running.get(call_id)) is not None:
+                self._runner.stop(run, Stop.CANCELLED)
+
+    def acknowledge(self, call_ids: Iterable[str]) -> None:
+        """Their outcomes have been recorded."""
+        now = self._clock.monotonic()
+        self._ledger.acknowledge(call_ids, now)
+        self._ledger.forget(now)
+
+    def attach(self, stream: Stream, call_id: str, boot_id: str) -> None:
+        """Answers what became of a call; if it runs, its outcome goes to this stream from now on."""
+        state = self._attach(stream, call_id) if boot_id == self.identity.boot_id else AttachState.CANNOT_SAY
+        stream.outbox.put(AttachEntry(call_id, state))
+        ended = self._ledger.get(call_id) if state is AttachState.ENDED else None
+        if ended is not None and ended.outcome is not None:
+            stream.outbox.put(ended.outcome)
+
+    async def call_once(self, call: Call, hosted: Hosted) -> Outcome:
+        """Runs one call outside of any stream and waits for it; given up, it is cancelled."""
+        if self._streams.draining:
+            raise UnavailableError("DRAINING", "this executor is shutting down", retry_after=_RETRY_AFTER)
+        limited = hosted.limit is not None and hosted.running >= hosted.limit
+        if limited or self._runner.total >= self.slots:
+            raise ExhaustedError("SLOTS_EXHAUSTED", f"no slot is free for {call.tool}", retry_after=_RETRY_AFTER)
+        stream = Stream()
+        self._runner.start(call, hosted, stream, self._clock.monotonic(), hold=False)
+        self._streams.divide(self._runner.total)
+        self._runner.wake()
+        try:
+            while True:
+                await stream.outbox.wake.wait()
+                stream.outbox.wake.clear()
+                parcel = stream.outbox.take()
+                for entry in parcel.entries if parcel else ():
+                    if isinstance(entry, Outcome):
+                        return entry
+        finally:
+            self.cancel([call.id])
+            self.acknowledge([call.id])
+
+    async def drain(self, grace: float) -> None:
+        """Takes no more calls, waits up to `grace` seconds for those that run, then stops what is left."""
+        self._streams.drain()
+        self._streams.divide(self._runner.total)
+        try:
+            async with asyncio.timeout(grace):
+                await self._runner.until(lambda: not self._runner.running)
+        except TimeoutError:
+            _log.warning("%d calls still run after %g s and are stopped", self.in_flight, grace)
+            for run in list(self._runner.running.values()):
+                self._runner.stop(run, Stop.SHUTDOWN)
+            await self._runner.until(lambda: not self._runner.running)
+
+    def _earlier(self, call: Call) -> Run | Ended | None:
+        return self._runner.running.get(call.id) or self._ledger.get(call.id)
+
+    def _repeat(self, stream: Stream, call: Call, earlier: Run | Ended) -> Failure | None:
+        """Answers a call whose id was seen before, without running it again; returns why it cannot."""
+        digest = earlier.call.digest if isinstance(earlier, Run) else earlier.digest
+        if digest != call.digest:
+            return admission.reused_id()
+        if isinstance(earlier, Run):
+            earlier.sinks.append(stream)
+            stream.due += 1
+        elif earlier.outcome is None:
+            return admission.forgotten()
+        else:
+            stream.outbox.put(earlier.outcome)
+        return None
+
+    def _attach(self, stream: Stream, call_id: str) -> AttachState:
+        if (run := self._runner.running.get(call_id)) is not None:
+            self._take_over(stream, run)
+            return AttachState.RUNNING
+        if (ended := self._ledger.get(call_id)) is not None:
+            return AttachState.ENDED if ended.outcome is not None else AttachState.CANNOT_SAY
+        return AttachState.NEVER_SEEN if self._ledger.fence(call_id) else AttachState.CANNOT_SAY
+
+    def _take_over(self, stream: Stream, run: Run) -> None:
+        for sink in run.sinks:
+            sink.due -= 1
+        run.sinks = [stream]
+        stream.due += 1
+        if run.holder is not stream:
+            if run.holder is not None:
+                run.holder.free(run.hosted)
+            run.holder = stream
+            stream.hold(run.hosted)
+            self._streams.divide(self._runner.total)

@@ -1,0 +1,66 @@
+"""The words for how a call failed: by what stopped it, and by what its tool raised."""
+
+from executor_svc.application.run import Run, Stop
+from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, ToolFailure, refusal
+from executor_svc.domain.text import clean, describe
+from shared.kernel.errors import GreenlightError, InvalidError
+
+RAISED = "TOOL_RAISED"
+_MESSAGE = 4000
+
+_STOPPED = {
+    Stop.CANCELLED: (FailureClass.CANCELLED, "CANCELLED", "it was cancelled"),
+    Stop.TIMEOUT: (FailureClass.TIMEOUT, "TOOL_TIMEOUT", "it took longer than {timeout:g} s"),
+    Stop.STALLED: (FailureClass.TIMEOUT, "TOOL_STALLED", "no sign of life for {stall_timeout:g} s"),
+    Stop.BLOCKED_LOOP: (FailureClass.PERMANENT, "LOOP_BLOCKED", "it held the event loop and kept others from running"),
+    Stop.SHUTDOWN: (FailureClass.UNAVAILABLE, "EXECUTOR_STOPPED", "the executor was shut down"),
+}
+
+
+def of_error(run: Run, error: BaseException) -> Failure:
+    """The failure of a run that ended with this error."""
+    if run.stop is not None:
+        # What stopped it decides the class; the tool may still know more of its effect.
+        effect = error.failure.effect if isinstance(error, ToolFailure) else KnownEffect.POSSIBLE
+        return of_stop(run, run.stop, effect)
+    if isinstance(error, ToolFailure):
+        return _cleaned(error.failure)
+    if not run.start_ns:
+        return _before_start(error)
+    return Failure(FailureClass.TRANSIENT, KnownEffect.POSSIBLE, RAISED, describe(error, _MESSAGE))
+
+
+def of_stop(run: Run, stop: Stop, effect: KnownEffect = KnownEffect.POSSIBLE) -> Failure:
+    """The failure of a run that was asked to stop, and did not come to a result."""
+    failure_class, reason, text = _STOPPED[stop]
+    if run.start_ns:
+        spec = run.tool.spec
+        message = text.format(timeout=run.timeout, stall_timeout=spec.stall_timeout or 0)
+        return Failure(failure_class, effect, reason, message)
+    if stop is Stop.CANCELLED:
+        return Failure(failure_class, KnownEffect.NONE, reason, "it was cancelled before it started")
+    waited = f"it waited {run.timeout:g} s for a thread" if stop is Stop.TIMEOUT else text
+    return refusal(FailureClass.UNAVAILABLE, "NOT_STARTED", waited)
+
+
+def too_large(size: int, limit: int) -> Failure:
+    """Of a result that the tool did return."""
+    message = f"the result takes {size} bytes, more than the limit of {limit}"
+    return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_TOO_LARGE", message)
+
+
+def blocked_loop(run: Run) -> Failure:
+    """Of a call that returned, but held the loop meanwhile."""
+    return of_stop(run, Stop.BLOCKED_LOOP, KnownEffect.DONE)
+
+
+def _before_start(error: BaseException) -> Failure:
+    if isinstance(error, InvalidError):
+        return refusal(FailureClass.INVALID_ARGUMENT, error.reason, clean(error.message, _MESSAGE))
+    said = error.message if isinstance(error, GreenlightError) else describe(error, _MESSAGE)
+    return refusal(FailureClass.PERMANENT, "NOT_STARTED", clean(said, _MESSAGE))
+
+
+def _cleaned(failure: Failure) -> Failure:
+    message, reason = clean(failure.message, _MESSAGE), clean(failure.reason, 64)
+    return Failure(failure.failure_class, failure.effect, reason, message, failure.retry_after, failure.refused)

@@ -1,0 +1,103 @@
+"""What is remembered of calls that no longer run: how they ended, or that they must never start."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from executor_svc.domain.outcome import Outcome
+
+
+@dataclass(slots=True)
+class Ended:
+    """`outcome` is None once it was acknowledged and no longer kept; the id is remembered for a while longer."""
+
+    digest: str
+    outcome: Outcome | None
+    acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how long, and how much at most.
+
+    Ended calls stay until acknowledged and `seconds` more. Without acknowledgements no more than `unacknowledged_calls`
+    or `unacknowledged_bytes` pile up: then new calls are refused. Of the acknowledged, the newest `kept_calls` keep
+    their result; the ids of all are remembered.
+    """
+
+    seconds: float = 60.0
+    unacknowledged_calls: int = 100_000
+    unacknowledged_bytes: int = 256 << 20
+    kept_calls: int = 20_000
+    fenced: int = 100_000
+
+
+class Ledger:
+    """Ended and fenced calls by id. `forget` is to be called now and then."""
+
+    def __init__(self, retention: Retention) -> None:
+        self._retention = retention
+        self._ended: dict[str, Ended] = {}
+        self._fenced: set[str] = set()
+        self._expiring: deque[tuple[float, list[str]]] = deque()
+        self._kept: deque[Ended] = deque()
+        self._unacknowledged = 0
+        self._unacknowledged_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """True while too many outcomes wait to be acknowledged."""
+        return (
+            self._unacknowledged >= self._retention.unacknowledged_calls
+            or self._unacknowledged_bytes >= self._retention.unacknowledged_bytes
+        )
+
+    def add(self, digest: str, outcome: Outcome) -> None:
+        self._ended[outcome.call_id] = Ended(digest, outcome)
+        self._unacknowledged += 1
+        self._unacknowledged_bytes += _size(outcome)
+
+    def get(self, call_id: str) -> Ended | None:
+        return self._ended.get(call_id)
+
+    def acknowledge(self, call_ids: Iterable[str], now: float) -> None:
+        """Unknown and repeated ones are ignored."""
+        bucket: list[str] = []
+        for call_id in call_ids:
+            ended = self._ended.get(call_id)
+            if ended is None or ended.acknowledged:
+                continue
+            ended.acknowledged = True
+            self._unacknowledged -= 1
+            if ended.outcome is not None:
+                self._unacknowledged_bytes -= _size(ended.outcome)
+            bucket.append(call_id)
+            self._kept.append(ended)
+        if bucket:
+            self._expiring.append((now + self._retention.seconds, bucket))
+            while len(self._kept) > self._retention.kept_calls:
+                self._kept.popleft().outcome = None
+
+    def forget(self, now: float) -> None:
+        """Drops what was acknowledged long enough ago."""
+        while self._expiring and self._expiring[0][0] <= now:
+            for call_id in self._expiring.popleft()[1]:
+                # Both queues are in the order of acknowledgement.
+                if self._ended.pop(call_id).outcome is not None:
+                    self._kept.popleft()
+
+    def fence(self, call_id: str) -> bool:
+        """From now on the call is refused. False: too many are fenced already to promise it of one more."""
+        if call_id in self._fenced:
+            return True
+        if len(self._fenced) >= self._retention.fenced:
+            return False
+        self._fenced.add(call_id)
+        return True
+
+    def is_fenced(self, call_id: str) -> bool:
+        return call_id in self._fenced
+
+
+def _size(outcome: Outcome) -> int:
+    return len(outcome.result) if outcome.result is not None else 0

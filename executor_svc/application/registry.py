@@ -1,0 +1,59 @@
+"""The tools that this executor has now, and how many calls of each run."""
+
+from collections.abc import Sequence
+
+from executor_svc.domain.digest import Digester
+from executor_svc.domain.tool import ToolSpec, version_order
+from executor_svc.ports.tool import Tool
+from shared.kernel.errors import NotFoundError
+
+
+class Hosted:
+    """A tool, and what is counted of it. `limit` is None where it has none of its own."""
+
+    __slots__ = ("digest", "limit", "log_next", "running", "tool")
+
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+        self.digest = Digester(tool.spec.name, tool.spec.version)
+        self.limit = tool.spec.concurrency
+        self.running = 0
+        self.log_next = 0.0
+
+
+class Registry:
+    """Looked up on every call; replaced as a whole when tools are loaded anew."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._hosted: dict[tuple[str, str], Hosted] = {}
+        self.replace(tools)
+
+    def replace(self, tools: Sequence[Tool]) -> None:
+        """Calls that run go on with the tool that they were started with, and are still counted."""
+        before = self._hosted
+        self._hosted = {}
+        for tool in tools:
+            hosted = self._hosted[tool.spec.key] = before.get(tool.spec.key) or Hosted(tool)
+            hosted.tool = tool
+            hosted.limit = tool.spec.concurrency
+
+    def find(self, name: str, version: str) -> Hosted | None:
+        return self._hosted.get((name, version))
+
+    def pick(self, name: str, version: str) -> Hosted:
+        """As `find`; no version means the highest. Raises NotFoundError (TOOL_UNKNOWN)."""
+        if not version:
+            version = max((v for n, v in self._hosted if n == name), key=version_order, default="")
+        hosted = self.find(name, version)
+        if hosted is None:
+            raise NotFoundError("TOOL_UNKNOWN", f"no tool {name!r} {version!r} here", metadata={"tool": name})
+        return hosted
+
+    def specs(self) -> list[ToolSpec]:
+        """By name, then version."""
+        specs = [hosted.tool.spec for hosted in self._hosted.values()]
+        return sorted(specs, key=lambda spec: (spec.name, version_order(spec.version)))
+
+    def limited(self) -> list[Hosted]:
+        """The tools with a limit of their own."""
+        return [hosted for hosted in self._hosted.values() if hosted.limit is not None]

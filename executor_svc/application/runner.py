@@ -1,0 +1,239 @@
+"""Runs calls: one task each, looked after by one tick; settles each once, and frees its slot when it really ends."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from executor_svc.application import failures
+from executor_svc.application.ledger import Ledger
+from executor_svc.application.outbox import ChunkEntry, ProgressEntry
+from executor_svc.application.pulse import Pulse
+from executor_svc.application.registry import Hosted
+from executor_svc.application.run import CURRENT_RUN, Means, Run, Stop, too_many_chunks
+from executor_svc.application.streams import Stream, Streams
+from executor_svc.application.watchdog import Watchdog
+from executor_svc.domain.call import Call
+from executor_svc.domain.outcome import Failure, Outcome
+from executor_svc.ports.observer import CallObserver
+from shared.kernel.clock import Clock
+
+_log = logging.getLogger(__name__)
+_PROGRESS_INTERVAL = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Times in seconds. `tick`: how often timeouts are looked at; `stop_grace`: how long a call may take to stop;
+    `loop_block`: how long a call may hold the loop; `loop_stall`: what counts as the loop standing still."""
+
+    tick: float = 0.02
+    stop_grace: float = 1.0
+    loop_block: float = 0.5
+    loop_stall: float = 0.2
+
+
+class Runner:
+    """`running` are the calls without an outcome; `stuck` have one, but do not stop and keep their slot."""
+
+    def __init__(
+        self, clock: Clock, streams: Streams, ledger: Ledger, pace: Pace, observer: CallObserver | None
+    ) -> None:
+        self.running: dict[str, Run] = {}
+        self.stuck: set[Run] = set()
+        self._clock = clock
+        self._streams = streams
+        self._ledger = ledger
+        self._pace = pace
+        self._observer = observer
+        self._loop = asyncio.get_running_loop()
+        self._pulse = Pulse(clock, self._tick, period=pace.tick, stall=pace.loop_stall)
+        self._watchdog = Watchdog(clock, self._pulse, self._owner, limit=pace.loop_block)
+        self._means = Means(clock, self._pulse, self._tell)
+        self._waiting: set[asyncio.Event] = set()
+
+    def open(self) -> None:
+        self._watchdog.start()
+
+    def close(self) -> None:
+        self._watchdog.stop()
+
+    @property
+    def total(self) -> int:
+        """Calls that keep a slot."""
+        return len(self.running) + len(self.stuck)
+
+    def start(self, call: Call, hosted: Hosted, stream: Stream, received: float, *, hold: bool = True) -> None:
+        """Starts a call that was admitted; its outcome goes to `stream`, whose slot it holds unless told otherwise."""
+        run = Run(call, hosted, received, self._means)
+        run.sinks.append(stream)
+        stream.due += 1
+        if hold:
+            run.holder = stream
+            stream.hold(hosted)
+            stream.outbox.fresh.append(run)
+        hosted.running += 1
+        self.running[call.id] = run
+        run.task = asyncio.Task(self._run(run), loop=self._loop, name=call.id)
+
+    def wake(self) -> None:
+        """To be called once after calls were started."""
+        self._pulse.wake()
+        self._watchdog.wake()
+
+    def stop(self, run: Run, stop: Stop) -> None:
+        """Asks a call to stop; how it ends is up to it, within the grace."""
+        if run.stop is not None or run.settled:
+            return
+        run.stop = stop
+        run.stop_by = self._pulse.lived() + self._pace.stop_grace
+        if run.task is not None:
+            run.task.cancel()
+        if not run.entered:
+            # Cancelled before its first step, a task never gets to say anything.
+            self._finish(run, None, failures.of_stop(run, stop))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for something that only the end of a call can bring about."""
+        ended = asyncio.Event()
+        self._waiting.add(ended)
+        try:
+            while not condition():
+                ended.clear()
+                await ended.wait()
+        finally:
+            self._waiting.discard(ended)
+
+    async def _run(self, run: Run) -> None:
+        run.entered = True
+        CURRENT_RUN.set(run)
+        result: bytes | None = None
+        failure: Failure | None = None
+        try:
+            result = await run.tool.run(run)
+        except BaseException as error:  # a tool that raises SystemExit ends its call, not the executor
+            failure = failures.of_error(run, error)
+            if failure.reason == failures.RAISED:
+                self._log_raised(run, error)
+        self._finish(run, result, failure)
+
+    def _finish(self, run: Run, result: bytes | None, failure: Failure | None) -> None:
+        if run.settled:
+            self.stuck.discard(run)
+            run.hosted.running -= 1
+            for ended in self._waiting:
+                ended.set()
+            self._streams.stuck_changed()
+            self._streams.divide(self.total)
+            return
+        if self._watchdog.culprit is run:
+            self._watchdog.culprit = None
+            run.stop = run.stop or Stop.BLOCKED_LOOP
+        if result is not None and failure is None:
+            failure = self._spoiled(run, result)
+        self._settle(run, result if failure is None else None, failure)
+        self._release(run)
+
+    def _log_raised(self, run: Run, error: BaseException) -> None:
+        """For the tool's author: one traceback a tool and second, or a failing tool would be all that the log says."""
+        now = self._clock.monotonic()
+        if now >= run.hosted.log_next:
+            run.hosted.log_next = now + 1.0
+            _log.warning(
+                "tool %s %s has raised, in call %s", run.call.tool, run.call.version, run.call.id, exc_info=error
+            )
+
+    def _spoiled(self, run: Run, result: bytes) -> Failure | None:
+        """Why a result that was returned cannot be used."""
+        limit = run.tool.spec.result_limit
+        if len(result) > limit:
+            return failures.too_large(len(result), limit)
+        if run.overflow:
+            return too_many_chunks(limit)
+        return failures.blocked_loop(run) if run.stop is Stop.BLOCKED_LOOP else None
+
+    def _settle(self, run: Run, result: bytes | None, failure: Failure | None) -> None:
+        call = run.call
+        now = self._clock.monotonic()
+        if run.start_ns:
+            outcome = Outcome(call.id, result, failure, run.start_ns, run.start - run.received, now - run.start)
+        else:
+            outcome = Outcome(call.id, result, failure, 0, now - run.received, 0.0)
+        if run.chunks or run.latest:
+            self._tell_chunks(run)
+            self._tell_progress(run)
+        run.settled = True
+        del self.running[call.id]
+        self._ledger.add(call.digest, outcome)
+        for stream in run.sinks:
+            stream.due -= 1
+            stream.outbox.put(outcome)
+        if self._observer is not None and call.span_id:
+            self._observer.ended(call, outcome, self._clock.time_ns())
+        for ended in self._waiting:
+            ended.set()
+
+    def _release(self, run: Run) -> None:
+        run.hosted.running -= 1
+        if run.holder is not None:
+            run.holder.free(run.hosted)
+            if not self._streams.settling:
+                return
+        self._streams.divide(self.total)
+
+    def _tick(self) -> bool:
+        now = self._clock.monotonic()
+        lived = self._pulse.lived()
+        culprit, self._watchdog.culprit = self._watchdog.culprit, None
+        if culprit is not None:
+            self.stop(culprit, Stop.BLOCKED_LOOP)
+        for run in list(self.running.values()):
+            if run.latest is not None and now >= run.progress_due:
+                run.progress_due = now + _PROGRESS_INTERVAL
+                self._tell_progress(run)
+            if run.stop is not None:
+                if lived >= run.stop_by:
+                    self._abandon(run)
+            elif lived >= run.deadline:
+                self.stop(run, Stop.TIMEOUT)
+            elif (stall := run.tool.spec.stall_timeout) is not None and run.start_ns and lived - run.sign >= stall:
+                self.stop(run, Stop.STALLED)
+        self._streams.announce_started()
+        self._ledger.forget(now)
+        return bool(self.running)
+
+    def _abandon(self, run: Run) -> None:
+        """Gives the outcome of a call that does not stop; what runs keeps its slot until it ends by itself."""
+        stop = run.stop or Stop.CANCELLED
+        self.stuck.add(run)
+        self._settle(run, None, failures.of_stop(run, stop))
+        if run.holder is not None:
+            run.holder.free(run.hosted)
+            run.holder = None
+        self._streams.stuck_changed()
+        self._streams.divide(self.total)
+        who = f"tool {run.call.tool} {run.call.version}, call {run.call.id},"
+        _log.warning("%s does not stop (%s) and keeps its slot; stuck now: %d", who, stop.value, len(self.stuck))
+
+    def _tell(self, run: Run) -> None:
+        # From any thread; a loop that is closed has nobody left to tell.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._tell_chunks, run)
+
+    def _tell_chunks(self, run: Run) -> None:
+        for chunk in run.take_chunks(ChunkEntry):
+            for stream in dict.fromkeys(run.sinks):
+                stream.outbox.put(chunk)
+
+    def _tell_progress(self, run: Run) -> None:
+        latest, run.latest = run.latest, None
+        if latest is not None:
+            entry = ProgressEntry(run.call.id, *latest)
+            for stream in dict.fromkeys(run.sinks):
+                stream.outbox.put_progress(entry)
+
+    def _owner(self, task: asyncio.Task[object]) -> Run | None:
+        """The run that a task works for; called by the watchdog's thread."""
+        run = getattr(task, "run", None)
+        return run if isinstance(run, Run) else self.running.get(task.get_name())
