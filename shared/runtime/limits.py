@@ -1,0 +1,30 @@
+"""Sizes and times that both ends of a connection have to agree on."""
+
+MAX_REQUEST_BYTES = 16 << 20
+"""What a service receives at most, in one message."""
+
+MAX_SENT_BYTES = 3 << 20
+"""What a service sends at most, in one message: stock clients take up to 4 MiB."""
+
+_CLIENT_PING_MS = 30_000
+_PING_TIMEOUT_MS = 10_000
+
+SERVER_OPTIONS: list[tuple[str, int]] = [
+    # A second server on a port must fail, not take every other connection.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.keepalive_time_ms", 2 * _CLIENT_PING_MS),
+    ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Below the clients' 30 s, or they would be told too_many_pings.
+    ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
+]
+
+CHANNEL_OPTIONS: list[tuple[str, int]] = [
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.keepalive_time_ms", _CLIENT_PING_MS),
+    ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.enable_retries", 0),
+]

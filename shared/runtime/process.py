@@ -1,0 +1,58 @@
+"""The process around a service: event loop, signals, garbage collection, log, and the line that says it is ready."""
+
+import asyncio
+import gc
+import importlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from shared.runtime.telemetry.logs import TraceFilter
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def run(main: Coroutine[Any, Any, int], *, uvloop: bool = False) -> int:
+    """Runs a service's main coroutine on a loop of its own; returns its exit code."""
+    factory = importlib.import_module("uvloop").new_event_loop if uvloop else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+def stop_signal() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets. The second signal ends the process at once, as if nobody listened."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+
+    def stop() -> None:
+        stopped.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return stopped
+
+
+def tune_gc() -> None:
+    """To be called once all is loaded: what is there stays, and what comes is looked through less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+
+
+def log_to_stderr(level: str) -> None:
+    """One line a record; stdout is for machines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    handler.addFilter(TraceFilter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def say(event: str, **fields: Any) -> None:
+    """One JSON object on stdout, for whoever started this process."""
+    print(json.dumps({"event": event, **fields}, separators=(",", ":")), flush=True)

@@ -1,0 +1,70 @@
+"""A gRPC server with what every service has: limits, errors, health, reflection."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+from shared.runtime.interceptors import ErrorInterceptor
+from shared.runtime.limits import SERVER_OPTIONS
+
+_REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
+
+
+class ListenError(Exception):
+    """The address cannot be served on; the message says which."""
+
+
+class GrpcServer:
+    """Add services to `grpc`, then `start`. Health answers for the server as a whole ("") and for each service."""
+
+    def __init__(self, listen: str, *, options: Sequence[tuple[str, Any]] = ()) -> None:
+        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=[*SERVER_OPTIONS, *options])
+        self._listen = listen
+        self._health = health.aio.HealthServicer()
+        self._services: list[str] = []
+
+    async def start(self, services: Sequence[str]) -> str:
+        """Serves the full names given (and health, and reflection); returns HOST:PORT with the real port."""
+        self._services = ["", *services]
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        self._add_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME])
+        try:
+            port = self.grpc.add_insecure_port(self._listen)
+        except RuntimeError as error:
+            raise ListenError(
+                f"cannot listen on {self._listen}: is it taken, or not an address of this host?"
+            ) from error
+        await self._set_health(serving=True)
+        await self.grpc.start()
+        return f"{self._listen.rpartition(':')[0]}:{port}"
+
+    async def not_serving(self) -> None:
+        """Says so to who asks for health; what runs goes on."""
+        await self._set_health(serving=False)
+
+    async def stop(self, grace: float) -> None:
+        """Takes no more RPCs, waits up to `grace` seconds for those that run, cancels the rest."""
+        await self.grpc.stop(grace)
+
+    async def _set_health(self, *, serving: bool) -> None:
+        answer: Any = health_pb2.HealthCheckResponse
+        status = answer.SERVING if serving else answer.NOT_SERVING
+        for service in self._services:
+            await self._health.set(service, status)
+
+    def _add_reflection(self, services: Sequence[str]) -> None:
+        servicer: Any = reflection.aio.ReflectionServicer(services)
+        cast(Any, reflection_pb2_grpc).add_ServerReflectionServicer_to_server(servicer, self.grpc)
+        # v1 has the same messages under another name, and is what newer clients ask for first. It is not listed: there
+        # is no description of it to be had.
+        handler = grpc.stream_stream_rpc_method_handler(
+            servicer.ServerReflectionInfo,
+            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        generic = grpc.method_handlers_generic_handler(_REFLECTION_V1, {"ServerReflectionInfo": handler})
+        self.grpc.add_generic_rpc_handlers((generic,))
