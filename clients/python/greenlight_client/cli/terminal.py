@@ -23,7 +23,7 @@ class Settings:
     tenant: str | None = None
     principal: str | None = None
     json_lines: bool = False
-    retry_for: float = 3.0
+    retry_for: float = 2.0
 
 
 class Terminal:

@@ -1,0 +1,97 @@
+"""The command line itself: its tree, its document, and what it says without a server."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from greenlight_client.cli.app import build
+from greenlight_client.cli.exit_codes import ExitCode
+
+_DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
+_COMMANDS = [
+    "up",
+    "run",
+    "submit",
+    "watch",
+    "pending",
+    "approve",
+    "reject",
+    "edit",
+    "confirm",
+    "resolve",
+    "cancel",
+    "retry",
+    "batches",
+    "show",
+    "tools",
+    "executors",
+    "status",
+    "template",
+    "trace",
+    "demo",
+]
+
+
+def test_every_command_is_there_and_in_the_document() -> None:
+    command = get_command(build())
+    assert sorted(command.commands) == sorted(_COMMANDS)  # type: ignore[attr-defined]
+    documented = re.findall(r"`([a-z]+)[ `]", "".join(_table("| command |")))
+    assert set(documented) >= set(_COMMANDS)
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(build(), [name, "--help"])
+    assert result.exit_code == 0
+    assert "--help" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["run", "t", "--param", "x"], ExitCode.USAGE, "--param wants name=value"),
+        (["run", "none.json"], ExitCode.USAGE, "No such file"),
+        (["run", "t", "--wait", "soon"], ExitCode.USAGE, "is no duration"),
+        (["run"], ExitCode.USAGE, "Missing argument"),
+        (["watch"], ExitCode.USAGE, "wants a BATCH"),
+        (["resolve", "b/k", "--failed"], ExitCode.USAGE, "--reason"),
+        (["resolve", "b/k", "--reason", "x"], ExitCode.USAGE, "one of --succeeded"),
+        (["approve", "b/k", "c/k", "--digest", "sha256:00"], ExitCode.USAGE, "one proposal"),
+        (["batches", "--tenant", "täglich"], ExitCode.USAGE, "tenant must be visible ASCII"),
+        (["up", "--orchestrator", "here"], ExitCode.USAGE, "HOST:PORT"),
+        (["nonsense"], ExitCode.USAGE, "No such command"),
+    ],
+)
+def test_usage(words: list[str], code: ExitCode, said: str) -> None:
+    result = CliRunner().invoke(build(), words)
+    assert result.exit_code == code
+    assert said in result.output
+
+
+@pytest.mark.parametrize(
+    "words", [["--server", "127.0.0.1:1", "batches"], ["batches", "--server", "127.0.0.1:1"], ["run", "t"]]
+)
+def test_nobody_there(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENLIGHT_SERVER", "127.0.0.1:1")
+    result = CliRunner().invoke(build(), words)
+    assert result.exit_code == ExitCode.UNREACHABLE
+    assert "no orchestrator answers at 127.0.0.1:1" in result.output
+    assert "greenlight up" in result.output
+
+
+def test_the_version() -> None:
+    assert CliRunner().invoke(build(), ["--version"]).output.startswith("greenlight ")
+
+
+def _table(head: str) -> list[str]:
+    lines = _DOCUMENT.read_text(encoding="utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(head))
+    rows: list[str] = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(line)
+    return rows

@@ -1,0 +1,47 @@
+"""Lines without a terminal."""
+
+from greenlight.orchestrator.v1 import batch_pb2, event_pb2
+from greenlight_client.cli.model import BatchModel
+from greenlight_client.cli.plain import PlainLines
+from tests.unit.client.recorded import BATCH, PROPOSED, RUNNING, Log
+
+
+def _lines(log: Log) -> list[str]:
+    model, lines = BatchModel(), PlainLines()
+    told = [lines.line(event, model, model.apply(event)) for event in log.events]
+    return [line for line in told if line is not None]
+
+
+def test_a_batch_in_lines() -> None:
+    log = Log().submitted(2).added("a").added("b", state=PROPOSED).asked(0, "b").dispatched(0.1, "a")
+    log.retrying(0.5, "a", 2).dispatched(2.5, "a", attempt=2).succeeded(2.75, "a", attempt=2)
+    log.state(2.75, batch_pb2.BATCH_STATE_BLOCKED, decisions=1)
+    log.finished(3, batch_pb2.BATCH_STATE_PARTIAL, total=2, succeeded=1)
+    assert _lines(log) == [
+        f"+0.000s batch {BATCH} research: 2 proposals in session s",
+        f"+0.000s agent/b waiting for a decision (hard) on {BATCH}/b sha256:00",
+        "+0.100s agent/a running",
+        "+0.500s agent/a retrying in 2.00 s after TOOL_RAISED: busy",
+        "+2.500s agent/a running (attempt 2)",
+        "+2.750s agent/a done in 2.65 s",
+        "+2.750s batch blocked: waits for 1 decisions, 0 resolutions",
+        "+3.000s batch partial: 1 of 2 succeeded",
+    ]
+
+
+def test_escapes_do_not_come_through() -> None:
+    log = Log().submitted(1).added("a").dispatched(0, "a").failed(1, "a", "\x1b[31mred\nnext")
+    assert _lines(log)[-1] == "+1.000s agent/a failed: TOOL_RAISED: red next"
+
+
+def test_progress_is_told_at_most_once_a_second() -> None:
+    log = Log().submitted(1).added("a").dispatched(0, "a")
+    for tenth in range(30):
+        progress = event_pb2.AttemptProgressed(fraction=tenth / 30, message=f"step {tenth}")
+        log.proposal(tenth / 10, "a", RUNNING, attempt=1, attempt_progressed=progress)
+    told = [line for line in _lines(log) if "progress" in line]
+    assert told == [
+        "+0.000s agent/a progress: 0% step 0",
+        "+1.000s agent/a progress: 33% step 10",
+        "+2.000s agent/a progress: 67% step 20",
+    ]
