@@ -42,7 +42,12 @@ class Flow:
         """Each: key, tier, and the key that it depends on."""
         changes = self._begin()
         adding.submitted(self.batch, changes, len(specs))
-        added = adding.add(self.batch, changes, [_judged(*spec) for spec in specs], self.batch.principal)
+        added = adding.add(
+            self.batch,
+            changes,
+            [_judged(spec[0], spec[1], spec[2] if len(spec) == 3 else "") for spec in specs],
+            self.batch.principal,
+        )
         adding.settle_added(self.batch, changes, added)
         self._commit(changes)
 

@@ -1,0 +1,42 @@
+"""Calls as the engine makes them, with what a test does not care about filled in."""
+
+from orchestrator_svc.domain.digest import call_digest
+from orchestrator_svc.domain.tool import ToolKey
+from orchestrator_svc.ports.executor import Call, Origin
+
+ECHO = ToolKey("echo", "1")
+
+
+def make_origin(batch_id: str = "batch-1", context: str = "{}") -> Origin:
+    return Origin(
+        "default",
+        "user:ann",
+        "session-1",
+        context,
+        batch_id,
+        {"team": "red"},
+        "0af7651916cd43dd8448eb211c80319c",
+        1,
+        "i",
+    )
+
+
+ORIGIN = make_origin()
+
+
+def make_call(
+    call_id: str = "batch-1/a/1",
+    tool: ToolKey = ECHO,
+    arguments: str = "{}",
+    *,
+    origin: Origin = ORIGIN,
+    timeout: int | None = None,
+) -> Call:
+    key = f"key of {call_id.rpartition('/')[0]}"
+    digest = call_digest(tool, arguments)
+    attempt = int(call_id.rpartition("/")[2])
+    return Call(call_id, origin, tool, arguments, digest, key, attempt, "agent", timeout, b"12345678")
+
+
+def make_calls(count: int, tool: ToolKey = ECHO, *, origin: Origin = ORIGIN, first: int = 0) -> list[Call]:
+    return [make_call(f"{origin.batch_id}/k{number}/1", tool, origin=origin) for number in range(first, first + count)]
