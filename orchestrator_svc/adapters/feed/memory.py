@@ -1,0 +1,122 @@
+"""The feed within one process: what was just committed, kept for those who watch it now, at most 1 MiB a batch.
+
+No watcher has a queue of its own: all of a batch share one tail, and who is too slow for it reads the store.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from orchestrator_svc.domain.states import BatchState
+from orchestrator_svc.ports.codec import StoredFrame
+from orchestrator_svc.ports.feed import News, Subscription, Tail
+
+TAIL_BYTES = 1 << 20
+_Key = tuple[str, str]
+
+
+class _Topic:
+    """What is watched: a session, or a batch with its tail."""
+
+    def __init__(self) -> None:
+        self.watchers = 0
+        self.published = 0
+        self.woken = asyncio.Event()
+        self.head = -1  # nothing known yet
+        self.state = BatchState.RUNNING
+        self.frames: deque[StoredFrame] = deque()
+        self.size = 0
+
+    def wake(self) -> None:
+        self.published += 1
+        self.woken.set()
+        self.woken = asyncio.Event()
+
+    def extend(self, news: News) -> None:
+        for frame in news.frames:
+            if frame.first != self.head + 1:
+                self._forget()
+            self.frames.append(frame)
+            self.size += len(frame.payload)
+            self.head = frame.last
+        if news.head != self.head:
+            self._forget()
+        self.head, self.state = news.head, news.state
+        while self.size > TAIL_BYTES and len(self.frames) > 1:
+            self.size -= len(self.frames.popleft().payload)
+
+    def _forget(self) -> None:
+        self.frames.clear()
+        self.size = 0
+
+    def tail(self, after: int) -> Tail | None:
+        if after == self.head:
+            return Tail(self.head, self.state, ())
+        found: list[StoredFrame] = []
+        for frame in reversed(self.frames):
+            if frame.last <= after:
+                break
+            found.append(frame)
+        if not found or found[-1].first > after + 1:
+            return None
+        return Tail(self.head, self.state, tuple(reversed(found)))
+
+
+class _Watcher:
+    """Implements `Subscription`."""
+
+    def __init__(self, topic: _Topic) -> None:
+        self._topic = topic
+        self._seen = topic.published
+
+    async def wait(self, timeout: float | None) -> bool:
+        topic = self._topic
+        if topic.published == self._seen:
+            try:
+                async with asyncio.timeout(timeout):
+                    await topic.woken.wait()
+            except TimeoutError:
+                return False
+        self._seen = topic.published
+        return True
+
+    def tail(self, after: int) -> Tail | None:
+        return self._topic.tail(after)
+
+
+class MemoryFeed:
+    """Implements `Feed`. Used from one event loop."""
+
+    def __init__(self) -> None:
+        self._batches: dict[_Key, _Topic] = {}
+        self._sessions: dict[_Key, _Topic] = {}
+
+    def publish(self, news: Sequence[News]) -> None:
+        for item in news:
+            batch = self._batches.get((item.tenant, item.batch_id))
+            if batch is not None:
+                batch.extend(item)
+                batch.wake()
+            session = self._sessions.get((item.tenant, item.session_id))
+            if session is not None:
+                session.wake()
+
+    def watch_batch(self, tenant: str, batch_id: str) -> AbstractContextManager[Subscription]:
+        return _watching(self._batches, (tenant, batch_id))
+
+    def watch_session(self, tenant: str, session_id: str) -> AbstractContextManager[Subscription]:
+        return _watching(self._sessions, (tenant, session_id))
+
+
+@contextmanager
+def _watching(topics: dict[_Key, _Topic], key: _Key) -> Generator[_Watcher]:
+    """A topic exists while somebody watches it."""
+    topic = topics.setdefault(key, _Topic())
+    topic.watchers += 1
+    try:
+        yield _Watcher(topic)
+    finally:
+        topic.watchers -= 1
+        if not topic.watchers:
+            del topics[key]

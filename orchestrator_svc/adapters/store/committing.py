@@ -1,0 +1,58 @@
+"""A group of batches as one transaction. A batch that cannot be written fails alone."""
+
+import logging
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Engine, exc
+
+from orchestrator_svc.adapters.store.removing import remove_unpublished
+from orchestrator_svc.adapters.store.writing import apply
+from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.ports.codec import EventCodec
+from orchestrator_svc.ports.store import Committed
+
+_log = logging.getLogger(__name__)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether it is the database that failed, and not what was to be written."""
+    if isinstance(error, exc.OperationalError | exc.InternalError | exc.TimeoutError):
+        return True
+    return type(error) is exc.DatabaseError  # a damaged file
+
+
+def commit_group(engine: Engine, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:
+    """Raises only where the database fails; then nothing was written."""
+    try:
+        with engine.begin() as connection:
+            return _with_removed(connection, writes, apply(connection, writes, codec, now))
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+    with engine.begin() as connection:
+        return _with_removed(connection, writes, _halves(connection, writes, codec, now))
+
+
+def _halves(connection: Connection, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:
+    """Something in the group cannot be written: what it is shows when it is alone."""
+    try:
+        with connection.begin_nested():
+            return apply(connection, writes, codec, now)
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+        if len(writes) == 1:
+            _log.exception("batch %s cannot be written and is dropped", writes[0].batch.id)
+            return Committed(lost={writes[0].batch.id})
+    middle = len(writes) // 2
+    first = _halves(connection, writes[:middle], codec, now)
+    second = _halves(connection, writes[middle:], codec, now)
+    return Committed(first.lost | second.lost, first.frames | second.frames, first.created | second.created)
+
+
+def _with_removed(connection: Connection, writes: Sequence[BatchWrite], committed: Committed) -> Committed:
+    """A submission of several parts that lost one of them will never be published."""
+    if committed.lost:
+        numbers = [write.batch.number for write in writes if write.batch.id in committed.lost and not write.created]
+        remove_unpublished(connection, numbers)
+    return committed

@@ -1,0 +1,53 @@
+"""SQLite as the store needs it: one connection that writes, durably; a few that read, each in a snapshot."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+READERS = 4
+_BUSY_SECONDS = 5.0
+_WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "temp_store=MEMORY")
+_READER_PRAGMAS = ("query_only=ON",)
+
+
+def writer_engine(path: Path) -> Engine:
+    """Transactions take the write lock when they begin, so that none fails half-way for want of it."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"timeout": _BUSY_SECONDS},
+    )
+    _prepare(engine, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
+    return engine
+
+
+def reader_engine(path: Path) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        pool_size=READERS,
+        max_overflow=0,
+        connect_args={"timeout": _BUSY_SECONDS},
+    )
+    _prepare(engine.sync_engine, _READER_PRAGMAS, "BEGIN")
+    return engine
+
+
+def _prepare(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
+    """SQLAlchemy says when a transaction begins, not the driver."""
+
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def began(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", began)

@@ -1,0 +1,112 @@
+"""The writer's other transactions: starts, sessions, requests, tools. The caller begins and ends them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, insert, select, tuple_, update
+
+from orchestrator_svc.adapters.store.creating import upsert
+from orchestrator_svc.adapters.store.documents import write_map
+from orchestrator_svc.adapters.store.reading.tools import write_descriptor
+from orchestrator_svc.adapters.store.removing import remove_unpublished
+from orchestrator_svc.adapters.store.tables import (
+    UNFINISHED,
+    batches,
+    commands,
+    incarnations,
+    record_times,
+    requests,
+    sessions,
+    tools,
+)
+from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
+from orchestrator_svc.ports.store import Incarnation, Request, Session
+
+
+def begin(connection: Connection, incarnation: Incarnation) -> None:
+    """A new start: what no start published goes, and what is unfinished is this one's from now on."""
+    connection.execute(insert(incarnations), incarnation._asdict())
+    remove_unpublished(connection)
+    unfinished = update(batches).where(UNFINISHED)
+    connection.execute(unfinished.values(epoch=batches.c.epoch + 1, incarnation=incarnation.id))
+
+
+def take(connection: Connection, tenant: str, batch_id: str, incarnation: str) -> None:
+    """From now on only what is loaded after this may write the batch."""
+    statement = update(batches).where(batches.c.tenant == tenant, batches.c.id == batch_id)
+    connection.execute(statement.values(epoch=batches.c.epoch + 1, incarnation=incarnation))
+
+
+def record(connection: Connection, times: Sequence[tuple[int, int, int]]) -> None:
+    statement = upsert(connection, record_times).on_conflict_do_nothing()
+    connection.execute(
+        statement, [{"batch_no": number, "sequence": sequence, "duration": ns} for number, sequence, ns in times]
+    )
+
+
+def create_session(connection: Connection, session: Session) -> bool:
+    statement = upsert(connection, sessions).on_conflict_do_nothing().returning(sessions.c.id)
+    row = {
+        "tenant": session.tenant,
+        "id": session.id,
+        "title": session.title,
+        "context": session.context,
+        "labels": write_map(session.labels),
+        "revision": session.revision,
+        "last_session_no": 0,
+        "create_time": session.create_time,
+        "update_time": session.update_time,
+    }
+    return connection.execute(statement, row).first() is not None
+
+
+def update_session(connection: Connection, session: Session, expected_revision: int) -> bool:
+    statement = (
+        update(sessions)
+        .where(
+            sessions.c.tenant == session.tenant,
+            sessions.c.id == session.id,
+            sessions.c.revision == expected_revision,
+        )
+        .values(
+            title=session.title,
+            context=session.context,
+            labels=write_map(session.labels),
+            revision=expected_revision + 1,
+            update_time=session.update_time,
+        )
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def claim_request(connection: Connection, tenant: str, request: Request, now: int) -> bool:
+    """False: it was there."""
+    statement = upsert(connection, requests).on_conflict_do_nothing().returning(requests.c.request_id)
+    row = {
+        "tenant": tenant,
+        "request_id": request.request_id,
+        "kind": request.kind,
+        "payload_hash": request.payload_hash,
+        "chosen": request.chosen,
+        "create_time": now,
+    }
+    return connection.execute(statement, row).first() is not None
+
+
+def forget_requests(connection: Connection, before: int) -> int:
+    old = select(requests.c.tenant, requests.c.request_id).where(requests.c.create_time < before)
+    connection.execute(delete(commands).where(tuple_(commands.c.tenant, commands.c.request_id).in_(old)))
+    return connection.execute(delete(requests).where(requests.c.create_time < before)).rowcount
+
+
+def save_tools(connection: Connection, descriptors: Sequence[ToolDescriptor], now: int) -> list[ToolKey]:
+    different: list[ToolKey] = []
+    statement = upsert(connection, tools).on_conflict_do_nothing().returning(tools.c.name)
+    for descriptor in descriptors:
+        name, version = descriptor.key.name, descriptor.key.version
+        text = write_descriptor(descriptor)
+        row = {"name": name, "version": version, "descriptor": text, "first_seen": now}
+        if connection.execute(statement, row).first() is None:
+            known = select(tools.c.descriptor).where(tools.c.name == name, tools.c.version == version)
+            if connection.execute(known).scalar_one() != text:
+                different.append(descriptor.key)
+    return different

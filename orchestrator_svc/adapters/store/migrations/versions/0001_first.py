@@ -1,0 +1,203 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "batches",
+        sa.Column("batch_no", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("session_id", sa.Text(), nullable=False),
+        sa.Column("session_no", sa.Integer(), nullable=False),
+        sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("published", sa.SmallInteger(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("incarnation", sa.Text(), nullable=False),
+        sa.Column("head", sa.BigInteger(), nullable=False),
+        sa.Column("reopened_after", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("expired", sa.Integer(), nullable=False),
+        sa.Column("counts", sa.Text(), nullable=False),
+        sa.Column("open", sa.SmallInteger(), nullable=False),
+        sa.Column("cancelling", sa.SmallInteger(), nullable=False),
+        sa.Column("create_time", sa.BigInteger(), nullable=False),
+        sa.Column("finish_time", sa.BigInteger(), nullable=True),
+        sa.Column("deadline_time", sa.BigInteger(), nullable=True),
+        sa.Column("deadline_left", sa.BigInteger(), nullable=True),
+        sa.Column("deadline", sa.BigInteger(), nullable=True),
+        sa.Column("idle_timeout", sa.BigInteger(), nullable=False),
+        sa.Column("max_in_flight", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("trace_id", sa.Text(), nullable=False),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("batch_no"),
+        sa.UniqueConstraint("tenant", "id", name="batches_by_id"),
+    )
+    op.create_index("batches_by_number", "batches", ["tenant", "batch_no"])
+    op.create_index("batches_by_session", "batches", ["tenant", "session_id", "session_no"])
+    op.create_index(
+        "batches_expired",
+        "batches",
+        ["tenant", "session_id", "batch_no"],
+        sqlite_where=sa.text("expired > 0"),
+        postgresql_where=sa.text("expired > 0"),
+    )
+    op.create_index(
+        "batches_pending",
+        "batches",
+        ["tenant", "session_id", "batch_no"],
+        sqlite_where=sa.text("asked > 0"),
+        postgresql_where=sa.text("asked > 0"),
+    )
+    op.create_index(
+        "batches_reopened",
+        "batches",
+        ["tenant", "session_id", "session_no"],
+        sqlite_where=sa.text("reopened_after > 0"),
+        postgresql_where=sa.text("reopened_after > 0"),
+    )
+    op.create_index(
+        "batches_unfinished",
+        "batches",
+        ["batch_no"],
+        sqlite_where=sa.text("state < 5"),
+        postgresql_where=sa.text("state < 5"),
+    )
+    op.create_index(
+        "batches_unpublished",
+        "batches",
+        ["batch_no"],
+        sqlite_where=sa.text("published = 0"),
+        postgresql_where=sa.text("published = 0"),
+    )
+    op.create_table(
+        "commands",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "request_id", "batch_no"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "frames",
+        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("first_sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("batch_no", "first_sequence"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "incarnations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("start_time", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "proposals",
+        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ordinal", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("tier", sa.SmallInteger(), nullable=False),
+        sa.Column("effect", sa.SmallInteger(), nullable=False),
+        sa.Column("tool", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("uncounted", sa.Integer(), nullable=False),
+        sa.Column("cancel_requested", sa.SmallInteger(), nullable=False),
+        sa.Column("skipped_from", sa.SmallInteger(), nullable=False),
+        sa.Column("bound", sa.SmallInteger(), nullable=False),
+        sa.Column("added_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("create_time", sa.BigInteger(), nullable=False),
+        sa.Column("asked_time", sa.BigInteger(), nullable=False),
+        sa.Column("expire_time", sa.BigInteger(), nullable=False),
+        sa.Column("next_time", sa.BigInteger(), nullable=False),
+        sa.Column("ready_time", sa.BigInteger(), nullable=False),
+        sa.Column("finish_time", sa.BigInteger(), nullable=False),
+        sa.Column("approval_deadline", sa.BigInteger(), nullable=False),
+        sa.Column("timeout", sa.BigInteger(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("depends_on", sa.Text(), nullable=False),
+        sa.Column("retry", sa.Text(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("operator", sa.Text(), nullable=False),
+        sa.Column("operator_reason", sa.Text(), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("bound_digest", sa.Text(), nullable=False),
+        sa.Column("skipped_because", sa.Text(), nullable=False),
+        sa.Column("missing_inputs", sa.Text(), nullable=False),
+        sa.Column("failure", sa.Text(), nullable=False),
+        sa.Column("decisions", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("rationale", sa.Text(), nullable=False),
+        sa.Column("arguments", sa.Text(), nullable=False),
+        sa.Column("original_arguments", sa.Text(), nullable=False),
+        sa.Column("bound_arguments", sa.Text(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("batch_no", "ordinal"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "record_times",
+        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("duration", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("batch_no", "sequence"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "requests",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("payload_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("chosen", sa.LargeBinary(), nullable=False),
+        sa.Column("create_time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "request_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("requests_by_time", "requests", ["create_time"])
+    op.create_table(
+        "sessions",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("last_session_no", sa.Integer(), nullable=False),
+        sa.Column("create_time", sa.BigInteger(), nullable=False),
+        sa.Column("update_time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("sessions_by_time", "sessions", ["tenant", "create_time", "id"])
+    op.create_table(
+        "tools",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("descriptor", sa.Text(), nullable=False),
+        sa.Column("first_seen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version"),
+    )

@@ -1,0 +1,167 @@
+"""Batches as they are shown and watched: heads, views, frames. Published ones only."""
+
+from collections.abc import Sequence
+
+import orjson
+from sqlalchemy import and_, func, select, union
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator_svc.adapters.store.documents import read_map
+from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
+from orchestrator_svc.adapters.store.reading.filters import FAR_FUTURE, has_label, starts_with
+from orchestrator_svc.adapters.store.tables import REOPENED, UNPUBLISHED, batches, frames, proposals
+from orchestrator_svc.domain.batch import MAX_MISSING
+from orchestrator_svc.domain.proposal import ProposalState
+from orchestrator_svc.domain.states import BatchState
+from orchestrator_svc.ports.codec import StoredFrame
+from orchestrator_svc.ports.store import AgentTally, BatchFilter, BatchHead, BatchView
+
+_HEAD = select(
+    batches.c.id,
+    batches.c.batch_no,
+    batches.c.head,
+    batches.c.state,
+    batches.c.session_id,
+    batches.c.session_no,
+    batches.c.reopened_after,
+).where(batches.c.published == 1)
+
+
+def _head(row: AnyRow) -> BatchHead:
+    state = BatchState(row.state)
+    return BatchHead(row.batch_no, row.head, state, row.session_id, row.session_no, row.reopened_after)
+
+
+async def head(connection: AsyncConnection, tenant: str, batch_id: str) -> BatchHead | None:
+    statement = _HEAD.where(batches.c.tenant == tenant, batches.c.id == batch_id)
+    row = (await connection.execute(statement)).first()
+    return _head(row) if row is not None else None
+
+
+async def session_heads(
+    connection: AsyncConnection, tenant: str, session_id: str, after_no: int, also: Sequence[int]
+) -> list[tuple[str, BatchHead]]:
+    """Those above one that is still being written wait for it: a cursor at a higher number would never see it."""
+    of_session = and_(batches.c.tenant == tenant, batches.c.session_id == session_id)
+    hidden = await connection.execute(select(func.min(batches.c.session_no)).where(of_session, UNPUBLISHED))
+    until = hidden.scalar() or FAR_FUTURE
+    number = batches.c.session_no
+    statement = union(
+        _HEAD.where(of_session, number > after_no, number < until),
+        _HEAD.where(of_session, number.in_(also)),
+        _HEAD.where(of_session, number < until, REOPENED),
+    )
+    return [(row.id, _head(row)) for row in await connection.execute(statement.order_by("session_no"))]
+
+
+async def read_frames(connection: AsyncConnection, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
+    """A few at a time, since only their payloads tell how large they are."""
+    first = (
+        select(func.max(frames.c.first_sequence))
+        .where(frames.c.batch_no == number, frames.c.first_sequence <= after + 1)
+        .scalar_subquery()
+    )
+    statement = (
+        select(frames.c.first_sequence, frames.c.last_sequence, frames.c.payload)
+        .where(frames.c.batch_no == number, frames.c.first_sequence >= first, frames.c.last_sequence > after)
+        .order_by(frames.c.first_sequence)
+    )
+    found: list[StoredFrame] = []
+    size = 0
+    async with connection.stream(statement, execution_options={"yield_per": 32}) as rows:
+        async for row in rows:
+            found.append(StoredFrame(row.first_sequence, row.last_sequence, row.payload))
+            size += len(row.payload)
+            if size >= limit_bytes:
+                break
+    return found
+
+
+async def list_batches(
+    connection: AsyncConnection, tenant: str, where: BatchFilter, before_number: int | None, limit: int
+) -> list[BatchView]:
+    statement = _matching(connection, tenant, where)
+    if before_number is not None:
+        statement = statement.where(batches.c.batch_no < before_number)
+    statement = statement.order_by(batches.c.batch_no.desc()).limit(limit)
+    return await views(connection, (await connection.execute(statement)).all())
+
+
+def _matching(connection: AsyncConnection, tenant: str, where: BatchFilter) -> AnySelect:
+    statement = select(batches).where(batches.c.tenant == tenant, batches.c.published == 1)
+    if where.session_id:
+        statement = statement.where(batches.c.session_id == where.session_id)
+    if where.states:
+        statement = statement.where(batches.c.state.in_([int(state) for state in where.states]))
+    for key, value in where.labels:
+        statement = statement.where(has_label(connection.dialect, batches.c.labels, key, value))
+    if where.id_prefix:
+        statement = statement.where(starts_with(batches.c.id, where.id_prefix))
+    return statement
+
+
+async def views(connection: AsyncConnection, rows: Sequence[AnyRow]) -> list[BatchView]:
+    """Two queries for all of them."""
+    agents = await _agents(connection, [row.batch_no for row in rows])
+    missing = await _missing(connection, [row.batch_no for row in rows if BatchState(row.state).finished])
+    return [_view(row, agents.get(row.batch_no, []), missing.get(row.batch_no, [])) for row in rows]
+
+
+def _view(row: AnyRow, agents: list[AgentTally], missing: list[str]) -> BatchView:
+    return BatchView(
+        id=row.id,
+        tenant=row.tenant,
+        number=row.batch_no,
+        session_id=row.session_id,
+        session_no=row.session_no,
+        name=row.name,
+        labels=read_map(row.labels),
+        template=row.template,
+        principal=row.principal,
+        trace_id=row.trace_id,
+        state=BatchState(row.state),
+        head=row.head,
+        counts=tuple(orjson.loads(row.counts)),
+        asked=row.asked,
+        open=bool(row.open),
+        max_in_flight=row.max_in_flight,
+        create_time=row.create_time,
+        finish_time=row.finish_time,
+        deadline_time=row.deadline_time,
+        agents=agents,
+        missing=missing,
+    )
+
+
+async def _agents(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, list[AgentTally]]:
+    first = func.min(proposals.c.ordinal).label("first")
+    statement = (
+        select(proposals.c.batch_no, proposals.c.agent, proposals.c.state, func.count().label("total"), first)
+        .where(proposals.c.batch_no.in_(numbers))
+        .group_by(proposals.c.batch_no, proposals.c.agent, proposals.c.state)
+        .order_by(proposals.c.batch_no, first)
+    )
+    tallies: dict[int, dict[str, list[int]]] = {}
+    for row in await connection.execute(statement):
+        of_batch = tallies.setdefault(row.batch_no, {})
+        of_batch.setdefault(row.agent, [0] * (len(ProposalState) + 1))[row.state] += row.total
+    return {
+        number: [AgentTally(name, tuple(counts)) for name, counts in of_batch.items()]
+        for number, of_batch in tallies.items()
+    }
+
+
+async def _missing(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, list[str]]:
+    if not numbers:
+        return {}
+    place = func.row_number().over(partition_by=proposals.c.batch_no, order_by=proposals.c.ordinal).label("place")
+    ranked = (
+        select(proposals.c.batch_no, proposals.c.key, place)
+        .where(proposals.c.batch_no.in_(numbers), proposals.c.state != int(ProposalState.SUCCEEDED))
+        .subquery()
+    )
+    statement = select(ranked.c.batch_no, ranked.c.key).where(ranked.c.place <= MAX_MISSING)
+    missing: dict[int, list[str]] = {}
+    for row in await connection.execute(statement.order_by(ranked.c.batch_no, ranked.c.place)):
+        missing.setdefault(row.batch_no, []).append(row.key)
+    return missing

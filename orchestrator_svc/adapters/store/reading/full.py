@@ -1,0 +1,32 @@
+"""A batch with all its proposals, as they are shown."""
+
+from sqlalchemy import literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator_svc.adapters.store.reading.batches import views
+from orchestrator_svc.adapters.store.reading.times import with_record_times
+from orchestrator_svc.adapters.store.reading.views import proposal_views
+from orchestrator_svc.adapters.store.reading.whole import batch_row
+from orchestrator_svc.adapters.store.tables import proposals
+from orchestrator_svc.ports.store import BatchView, ProposalView
+
+
+async def get_batch(connection: AsyncConnection, tenant: str, batch_id: str) -> BatchView | None:
+    row = await batch_row(connection, tenant, batch_id)
+    return (await views(connection, [row]))[0] if row is not None else None
+
+
+async def get_batch_full(
+    connection: AsyncConnection, tenant: str, batch_id: str
+) -> tuple[BatchView, list[ProposalView]] | None:
+    row = await batch_row(connection, tenant, batch_id)
+    if row is None:
+        return None
+    [view] = await views(connection, [row])
+    statement = select(proposals, literal(row.id).label("batch_id"), literal(row.session_id).label("session_id")).where(
+        proposals.c.batch_no == row.batch_no
+    )
+    rows = (await connection.execute(statement.order_by(proposals.c.ordinal))).all()
+    shown = await proposal_views(connection, rows)
+    await with_record_times(connection, row.batch_no, shown)
+    return view, shown

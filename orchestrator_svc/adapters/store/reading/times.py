@@ -1,0 +1,53 @@
+"""How long it took to record each attempt's ending, where that is known."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator_svc.adapters.store.tables import frames, record_times
+from orchestrator_svc.domain.proposal import Proposal
+from orchestrator_svc.ports.store import ProposalView
+
+
+async def with_record_times(connection: AsyncConnection, number: int, views: Sequence[ProposalView]) -> None:
+    """All of one batch."""
+    sequences = [attempt.finish_sequence for view in views for attempt in view.proposal.attempts]
+    first = min(filter(None, sequences), default=None)
+    if first is None:
+        return
+    times = await connection.execute(
+        select(record_times.c.sequence, record_times.c.duration)
+        .where(record_times.c.batch_no == number, record_times.c.sequence >= first)
+        .order_by(record_times.c.sequence)
+    )
+    ends = await connection.execute(
+        select(frames.c.last_sequence)
+        .where(frames.c.batch_no == number, frames.c.last_sequence >= first)
+        .order_by(frames.c.first_sequence)
+    )
+    matched = RecordTimes([(row.sequence, row.duration) for row in times], list(ends.scalars()))
+    for view in views:
+        view.record_times = matched.of(view.proposal)
+
+
+class RecordTimes:
+    """A time stands for the events before it, but only for those that were committed in the same frame."""
+
+    def __init__(self, times: Sequence[tuple[int, int]], frame_ends: Sequence[int]) -> None:
+        self._sequences = [sequence for sequence, _ in times]
+        self._durations = [duration for _, duration in times]
+        self._ends = frame_ends
+
+    def of(self, proposal: Proposal) -> dict[int, int]:
+        """Attempt number -> ns."""
+        found: dict[int, int] = {}
+        for attempt in proposal.attempts:
+            sequence = attempt.finish_sequence
+            position = bisect_left(self._sequences, sequence)
+            end = bisect_left(self._ends, sequence)
+            known = sequence and position < len(self._sequences) and end < len(self._ends)
+            if known and self._sequences[position] <= self._ends[end]:
+                found[attempt.number] = self._durations[position]
+        return found

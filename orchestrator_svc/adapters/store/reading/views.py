@@ -1,0 +1,47 @@
+"""Rows of proposals, joined with their batches', as they are shown: with the keys of what they wait for."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
+from orchestrator_svc.adapters.store.reading.rows import read_edges, read_proposal
+from orchestrator_svc.adapters.store.reading.slices import SLICE, mapped
+from orchestrator_svc.adapters.store.tables import proposals
+from orchestrator_svc.domain.proposal import UNFINISHED, Condition, ProposalState
+from orchestrator_svc.ports.store import ProposalView
+
+Parents = dict[int, dict[int, tuple[str, ProposalState]]]
+
+
+async def proposal_views(connection: AsyncConnection, rows: Sequence[AnyRow]) -> list[ProposalView]:
+    """The rows have `batch_id` and `session_id` beside a proposal's columns."""
+    parents = await _parents(connection, rows)
+    return await mapped(lambda row: _view(row, parents.get(row.batch_no, {})), rows)
+
+
+async def _parents(connection: AsyncConnection, rows: Sequence[AnyRow]) -> Parents:
+    """Batch number -> ordinal -> (key, state), of everything that the rows depend on."""
+    wanted = sorted({(row.batch_no, ordinal) for row in rows for ordinal, _ in read_edges(row)})
+    parents: Parents = {}
+    key = tuple_(proposals.c.batch_no, proposals.c.ordinal)
+    for start in range(0, len(wanted), SLICE):
+        statement = select(proposals.c.batch_no, proposals.c.ordinal, proposals.c.key, proposals.c.state)
+        statement = statement.where(key.in_(wanted[start : start + SLICE]))
+        for row in await connection.execute(statement):
+            parents.setdefault(row.batch_no, {})[row.ordinal] = (row.key, ProposalState(row.state))
+    return parents
+
+
+def _view(row: AnyRow, parents: dict[int, tuple[str, ProposalState]]) -> ProposalView:
+    proposal = read_proposal(row, {ordinal: key for ordinal, (key, _) in parents.items()})
+    waiting: list[str] = []
+    if proposal.state in (ProposalState.PROPOSED, ProposalState.APPROVED):
+        waiting = [parents[ordinal][0] for ordinal, when in read_edges(row) if not _done(parents[ordinal][1], when)]
+    proposal.open_dependencies = len(waiting)
+    return ProposalView(proposal, row.batch_id, row.batch_no, row.session_id, row.tenant, waiting)
+
+
+def _done(state: ProposalState, when: Condition) -> bool:
+    return state is ProposalState.SUCCEEDED or (when is Condition.FINISHED and state not in UNFINISHED)

@@ -1,0 +1,199 @@
+"""The store in one SQLite file: one thread writes on a connection of its own, reads go through aiosqlite."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator_svc.adapters.store import keeping, migrating
+from orchestrator_svc.adapters.store.committing import commit_group, is_unavailable
+from orchestrator_svc.adapters.store.engines import reader_engine, writer_engine
+from orchestrator_svc.adapters.store.file_lock import FileLock
+from orchestrator_svc.adapters.store.reading import batches, full, proposals, requests, sessions, tools, whole
+from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
+from orchestrator_svc.ports.codec import EventCodec, StoredFrame
+from orchestrator_svc.ports.store import (
+    BatchFilter,
+    BatchHead,
+    BatchView,
+    Committed,
+    Incarnation,
+    ProposalCursor,
+    ProposalFilter,
+    ProposalView,
+    Request,
+    Session,
+    SessionStatistics,
+    SoftCandidate,
+    StoredTool,
+)
+from shared.kernel.clock import Clock
+from shared.kernel.errors import GreenlightError, UnavailableError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+RETRY_AFTER = 1.0
+
+
+class SqliteStore:
+    """Implements `Store`. `path`: of the database file; its folder is made if need be."""
+
+    def __init__(self, path: Path, codec: EventCodec, clock: Clock) -> None:
+        self._path, self._codec, self._clock = path, codec, clock
+        self._lock = FileLock(path)
+        self._writer = writer_engine(path)
+        self._readers = reader_engine(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._incarnation = ""
+
+    async def start(self, incarnation: Incarnation) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire(f"process {os.getpid()}, incarnation {incarnation.id}, version {incarnation.version}")
+        self._incarnation = incarnation.id
+        try:
+            await self._in_thread(lambda: migrating.migrate(self._writer, str(self._path)))
+            await self._write(keeping.begin, incarnation)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._readers.dispose()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.dispose)
+        self._thread.shutdown()
+        self._lock.release()
+
+    async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
+        now = self._clock.time_ns()
+        return await self._in_thread(lambda: commit_group(self._writer, writes, self._codec, now))
+
+    async def commit_record_times(self, times: Sequence[tuple[int, int, int]]) -> None:
+        if times:
+            await self._write(keeping.record, times)
+
+    # -- batches
+
+    async def unfinished(self, judge: ArgumentsJudge) -> AsyncIterator[Batch]:
+        number = 0
+        while page := await self._read(whole.unfinished_after, number, judge):
+            for batch in page:
+                yield batch
+            number = page[-1].number
+
+    async def load_batch(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | None:
+        await self._write(keeping.take, tenant, batch_id, self._incarnation)
+        return await self._read(whole.load, tenant, batch_id, judge)
+
+    async def get_batch(self, tenant: str, batch_id: str) -> BatchView | None:
+        return await self._read(full.get_batch, tenant, batch_id)
+
+    async def get_batch_full(self, tenant: str, batch_id: str) -> tuple[BatchView, list[ProposalView]] | None:
+        return await self._read(full.get_batch_full, tenant, batch_id)
+
+    async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None:
+        return await self._read(batches.head, tenant, batch_id)
+
+    async def session_heads(
+        self, tenant: str, session_id: str, after_no: int, also: Sequence[int]
+    ) -> list[tuple[str, BatchHead]]:
+        return await self._read(batches.session_heads, tenant, session_id, after_no, also)
+
+    async def list_batches(
+        self, tenant: str, where: BatchFilter, before_number: int | None, limit: int
+    ) -> list[BatchView]:
+        return await self._read(batches.list_batches, tenant, where, before_number, limit)
+
+    async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
+        return await self._read(batches.read_frames, number, after, limit_bytes)
+
+    # -- proposals
+
+    async def get_proposal(self, tenant: str, batch_id: str, key: str) -> ProposalView | None:
+        return await self._read(proposals.get_proposal, tenant, batch_id, key)
+
+    async def list_proposals(
+        self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int
+    ) -> list[ProposalView]:
+        return await self._read(proposals.list_proposals, tenant, where, after, limit)
+
+    async def soft_candidates(self, tenant: str, session_id: str, expired_since: int) -> list[SoftCandidate]:
+        return await self._read(proposals.soft_candidates, tenant, session_id, expired_since)
+
+    # -- sessions
+
+    async def create_session(self, session: Session) -> bool:
+        return await self._write(keeping.create_session, session)
+
+    async def get_session(self, tenant: str, session_id: str) -> tuple[Session, SessionStatistics] | None:
+        return await self._read(sessions.get_session, tenant, session_id)
+
+    async def list_sessions(
+        self, tenant: str, before: tuple[int, str] | None, limit: int
+    ) -> list[tuple[Session, SessionStatistics]]:
+        return await self._read(sessions.list_sessions, tenant, before, limit)
+
+    async def update_session(self, session: Session, expected_revision: int) -> bool:
+        return await self._write(keeping.update_session, session, expected_revision)
+
+    # -- requests
+
+    async def find_request(self, tenant: str, request_id: str) -> Request | None:
+        return await self._read(requests.find_request, tenant, request_id)
+
+    async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
+        if await self._write(keeping.claim_request, tenant, request, now):
+            return None
+        return await self.find_request(tenant, request.request_id)
+
+    async def forget_requests(self, before: int) -> int:
+        return await self._write(keeping.forget_requests, before)
+
+    # -- tools
+
+    async def save_tools(self, descriptors: Sequence[ToolDescriptor], now: int) -> list[ToolKey]:
+        return await self._write(keeping.save_tools, descriptors, now)
+
+    async def load_tools(self) -> list[StoredTool]:
+        return await self._read(tools.load_tools)
+
+    # -- how
+
+    async def _read(
+        self, read: Callable[Concatenate[AsyncConnection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        try:
+            async with self._readers.connect() as connection:
+                return await read(connection, *args, **kwargs)
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+
+    async def _write(self, write: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def transaction() -> T:
+            with self._writer.begin() as connection:
+                return write(connection, *args, **kwargs)
+
+        return await self._in_thread(transaction)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: SQLAlchemyError) -> GreenlightError | SQLAlchemyError:
+        if not is_unavailable(error):
+            return error
+        problem = str(getattr(error, "orig", None) or error)
+        return UnavailableError(
+            "STORE_UNAVAILABLE",
+            f"the database {self._path} cannot be used now: {problem}",
+            retry_after=RETRY_AFTER,
+        )

@@ -1,0 +1,240 @@
+"""The schema. Migrations make it; a test holds the two together.
+
+Every row of a user carries its tenant. In `proposals`, the table that is written most, nothing is NULL: '' and 0 stand
+for *nothing* (sqlite3 takes 0.3 us to bind a None, 0.03 us to bind either). Narrow columns come before wide ones, so
+that filtering reads no overflow page. Times are ns since 1970 (UTC), booleans 0 and 1.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# The revision that this code works with.
+REVISION = "0001"
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _time(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _small(name: str) -> Column[int]:
+    return Column(name, SmallInteger, nullable=False)
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False)
+
+
+incarnations = Table(
+    "incarnations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _time("start_time"),
+    _text("version"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    _text("title"),
+    _text("context"),
+    _text("labels"),
+    _number("revision"),
+    _number("last_session_no"),
+    _time("create_time"),
+    _time("update_time"),
+    Index("sessions_by_time", "tenant", "create_time", "id"),
+    sqlite_with_rowid=False,
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch_no", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _text("tenant"),
+    _text("id"),
+    _text("session_id"),
+    _number("session_no"),
+    _small("state"),
+    _small("published"),
+    _number("epoch"),
+    _text("incarnation"),
+    _time("head"),
+    _time("reopened_after"),
+    _number("total"),
+    _number("asked"),
+    _number("expired"),
+    _text("counts"),
+    _small("open"),
+    _small("cancelling"),
+    _time("create_time"),
+    Column("finish_time", BigInteger),
+    Column("deadline_time", BigInteger),
+    Column("deadline_left", BigInteger),
+    Column("deadline", BigInteger),
+    _time("idle_timeout"),
+    _number("max_in_flight"),
+    _text("name"),
+    _text("labels"),
+    _text("template"),
+    _text("principal"),
+    _text("trace_id"),
+    _text("context"),
+    _text("request_id"),
+    UniqueConstraint("tenant", "id", name="batches_by_id"),
+)
+Index("batches_by_number", batches.c.tenant, batches.c.batch_no)
+Index("batches_by_session", batches.c.tenant, batches.c.session_id, batches.c.session_no)
+UNFINISHED = batches.c.state < 5
+PENDING = batches.c.asked > 0
+EXPIRED = batches.c.expired > 0
+REOPENED = batches.c.reopened_after > 0
+UNPUBLISHED = batches.c.published == 0
+Index("batches_unfinished", batches.c.batch_no, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+Index(
+    "batches_pending",
+    batches.c.tenant,
+    batches.c.session_id,
+    batches.c.batch_no,
+    sqlite_where=PENDING,
+    postgresql_where=PENDING,
+)
+Index(
+    "batches_expired",
+    batches.c.tenant,
+    batches.c.session_id,
+    batches.c.batch_no,
+    sqlite_where=EXPIRED,
+    postgresql_where=EXPIRED,
+)
+Index(
+    "batches_reopened",
+    batches.c.tenant,
+    batches.c.session_id,
+    batches.c.session_no,
+    sqlite_where=REOPENED,
+    postgresql_where=REOPENED,
+)
+Index("batches_unpublished", batches.c.batch_no, sqlite_where=UNPUBLISHED, postgresql_where=UNPUBLISHED)
+
+# `bound`: 0 = not yet, 1 = what was proposed, 2 = what `bound_arguments` says. `depends_on` is by ordinal.
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    _text("tenant"),
+    _text("key"),
+    _text("agent"),
+    _small("state"),
+    _small("tier"),
+    _small("effect"),
+    _text("tool"),
+    _text("version"),
+    _number("revision"),
+    _number("uncounted"),
+    _small("cancel_requested"),
+    _small("skipped_from"),
+    _small("bound"),
+    _time("added_sequence"),
+    _time("create_time"),
+    _time("asked_time"),
+    _time("expire_time"),
+    _time("next_time"),
+    _time("ready_time"),
+    _time("finish_time"),
+    _time("approval_deadline"),
+    _time("timeout"),
+    _text("labels"),
+    _text("depends_on"),
+    _text("retry"),
+    _text("principal"),
+    _text("operator"),
+    _text("operator_reason"),
+    _text("idempotency_key"),
+    _text("digest"),
+    _text("bound_digest"),
+    _text("skipped_because"),
+    _text("missing_inputs"),
+    _text("failure"),
+    _text("decisions"),
+    _text("attempts"),
+    _text("title"),
+    _text("rationale"),
+    _text("arguments"),
+    _text("original_arguments"),
+    _text("bound_arguments"),
+    _text("result"),
+    sqlite_with_rowid=False,
+)
+
+frames = Table(
+    "frames",
+    metadata,
+    Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_sequence", BigInteger, primary_key=True, autoincrement=False),
+    _time("last_sequence"),
+    _text("tenant"),
+    Column("payload", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How long it took to record what came in last before `sequence`. Beside the frames: a column there would have each
+# frame written twice.
+record_times = Table(
+    "record_times",
+    metadata,
+    Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    _time("duration"),
+    sqlite_with_rowid=False,
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("request_id", Text, primary_key=True),
+    _text("kind"),
+    Column("payload_hash", LargeBinary, nullable=False),
+    Column("chosen", LargeBinary, nullable=False),
+    _time("create_time"),
+    Index("requests_by_time", "create_time"),
+    sqlite_with_rowid=False,
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("request_id", Text, primary_key=True),
+    Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("answer", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+tools = Table(
+    "tools",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    _text("descriptor"),
+    _time("first_seen"),
+)

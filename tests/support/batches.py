@@ -1,0 +1,161 @@
+"""Domain batches, built by the domain's own operations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator_svc.domain import adding, deciding, settling
+from orchestrator_svc.domain.adding import Judged
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.canonical import canonical
+from orchestrator_svc.domain.changes import BatchWrite, Changes, CommandRecord, merge
+from orchestrator_svc.domain.deciding import Decision, Edit
+from orchestrator_svc.domain.digest import call_digest
+from orchestrator_svc.domain.proposal import Condition, Dependency, Proposal, Verdict
+from orchestrator_svc.domain.references import find_references
+from orchestrator_svc.domain.settling import Ending
+from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, RetryPolicy, Tier, ToolKey
+from shared.kernel.ids import IdSource
+
+START = 1_767_225_600_000_000_000
+MINUTE = 60_000_000_000
+_ids = IdSource()
+
+
+class AnyArguments:
+    """An `ArgumentsJudge` to whom everything is right."""
+
+    def prepare(self, tool: ToolKey, value: Any) -> tuple[Any, list[str]]:
+        return value, []
+
+
+def judged(
+    key: str,
+    *,
+    tool: str = "noop",
+    version: str = "1.0",
+    effect: Effect = Effect.READ,
+    tier: Tier = Tier.AUTO,
+    arguments: str = "{}",
+    depends_on: Sequence[Dependency] = (),
+    agent: str = "agent",
+    labels: dict[str, str] | None = None,
+    retry: RetryPolicy | None = None,
+    failure: Failure | None = None,
+    title: str = "",
+    approval_deadline: int = 30 * MINUTE,
+) -> Judged:
+    """A proposal as the submission finds it: references found, and their keys among the dependencies."""
+    value, text = canonical(arguments)
+    references = find_references(value)
+    edges = {edge.key: edge for edge in depends_on}
+    for name, has_default in (references.keys() if references else {}).items():
+        edges.setdefault(name, Dependency(name, Condition.FINISHED if has_default else Condition.SUCCEEDED))
+    return Judged(
+        key=key,
+        agent=agent,
+        tool=ToolKey(tool, version),
+        effect=effect,
+        tier=tier,
+        arguments=text,
+        digest="" if failure else call_digest(ToolKey(tool, version), text),
+        references=None if failure else references,
+        depends_on=tuple(edges.values()),
+        title=title,
+        rationale="",
+        labels=labels or {},
+        idempotency_key="",
+        timeout=None,
+        retry=retry or RetryPolicy(),
+        approval_deadline=approval_deadline,
+        failure=failure,
+    )
+
+
+@dataclass
+class Builder:
+    """One batch and its time. Each operation gives the changes that the recorder would get, concluded."""
+
+    tenant: str = "default"
+    session_id: str = field(default_factory=_ids.new)
+    now: int = START
+    incarnation: str = "incarnation-1"
+    batch: Batch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.batch = Batch(
+            id=_ids.new(),
+            tenant=self.tenant,
+            session_id=self.session_id,
+            principal="user:ann",
+            create_time=self.now,
+            judge=AnyArguments(),
+            trace_id="0" * 31 + "1",
+            incarnation=self.incarnation,
+        )
+
+    def begin(self) -> Changes:
+        self.now += 1_000_000
+        return self.batch.begin(self.now, 0.0)
+
+    def submit(self, items: Sequence[Judged], command: CommandRecord | None = None) -> Changes:
+        changes = self.begin()
+        changes.command = command
+        adding.submitted(self.batch, changes, len(items))
+        return self._add(changes, items)
+
+    def add(self, items: Sequence[Judged]) -> Changes:
+        return self._add(self.begin(), items)
+
+    def _add(self, changes: Changes, items: Sequence[Judged]) -> Changes:
+        added = adding.add(self.batch, changes, list(items), "user:ann")
+        adding.settle_added(self.batch, changes, added)
+        return self.batch.conclude(changes)
+
+    def dispatch(self, *keys: str) -> Changes:
+        changes = self.begin()
+        for key in keys:
+            settling.dispatch(self.batch, changes, self.batch.by_key[key], "executor-1", "boot-1", 1000)
+        return self.batch.conclude(changes)
+
+    def succeed(self, *keys: str, result: str = '{"ok":true}') -> Changes:
+        changes = self.begin()
+        for key in keys:
+            ending = Ending(result, None, self.now, 1000, 2000, 3000)
+            settling.settle(self.batch, changes, self.batch.by_key[key], ending)
+        return self.batch.conclude(changes)
+
+    def fail(self, *keys: str, failure: Failure | None = None) -> Changes:
+        changes = self.begin()
+        for key in keys:
+            ending = Ending(None, failure or broken(), self.now, 1000, 2000, 3000)
+            settling.settle(self.batch, changes, self.batch.by_key[key], ending)
+        return self.batch.conclude(changes)
+
+    def approve(self, *keys: str, edited: str = "") -> Changes:
+        return self._decide(keys, Verdict.APPROVE, edited)
+
+    def reject(self, *keys: str) -> Changes:
+        return self._decide(keys, Verdict.REJECT, "")
+
+    def _decide(self, keys: Sequence[str], verdict: Verdict, edited: str) -> Changes:
+        changes = self.begin()
+        for key in keys:
+            deciding.make(self.batch, changes, self._decision(self.batch.by_key[key], verdict, edited), "user:bob")
+        return self.batch.conclude(changes)
+
+    def _decision(self, proposal: Proposal, verdict: Verdict, edited: str) -> Decision:
+        edit = Edit(edited, call_digest(proposal.tool, edited)) if edited else None
+        digest = proposal.decidable_digest
+        return Decision(proposal.key, verdict, digest=digest, edit=edit, accept_unbound=not proposal.bound)
+
+
+def broken(
+    failure_class: FailureClass = FailureClass.PERMANENT, known_effect: KnownEffect = KnownEffect.NONE
+) -> Failure:
+    return Failure(failure_class, known_effect, "TOOL_RAISED", "it broke")
+
+
+def write(*changes: Changes) -> list[BatchWrite]:
+    """As the recorder hands them over."""
+    return merge(changes)
