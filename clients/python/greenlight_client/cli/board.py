@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from greenlight.orchestrator.v1 import event_pb2, proposal_pb2
+from greenlight.tool.v1 import tool_pb2
+from greenlight_client.cli.formats import short_id
 from greenlight_client.cli.model import BatchModel, Row
 
 
@@ -18,6 +20,19 @@ class Board:
         if model is None:
             model = self.models[event.batch_id] = BatchModel()
         return model, model.apply(event)
+
+    def asks(self) -> list[tuple[str, ...]]:
+        """The command lines (without `greenlight`) by which a person would move on what waits for one."""
+        asked: dict[tuple[str, ...], None] = {}
+        for model in self.models.values():
+            for row in model.rows.values():
+                proposal = f"{short_id(model.batch_id)}/{row.key}"
+                if row.state == proposal_pb2.PROPOSAL_STATE_OUTCOME_UNKNOWN:
+                    asked["resolve", proposal] = None
+                elif row.state == proposal_pb2.PROPOSAL_STATE_PROPOSED and row.asked is not None:
+                    soft = row.asked.tier == tool_pb2.TIER_SOFT and model.session_id
+                    asked[("confirm", model.session_id) if soft else ("approve", proposal)] = None
+        return list(asked)
 
     def stalled(self) -> list[BatchModel]:
         """Batches in which something might run and does not: why, only the server knows."""

@@ -1,5 +1,6 @@
 """The live view: the board as Rich draws it on stderr. All text of others is cleaned, and shown as Text, not markup."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
@@ -32,14 +33,16 @@ _STATE_STYLES = {
 _AGENT_STYLES = {"idle": "dim", "running": "cyan", "complete": "green", "error": "red"}
 _REST_OF_SCREEN = 4
 _ALL_LINES = 400
+_HINTS = 3
 
 
 class LiveView:
     """Redraws on `tick`; `stop` leaves the last picture, with all rows."""
 
-    def __init__(self, console: Console, board: Board) -> None:
+    def __init__(self, console: Console, board: Board, again: Callable[..., str]) -> None:
         self._console = console
         self._board = board
+        self._again = again
         self._note = ""
         self._live = Live(console=console, auto_refresh=False, transient=False, redirect_stderr=False)
 
@@ -54,21 +57,23 @@ class LiveView:
         self._note = clean(text)
 
     def tick(self) -> None:
-        lines = max(5, self._console.size.height - _REST_OF_SCREEN)
-        self._live.update(render(self._board, now(), lines, self._note), refresh=True)
+        wanted = [self._again(*words) for words in self._board.asks()[:_HINTS]]
+        lines = max(5, self._console.size.height - _REST_OF_SCREEN - len(wanted))
+        self._live.update(render(self._board, now(), lines, self._note, wanted), refresh=True)
 
     def stop(self) -> None:
-        self._live.update(render(self._board, now(), _ALL_LINES, ""), refresh=False)
+        self._live.update(render(self._board, now(), _ALL_LINES, self._note), refresh=False)
         self._live.stop()
 
 
-def render(board: Board, at: datetime, lines: int, note: str) -> RenderableType:
-    """The whole picture in about so many lines."""
+def render(board: Board, at: datetime, lines: int, note: str, hints: Sequence[str] = ()) -> RenderableType:
+    """The whole picture in about so many lines; `hints` are what to type where a person is waited for."""
     models = list(board.models.values())
     parts: list[RenderableType] = []
     for model in models:
         parts.append(_head(model, at))
         parts.append(_rows(model, at, lines // len(models) - 1))
+    parts += [Text(f" needs you: {clean(hint)}", style="bold yellow", no_wrap=True) for hint in hints]
     if note:
         parts.append(Text(note, style="yellow"))
     return Group(*parts)

@@ -81,7 +81,9 @@ class Watcher:
     async def follow(self, stream: EventStream) -> batch_pb2.Summary:
         """To the end of the stream. Cancelled (Ctrl-C), it leaves the terminal in order; the batch goes on."""
         view = self._view = (
-            LiveView(self._terminal.err, self.board) if self._terminal.is_live else PlainView(self._terminal)
+            LiveView(self._terminal.err, self.board, self._terminal.again)
+            if self._terminal.is_live
+            else PlainView(self._terminal)
         )
         view.start()
         failure: GreenlightError | None = None

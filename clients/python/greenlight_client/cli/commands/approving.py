@@ -45,7 +45,7 @@ async def pending(
     limit: options.LimitOption = 50,
 ) -> ExitCode:
     """List what waits for a decision, soonest to expire first."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for head in ("proposal", "tier", "tool", "agent", "expires in"):
         table.add_column(head, no_wrap=True)
     table.add_column("arguments", no_wrap=True, overflow="ellipsis", ratio=1)

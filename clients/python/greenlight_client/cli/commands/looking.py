@@ -78,6 +78,7 @@ async def tools(
 ) -> ExitCode:
     """List the tools that submissions are judged by."""
     table = _table("tool", "version", "effect", "tier", "executors")
+    table.expand = True
     table.add_column("description", no_wrap=True, overflow="ellipsis", ratio=1)
     found = 0
     async with terminal.client() as client:

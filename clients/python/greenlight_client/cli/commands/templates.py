@@ -44,7 +44,7 @@ async def check(
 
 async def list_templates(terminal: Terminal) -> ExitCode:
     """List the templates that the orchestrator has."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for head in ("template", "version", "proposals", "agents"):
         table.add_column(head, no_wrap=True)
     table.add_column("description", no_wrap=True, overflow="ellipsis", ratio=1)
