@@ -59,12 +59,19 @@ class Executor:
         """Starts the watchdog."""
         self._runner.open()
 
-    def close(self) -> None:
-        """Ends all streams once what waits for them is out, and the watchdog."""
+    def end_streams(self) -> None:
+        """Ends all streams once what waits for them is out."""
         self.closed = True
         for stream in self._streams:
             stream.outbox.wake.set()
+
+    def close(self) -> None:
+        """Ends the watchdog."""
         self._runner.close()
+
+    @property
+    def draining(self) -> bool:
+        return self._streams.draining
 
     @property
     def in_flight(self) -> int:

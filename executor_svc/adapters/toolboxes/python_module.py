@@ -71,7 +71,7 @@ def _read(reference: str, module: ModuleType, path: Path) -> PythonToolbox:
         raise ToolboxError(f"toolbox {reference} has no tools: decorate a function with @tool(effect=...)")
     make_lifespan = getattr(module, "lifespan", None)
     lifespan: Any = make_lifespan() if make_lifespan is not None else None
-    if not isinstance(lifespan, AbstractAsyncContextManager | None):
+    if lifespan is not None and not hasattr(lifespan, "__aenter__"):
         raise ToolboxError(f"toolbox {reference}: lifespan must be decorated with contextlib.asynccontextmanager")
     depth = reference.count(".") if path.name == "__init__.py" else 0
     return PythonToolbox(reference, list(dict.fromkeys(tools)), lifespan, path.parents[depth])

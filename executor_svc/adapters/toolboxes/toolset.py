@@ -112,6 +112,10 @@ class Toolset:
                 )
         return opened
 
+    async def close(self) -> None:
+        if self.current is not None:
+            await self.current.close()
+
     def folders(self) -> set[Path]:
         """The folders that hold the toolboxes' own code."""
         roots = self.current.roots if self.current else set[Path]()

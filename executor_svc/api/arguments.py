@@ -1,0 +1,62 @@
+"""Arguments as people type them, for CallTool: strict JSON text, or a Struct, whose numbers are doubles."""
+
+import json
+import math
+from typing import Any, NoReturn, cast
+
+from google.protobuf import json_format
+
+from greenlight.executor.v1 import executor_pb2 as pb
+from shared.kernel.errors import FieldViolation, InvalidError
+
+_EXACT = 2**53
+
+
+def arguments_of(request: pb.CallToolRequest) -> str:
+    """JSON text of an object. Raises InvalidError (ARGUMENTS_INVALID)."""
+    match request.WhichOneof("arguments_source"):
+        case "arguments_json":
+            return _checked(request.arguments_json)
+        case "arguments":
+            values = json_format.MessageToDict(request.arguments)
+            return json.dumps(_exact(values, "arguments"), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        case _:
+            return "{}"
+
+
+def _checked(text: str) -> str:
+    def constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not JSON")
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = dict(pairs)
+        if len(names) != len(pairs):
+            raise ValueError("an object has a member twice")
+        return names
+
+    try:
+        json.loads(text, parse_constant=constant, object_pairs_hook=members)
+    except (ValueError, RecursionError) as error:
+        raise _invalid("arguments_json", str(error) or "nested too deeply") from error
+    return text
+
+
+def _exact(value: Any, path: str) -> Any:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise _invalid(path, "NaN and infinities are not JSON")
+        if not value.is_integer():
+            return value
+        if abs(value) > _EXACT:
+            raise _invalid(path, "an integer beyond 2^53 is not exact here: use arguments_json")
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _exact(member, f"{path}.{name}") for name, member in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [_exact(member, f"{path}[{index}]") for index, member in enumerate(cast(list[Any], value))]
+    return value
+
+
+def _invalid(field: str, description: str) -> InvalidError:
+    violation = FieldViolation(field, description)
+    return InvalidError("ARGUMENTS_INVALID", f"{field}: {description}", violations=[violation])

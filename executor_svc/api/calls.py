@@ -1,0 +1,57 @@
+"""Messages in: calls and their origins. The hot half of the mapping, together with `outcomes`."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from executor_svc.domain.call import Call, Origin
+from executor_svc.domain.outcome import FailureClass, Outcome, refusal, refused
+from greenlight.executor.v1 import executor_pb2 as pb
+
+# Ten years: longer, and a deadline could not be said as a date.
+_LONGEST_TIMEOUT = 315_360_000.0
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+
+def calls_of(frame: pb.CallFrame) -> tuple[list[Call], list[Outcome]]:
+    """The calls of a frame, and refusals of those that name an origin which is not there."""
+    origins = [_origin(origin) for origin in frame.origins]
+    calls: list[Call] = []
+    refusals: list[Outcome] = []
+    for sent in frame.calls:
+        index = sent.origin
+        if 0 <= index < len(origins):
+            calls.append(
+                Call(
+                    sent.id,
+                    origins[index],
+                    sent.tool,
+                    sent.version,
+                    sent.arguments_json,
+                    sent.digest,
+                    sent.idempotency_key,
+                    sent.attempt,
+                    sent.agent,
+                    _timeout(sent) if sent.HasField("timeout") else None,
+                    sent.span_id,
+                )
+            )
+        else:
+            text = f"the frame has no origin {index}"
+            refusals.append(refused(sent.id, refusal(FailureClass.INVALID_ARGUMENT, "ORIGIN_INVALID", text)))
+    return calls, refusals
+
+
+def _origin(origin: pb.Origin) -> Origin:
+    return Origin(
+        tenant=origin.tenant,
+        principal=origin.principal,
+        session_id=origin.session_id,
+        context_json=origin.context_json,
+        batch_id=origin.batch_id,
+        labels=MappingProxyType(dict(origin.labels)) if origin.labels else _NO_LABELS,
+        trace_id=origin.trace_id if len(origin.trace_id) == 16 else b"",
+    )
+
+
+def _timeout(sent: pb.Call) -> float:
+    return min(sent.timeout.seconds + sent.timeout.nanos / 1e9, _LONGEST_TIMEOUT)

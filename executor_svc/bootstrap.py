@@ -1,0 +1,145 @@
+"""The only wiring of the executor: settings in, a service that runs until it is told to stop."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from executor_svc.adapters.observers.spans import SpanObserver
+from executor_svc.adapters.runners.guards import refuse_forks, tool_tasks
+from executor_svc.adapters.runners.thread_pool import ThreadPool
+from executor_svc.adapters.toolboxes.reloading import reload_on_change
+from executor_svc.adapters.toolboxes.toolset import OpenTools, Toolset
+from executor_svc.api.servicer import SERVICE, ExecutorServicer, ServerInfo
+from executor_svc.application.executor import Executor, Identity
+from executor_svc.application.ledger import Retention
+from executor_svc.application.runner import Pace
+from executor_svc.settings import Settings
+from greenlight_tool.spec import MAX_RESULT_LIMIT
+from shared.kernel.clock import SystemClock
+from shared.kernel.ids import IdSource
+from shared.kernel.tasks import Supervisor
+from shared.runtime.limits import MAX_REQUEST_BYTES
+from shared.runtime.process import say, stop_signal, tune_gc
+from shared.runtime.server import GrpcServer
+from shared.runtime.telemetry.export import Telemetry
+from shared.runtime.version import service_version
+
+_log = logging.getLogger(__name__)
+_STREAM_END_GRACE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A service that runs. `failed` is set if its own work has died: then it should be ended."""
+
+    address: str
+    executor: Executor
+    failed: asyncio.Event
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncGenerator[Serving]:
+    """Runs the executor within its context; leaving it drains. Raises ToolboxError, ListenError."""
+    clock, ids, failed = SystemClock(), IdSource(), asyncio.Event()
+
+    def fail(name: str, error: BaseException) -> None:
+        failed.set()
+
+    identity = Identity(executor_id=ids.new(), boot_id=ids.new())
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_guarded())
+        supervisor = await stack.enter_async_context(Supervisor(fail))
+        spans = await _open_spans(stack, settings, identity, clock)
+        threads = ThreadPool(settings.threads)
+        stack.callback(threads.close)
+        toolset = Toolset(settings.toolbox, clock, threads, supervisor)
+        opened = await toolset.open()
+        stack.push_async_callback(toolset.close)
+        executor = _executor(settings, identity, opened, clock, spans)
+        server = GrpcServer(settings.listen)
+        info = ServerInfo(service_version(), MAX_REQUEST_BYTES, MAX_RESULT_LIMIT, settings.unsafe_call_tool)
+        servicer = ExecutorServicer(executor, info, ids)
+        servicer.add_to(server.grpc)
+        executor.open()
+        stack.callback(executor.close)
+        address = await server.start([SERVICE])
+        stack.push_async_callback(_drain, server, executor, settings.drain_grace)
+        if settings.reload:
+            watching = reload_on_change(toolset, executor.replace_tools, executor.unused, supervisor)
+            supervisor.start(watching, "reloading toolboxes")
+        yield Serving(address, executor, failed)
+
+
+async def serve(settings: Settings) -> int:
+    """Runs until SIGTERM or SIGINT; returns the exit code."""
+    stopped = stop_signal()
+    async with serving(settings) as service:
+        tune_gc()
+        if settings.unsafe_call_tool:
+            _log.warning("--unsafe-call-tool: CallTool runs tools of ANY effect without approval, for whoever asks")
+        tools = [f"{spec.name} {spec.version}" for spec in service.executor.specs()]
+        _log.info("serving %d tools on %s: %s", len(tools), service.address, ", ".join(tools))
+        say("ready", address=service.address, boot_id=service.executor.identity.boot_id, tools=len(tools))
+        async with Supervisor() as waiting:
+            ends = [waiting.start(stopped.wait(), "signal"), waiting.start(service.failed.wait(), "failure")]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        _log.info("draining, for up to %g s", settings.drain_grace)
+    return 1 if service.failed.is_set() else 0
+
+
+def _executor(
+    settings: Settings, identity: Identity, opened: OpenTools, clock: SystemClock, spans: SpanObserver | None
+) -> Executor:
+    return Executor(
+        identity=identity,
+        tools=opened.tools,
+        slots=settings.slots,
+        clock=clock,
+        pace=Pace(stop_grace=settings.stop_grace, loop_block=settings.loop_block_limit),
+        retention=Retention(
+            seconds=settings.outcome_retention,
+            unacknowledged_calls=settings.max_unacknowledged_calls,
+            unacknowledged_bytes=settings.max_unacknowledged_bytes,
+        ),
+        observer=spans,
+    )
+
+
+async def _open_spans(
+    stack: AsyncExitStack, settings: Settings, identity: Identity, clock: SystemClock
+) -> SpanObserver | None:
+    if not settings.otlp_endpoint:
+        return None
+    telemetry = Telemetry(
+        settings.otlp_endpoint,
+        service="greenlight-executor",
+        version=service_version(),
+        instance_id=identity.boot_id,
+        clock=clock,
+        metrics=False,
+    )
+    await stack.enter_async_context(telemetry)
+    return SpanObserver(telemetry.spans)
+
+
+async def _drain(server: GrpcServer, executor: Executor, grace: float) -> None:
+    await server.not_serving()
+    await executor.drain(grace)
+    executor.end_streams()
+    await server.stop(_STREAM_END_GRACE)
+
+
+@contextmanager
+def _guarded() -> Generator[None]:
+    """What a tool does to the process is held to its call, as long as the service runs."""
+    loop = asyncio.get_running_loop()
+    before = loop.get_task_factory()
+    loop.set_task_factory(tool_tasks)
+    refuse_forks()
+    try:
+        yield
+    finally:
+        refuse_forks(refuse=False)
+        loop.set_task_factory(before)

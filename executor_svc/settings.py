@@ -1,0 +1,51 @@
+"""Every setting of the executor, its default and its meaning. The only reader of the environment.
+
+A command-line option wins over its environment variable (GREENLIGHT_EXECUTOR_ and the upper-case name).
+"""
+
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="GREENLIGHT_EXECUTOR_", extra="ignore", populate_by_name=True)
+
+    listen: str = Field("127.0.0.1:50052", description="HOST:PORT to serve on; port 0 takes a free one")
+    toolbox: Annotated[list[str], NoDecode] = Field(
+        [], description="Modules (current folder first) or .py files with tools; several are divided by commas"
+    )
+    reload: bool = Field(False, description="Load the toolboxes anew when their code changes")
+    slots: int = Field(1000, ge=1, description="Calls that run at once, over all streams")
+    threads: int = Field(32, ge=1, description="Threads for tools that are plain functions")
+    unsafe_call_tool: bool = Field(False, description="CallTool runs tools of any effect, without any approval")
+    drain_grace: float = Field(30, ge=0, description="How long a shutdown waits for calls that run")
+    stop_grace: Seconds = Field(1, description="How long a call has to stop, once it timed out or was cancelled")
+    loop_block_limit: Seconds = Field(0.5, description="A call that holds the event loop for longer has failed")
+    outcome_retention: Seconds = Field(60, description="How long ended calls are kept once they are acknowledged")
+    max_unacknowledged_calls: int = Field(100_000, ge=1, description="Above it new calls are refused")
+    max_unacknowledged_bytes: int = Field(256 << 20, ge=1, description="Above it new calls are refused")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    uvloop: bool = Field(False, description="Run on uvloop, where it is installed")
+    otlp_endpoint: str = Field(
+        "",
+        validation_alias=AliasChoices("otlp_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="Where spans go (OTEL_EXPORTER_OTLP_ENDPOINT); none: nowhere",
+    )
+
+    @field_validator("toolbox", mode="before")
+    @classmethod
+    def _list(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
