@@ -26,11 +26,12 @@ def described(name: str = "echo", version: str = "1", **fields: Any) -> tool_pb2
 
 
 class Conversation:
-    """One stream, held by the test. Bytes are written as they are."""
+    """One stream, held by the test. `gone`: the other side, or this one, has ended it."""
 
     def __init__(self, context: Any) -> None:
         self.requests: asyncio.Queue[pb.ExecuteRequest] = asyncio.Queue()
         self.over = asyncio.Event()
+        self.gone = asyncio.Event()
         self.status: tuple[grpc.StatusCode, str] | None = None
         self._context = context
 
@@ -106,10 +107,13 @@ class ScriptedExecutor:
     async def _execute(self, requests: AsyncIterator[pb.ExecuteRequest], context: Any) -> None:
         conversation = Conversation(context)
         self.conversations.put_nowait(conversation)
-        async with asyncio.TaskGroup() as tasks:
-            reader = tasks.create_task(_read(requests, conversation))
-            await conversation.over.wait()
-            reader.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(_read(requests, conversation))
+                await conversation.over.wait()
+                reader.cancel()
+        finally:
+            conversation.gone.set()
         if conversation.status:
             await context.abort(*conversation.status)
 

@@ -14,6 +14,7 @@ from greenlight.executor.v1 import executor_pb2 as pb
 from orchestrator_svc.adapters.executor.mailbox import Mailbox
 from orchestrator_svc.adapters.executor.stream import Stream
 from shared.kernel.clock import Clock
+from shared.runtime.limits import CHANNEL_OPTIONS
 
 _log = logging.getLogger(__name__)
 _METHOD = "/greenlight.executor.v1.ExecutorService/Execute"
@@ -22,13 +23,9 @@ _DUPLICATE_DELAY = 30.0
 _STEADY = 10.0
 _HELLO_TIMEOUT = 10.0
 _OPTIONS: list[tuple[str, int]] = [
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
+    *CHANNEL_OPTIONS,
     ("grpc.use_local_subchannel_pool", 1),  # else a new channel inherits the old one's back-off
     ("grpc.enable_http_proxy", 0),
-    ("grpc.max_receive_message_length", 16 << 20),
 ]
 
 
