@@ -31,10 +31,10 @@ _SHAPES = [
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "<time>"),
     (re.compile(r'"-?\d+(\.\d+)?s"'), '"<duration>"'),
     (re.compile(r"(?<![0-9a-f:])[0-9a-f]{32}(?![0-9a-f])"), "<trace>"),
-    (re.compile(r'("(?:sessionToken|nextPageToken)": )"[^"]*"'), r'\1"<token>"'),
+    (re.compile(r'("(?:session_token|next_page_token)": )"[^"]*"'), r'\1"<token>"'),
 ]
 # Whether these come at all depends on how fast the machine is.
-_PASSING = ("attemptStarted", "attemptProgressed", "batchStateChanged")
+_PASSING = ("attempt_started", "attempt_progressed", "batch_state_changed")
 
 
 @dataclass

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from grpc_reflection.v1alpha import reflection_pb2
 
 from tests.bench.services import Services, services
 from tests.interop.tools import require
@@ -52,8 +54,20 @@ def test_both_services_are_listed_with_health_and_reflection(pair: Services):
     for address, own in ((pair.orchestrator_address, ORCHESTRATOR), (pair.executor_address, EXECUTOR)):
         listed = grpcurl(address, "list").stdout.split()
         assert own in listed
-        assert {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"} <= set(listed)
-        assert "grpc.reflection.v1alpha.ServerReflection" in listed
+        assert {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"} <= set(listed)
+
+
+def test_reflection_is_also_there_under_its_newer_name(pair: Services):
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    for address, own in ((pair.orchestrator_address, ORCHESTRATOR), (pair.executor_address, EXECUTOR)):
+        with grpc.insecure_channel(address) as channel:
+            ask = channel.stream_stream(
+                "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+                reflection_pb2.ServerReflectionRequest.SerializeToString,
+                reflection_pb2.ServerReflectionResponse.FromString,
+            )
+            (answer,) = ask(iter([request]))
+        assert own in {service.name for service in answer.list_services_response.service}
 
 
 def test_services_and_messages_are_described(pair: Services):
@@ -76,7 +90,7 @@ def test_a_batch_is_run_and_watched(pair: Services):
             "proposals": {
                 "items": [
                     {"key": "a", "tool": "echo", "arguments": {"text": "hello"}},
-                    {"key": "b", "tool": "echo", "argumentsJson": '{"text":{"$from":"a"}}'},
+                    {"key": "b", "tool": "echo", "arguments_json": '{"text":{"$from":"a"}}'},
                 ]
             }
         }
@@ -85,42 +99,42 @@ def test_a_batch_is_run_and_watched(pair: Services):
     seen = events(frames)
     assert [int(event["sequence"]) for event in seen] == list(range(1, len(seen) + 1))
     answers = frames[-1]["frame"]["summary"]["answers"]
-    assert [(answer["key"], answer["resultJson"]) for answer in answers] == [("a", '"hello"'), ("b", '"hello"')]
+    assert [(answer["key"], answer["result_json"]) for answer in answers] == [("a", '"hello"'), ("b", '"hello"')]
 
-    batch_id = seen[0]["batchId"]
-    again = call(pair.orchestrator_address, f"{ORCHESTRATOR}/WatchBatch", {"batchId": batch_id})
+    batch_id = seen[0]["batch_id"]
+    again = call(pair.orchestrator_address, f"{ORCHESTRATOR}/WatchBatch", {"batch_id": batch_id})
     assert events(again) == seen
-    rest = call(pair.orchestrator_address, f"{ORCHESTRATOR}/WatchBatch", {"batchId": batch_id, "resumeAfter": "2"})
+    rest = call(pair.orchestrator_address, f"{ORCHESTRATOR}/WatchBatch", {"batch_id": batch_id, "resume_after": "2"})
     assert events(rest) == seen[2:]
 
 
 def test_a_proposal_is_found_in_the_inbox_and_approved(pair: Services):
     batch = submit(pair, {"key": "p", "tool": "publish", "arguments": {"text": "now"}})
-    batch_id = batch["batch"]["batchId"]
-    blocked = {"batchId": batch_id, "until": "UNTIL_BLOCKED"}
+    batch_id = batch["batch"]["batch_id"]
+    blocked = {"batch_id": batch_id, "until": "UNTIL_BLOCKED"}
     call(pair.orchestrator_address, f"{ORCHESTRATOR}/WaitBatch", blocked)
-    inbox = call(pair.orchestrator_address, f"{ORCHESTRATOR}/ListProposals", {"batchId": batch_id})[0]["proposals"]
+    inbox = call(pair.orchestrator_address, f"{ORCHESTRATOR}/ListProposals", {"batch_id": batch_id})[0]["proposals"]
     assert [proposal["key"] for proposal in inbox] == ["p"]
-    decision = {"proposalId": f"{batch_id}/p", "verdict": "VERDICT_APPROVE", "digest": inbox[0]["digest"]}
+    decision = {"proposal_id": f"{batch_id}/p", "verdict": "VERDICT_APPROVE", "digest": inbox[0]["digest"]}
     decided = call(pair.orchestrator_address, f"{ORCHESTRATOR}/DecideProposals", {"decisions": [decision]})
     assert "code" not in decided[0]["answers"][0].get("status", {})
-    summary = call(pair.orchestrator_address, f"{ORCHESTRATOR}/WaitBatch", {"batchId": batch_id})[0]["summary"]
+    summary = call(pair.orchestrator_address, f"{ORCHESTRATOR}/WaitBatch", {"batch_id": batch_id})[0]["summary"]
     assert summary["batch"]["state"] == "BATCH_STATE_SUCCEEDED"
-    assert summary["answers"][0]["resultJson"] == '"now"'
+    assert summary["answers"][0]["result_json"] == '"now"'
 
 
 def test_a_running_batch_is_cancelled(pair: Services):
-    batch_id = submit(pair, {"key": "w", "tool": "wait", "arguments": {"seconds": 20}})["batch"]["batchId"]
-    cancel = {"batchId": batch_id, "reason": "changed my mind"}
+    batch_id = submit(pair, {"key": "w", "tool": "wait", "arguments": {"seconds": 20}})["batch"]["batch_id"]
+    cancel = {"batch_id": batch_id, "reason": "changed my mind"}
     call(pair.orchestrator_address, f"{ORCHESTRATOR}/CancelBatch", cancel)
-    summary = call(pair.orchestrator_address, f"{ORCHESTRATOR}/WaitBatch", {"batchId": batch_id})[0]["summary"]
+    summary = call(pair.orchestrator_address, f"{ORCHESTRATOR}/WaitBatch", {"batch_id": batch_id})[0]["summary"]
     assert summary["batch"]["state"] == "BATCH_STATE_CANCELLED"
 
 
 def test_one_tool_is_called_on_the_executor(pair: Services):
     request = {"tool": "echo", "arguments": {"text": "hi"}}
     answer = call(pair.executor_address, f"{EXECUTOR}/CallTool", request)[0]
-    assert answer["outcome"]["resultJson"] == '"hi"'
+    assert answer["outcome"]["result_json"] == '"hi"'
 
 
 def test_a_tool_that_needs_approval_is_not_called(pair: Services):
@@ -132,7 +146,7 @@ def test_a_tool_that_needs_approval_is_not_called(pair: Services):
 
 
 def test_an_error_carries_its_reason(pair: Services):
-    request = json.dumps({"batchId": "01980000-0000-7000-8000-000000000000"})
+    request = json.dumps({"batch_id": "01980000-0000-7000-8000-000000000000"})
     done = grpcurl("-d", request, pair.orchestrator_address, f"{ORCHESTRATOR}/GetBatch")
     assert "Code: NotFound" in done.stderr
     assert "BATCH_UNKNOWN" in done.stderr
