@@ -1,7 +1,7 @@
 """SoftConfirm: the user's next turn approves everything SOFT that was shown, but for the objections."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import orjson
 
@@ -14,7 +14,7 @@ from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.sessions import unknown_session
 from orchestrator_svc.application.tokens import SessionCursor, decode_cursor
-from orchestrator_svc.application.watch import Ended, Item, Until, Watch
+from orchestrator_svc.application.watch import Item, Until, Watch
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.deciding import Decision, check, make
@@ -36,13 +36,14 @@ class SoftConfirmSpec:
 
 @dataclass(slots=True)
 class Confirmation:
-    """Proposal ids, by session number and ordinal."""
+    """Proposal ids, by session number and ordinal. `after`: batch id -> its last event before it was decided in."""
 
     confirmed: list[str] = field(default_factory=list[str])
     objected: list[str] = field(default_factory=list[str])
     expired: list[str] = field(default_factory=list[str])
     not_shown: list[str] = field(default_factory=list[str])
     window_passed: list[str] = field(default_factory=list[str])
+    after: dict[str, int] = field(default_factory=dict[str, int])
 
     def decided(self) -> list[str]:
         return [*self.confirmed, *self.objected]
@@ -65,12 +66,15 @@ class SoftConfirm:
                 confirmation = Confirmation(**orjson.loads(earlier.chosen))
             else:
                 confirmation = await self._choose(caller.tenant, spec, cursor)
-                chosen = orjson.dumps({name: getattr(confirmation, name) for name in Confirmation.__slots__})
+                chosen = orjson.dumps(asdict(confirmation))
                 await self._requests.claim(caller.tenant, key, chosen)
             done = earlier.answers if earlier is not None else {}
             for batch_id, keys in _by_batch(confirmation).items():
-                if batch_id not in done:
-                    await self._apply(caller, batch_id, keys, spec.objections, key)
+                if batch_id in done:
+                    confirmation.after[batch_id] = orjson.loads(done[batch_id])["after"]
+                else:
+                    after = await self._apply(caller, batch_id, keys, spec.objections, key)
+                    confirmation.after[batch_id] = after
         return confirmation
 
     async def _choose(self, tenant: str, spec: SoftConfirmSpec, cursor: SessionCursor | None) -> Confirmation:
@@ -111,29 +115,29 @@ class SoftConfirm:
         keys: Sequence[str],
         objections: Mapping[str, str],
         key: RequestKey | None,
-    ) -> None:
-        def operation(batch: Batch, changes: Changes) -> None:
+    ) -> int:
+        """Returns the batch's last sequence before."""
+
+        def operation(batch: Batch, changes: Changes) -> int:
+            after = batch.head
             for name in keys:
                 message = objections.get(f"{batch_id}/{name}")
                 verdict = Verdict.APPROVE if message is None else Verdict.REJECT
                 decision = Decision(name, verdict, message or "", soft_confirmed=message is None)
                 if check(batch, decision, caller.principal, self_approval=True) is None:
                     make(batch, changes, decision, caller.principal)
-            remember(changes, key, {})
+            remember(changes, key, {"after": after})
+            return after
 
         async with self._engine.live.pin(caller.tenant, batch_id) as batch:
-            await self._engine.execute(batch, operation)
+            return await self._engine.execute(batch, operation)
 
     async def follow(
-        self, tenant: str, confirmation: Confirmation, until: Until, max_wait: float | None
+        self, tenant: str, session_id: str, confirmation: Confirmation, until: Until, max_wait: float | None
     ) -> AsyncIterator[Item]:
-        """The events of the batches it decided in, from the decision on; one batch after the other's is not waited for:
-        the stream ends when each of them is there."""
-        batch_ids = list(_by_batch(confirmation))
-        async for item in self._watch.batches(tenant, batch_ids, until, max_wait):
+        """The events of the batches that it decided in, from its decisions on, until each of them is there."""
+        async for item in self._watch.batches(tenant, session_id, confirmation.after, until, max_wait):
             yield item
-        if not batch_ids:
-            yield Ended([], waited=False)
 
 
 def _by_batch(confirmation: Confirmation) -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
 """Watching: events after a cursor, stored ones first, without a gap or a repeat. A watcher holds no queue."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -178,6 +178,30 @@ class Watch:
                     return
                 if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
                     yield Frames(b"", token=cursor.encode())
+
+    async def batches(
+        self, tenant: str, session_id: str, after: Mapping[str, int], until: Until, max_wait: float | None
+    ) -> AsyncIterator[Item]:
+        """Some batches of a session, each after a sequence of its own; ends when every one of them is there."""
+        deadline, cursors = Deadline(self._clock, max_wait), dict(after)
+        with self._feed.watch_session(tenant, session_id) as subscription:
+            while True:
+                moved, there = False, True
+                for batch_id, cursor in cursors.items():
+                    head = await self._head(tenant, batch_id)
+                    there = there and until.reached(head.state)
+                    if cursor < head.head:
+                        moved = True
+                        frames = await self._store.read_frames(head.number, cursor, FRAME_BYTES)
+                        payload, cursors[batch_id] = self._join(frames, cursor)
+                        yield Frames(payload)
+                if moved:
+                    continue
+                if there or deadline.over:
+                    yield Ended(list(cursors), waited=not there)
+                    return
+                if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
+                    yield Frames(b"")
 
     async def _catch_up(self, head: BatchHead, cursor: SessionCursor) -> AsyncIterator[Item]:
         """One batch up to its head; it leaves the cursor when it is finished and all of it is seen."""

@@ -136,7 +136,8 @@ class Engine:
 
     async def _listen(self) -> None:
         while True:
-            self._incoming.extend(await self._executors.signals())
+            signals = await self._executors.signals()
+            self._incoming.extend(signals)
             self._wake.set()
 
     async def _wait(self) -> None:
