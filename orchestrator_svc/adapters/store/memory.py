@@ -1,0 +1,215 @@
+"""The store in memory: for tests, and for a service that may forget. Nothing that it hands out is what it keeps."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from orchestrator_svc.adapters.store.memory_batches import KeptBatch
+from orchestrator_svc.adapters.store.memory_commits import Holdings
+from orchestrator_svc.adapters.store.memory_searches import find_batches, find_proposals, find_soft
+from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
+from orchestrator_svc.ports.codec import EventCodec, StoredFrame
+from orchestrator_svc.ports.store import (
+    BatchFilter,
+    BatchHead,
+    BatchView,
+    Committed,
+    Incarnation,
+    ProposalCursor,
+    ProposalFilter,
+    ProposalView,
+    Request,
+    Session,
+    SessionStatistics,
+    SoftCandidate,
+    StoredTool,
+)
+
+
+class MemoryStore:
+    """Implements `Store`. What it holds outlives `close`, so that a test may start it again."""
+
+    def __init__(self, codec: EventCodec) -> None:
+        self._codec = codec
+        self._held = Holdings()
+        self._incarnation = ""
+        self._now = 0
+
+    async def start(self, incarnation: Incarnation) -> None:
+        self._incarnation, self._now = incarnation.id, incarnation.start_time
+        for kept in list(self._held.batches.values()):
+            if not kept.published:
+                self._held.remove(kept)
+
+    async def close(self) -> None:
+        pass
+
+    async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
+        return self._held.commit(writes, self._codec, self._now)
+
+    async def commit_record_times(self, times: Sequence[tuple[int, int, int]]) -> None:
+        by_number = {kept.number: kept for kept in self._held.batches.values()}
+        for number, sequence, duration in times:
+            by_number[number].record_times.setdefault(sequence, duration)
+
+    # -- batches
+
+    async def unfinished(self, judge: ArgumentsJudge) -> AsyncIterator[Batch]:
+        for kept in sorted(self._held.batches.values(), key=lambda kept: kept.number):
+            if kept.published and not kept.header.state.finished:
+                yield self._take(kept, judge)
+
+    async def load_batch(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | None:
+        kept = self._find(tenant, batch_id)
+        return self._take(kept, judge) if kept else None
+
+    def _take(self, kept: KeptBatch, judge: ArgumentsJudge) -> Batch:
+        kept.epoch, kept.incarnation = kept.epoch + 1, self._incarnation
+        return kept.whole(judge)
+
+    def _find(self, tenant: str, batch_id: str) -> KeptBatch | None:
+        kept = self._held.batches.get((tenant, batch_id))
+        return kept if kept is not None and kept.published else None
+
+    def _published(self, tenant: str) -> list[KeptBatch]:
+        found = [kept for (owner, _), kept in self._held.batches.items() if owner == tenant and kept.published]
+        return sorted(found, key=lambda kept: kept.number)
+
+    async def get_batch(self, tenant: str, batch_id: str) -> BatchView | None:
+        kept = self._find(tenant, batch_id)
+        return kept.view() if kept else None
+
+    async def get_batch_full(self, tenant: str, batch_id: str) -> tuple[BatchView, list[ProposalView]] | None:
+        kept = self._find(tenant, batch_id)
+        return (kept.view(), kept.views()) if kept else None
+
+    async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None:
+        kept = self._find(tenant, batch_id)
+        return kept.head() if kept else None
+
+    async def session_heads(
+        self, tenant: str, session_id: str, after_no: int, also: Sequence[int]
+    ) -> list[tuple[str, BatchHead]]:
+        of_session = [
+            kept
+            for (owner, _), kept in self._held.batches.items()
+            if owner == tenant and kept.shell.session_id == session_id
+        ]
+        hidden = [kept.session_no for kept in of_session if not kept.published]
+        found: list[tuple[str, BatchHead]] = []
+        for kept in sorted(of_session, key=lambda kept: kept.session_no):
+            head = kept.head()
+            new = head.session_no > after_no or head.reopened_after
+            if kept.published and (kept.session_no in also or (new and kept.session_no < min(hidden, default=1 << 62))):
+                found.append((kept.shell.id, head))
+        return found
+
+    async def list_batches(
+        self, tenant: str, where: BatchFilter, before_number: int | None, limit: int
+    ) -> list[BatchView]:
+        return find_batches(self._published(tenant), where, before_number, limit)
+
+    async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
+        found: list[StoredFrame] = []
+        size = 0
+        for kept in self._held.batches.values():
+            if kept.number == number:
+                for frame in kept.frames:
+                    if frame.last > after and (not found or size < limit_bytes):
+                        found.append(frame)
+                        size += len(frame.payload)
+        return found
+
+    # -- proposals
+
+    async def get_proposal(self, tenant: str, batch_id: str, key: str) -> ProposalView | None:
+        kept = self._find(tenant, batch_id)
+        views = kept.views() if kept else []
+        return next((view for view in views if view.proposal.key == key), None)
+
+    async def list_proposals(
+        self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int
+    ) -> list[ProposalView]:
+        return find_proposals(self._published(tenant), where, after, limit)
+
+    async def soft_candidates(self, tenant: str, session_id: str, expired_since: int) -> list[SoftCandidate]:
+        return find_soft(self._published(tenant), session_id, expired_since)
+
+    # -- sessions
+
+    async def create_session(self, session: Session) -> bool:
+        key = (session.tenant, session.id)
+        if key in self._held.sessions:
+            return False
+        self._held.sessions[key] = replace(session, labels=dict(session.labels))
+        return True
+
+    async def get_session(self, tenant: str, session_id: str) -> tuple[Session, SessionStatistics] | None:
+        session = self._held.sessions.get((tenant, session_id))
+        return self._with_statistics(session) if session else None
+
+    def _with_statistics(self, session: Session) -> tuple[Session, SessionStatistics]:
+        batches = [kept for kept in self._published(session.tenant) if kept.shell.session_id == session.id]
+        statistics = SessionStatistics(
+            len(batches),
+            sum(not kept.header.state.finished for kept in batches),
+            sum(sum(kept.header.counts) for kept in batches),
+            sum(kept.header.asked for kept in batches),
+        )
+        return replace(session, labels=dict(session.labels)), statistics
+
+    async def list_sessions(
+        self, tenant: str, before: tuple[int, str] | None, limit: int
+    ) -> list[tuple[Session, SessionStatistics]]:
+        sessions = [session for session in self._held.sessions.values() if session.tenant == tenant]
+        sessions.sort(key=lambda session: (session.create_time, session.id), reverse=True)
+        if before is not None:
+            sessions = [session for session in sessions if (session.create_time, session.id) < before]
+        return [self._with_statistics(session) for session in sessions[:limit]]
+
+    async def update_session(self, session: Session, expected_revision: int) -> bool:
+        key = (session.tenant, session.id)
+        kept = self._held.sessions.get(key)
+        if kept is None or kept.revision != expected_revision:
+            return False
+        self._held.sessions[key] = replace(
+            session, labels=dict(session.labels), revision=expected_revision + 1, create_time=kept.create_time
+        )
+        return True
+
+    # -- requests
+
+    async def find_request(self, tenant: str, request_id: str) -> Request | None:
+        request, _ = self._held.requests.get((tenant, request_id), (None, 0))
+        if request is None:
+            return None
+        answers = {id_: answer for id_, answer in request.answers.items() if self._find(tenant, id_)}
+        return replace(request, answers=answers)
+
+    async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
+        earlier = await self.find_request(tenant, request.request_id)
+        if earlier is None:
+            self._held.requests[tenant, request.request_id] = (replace(request, answers={}), now)
+        return earlier
+
+    async def forget_requests(self, before: int) -> int:
+        old = [key for key, (_, created) in self._held.requests.items() if created < before]
+        for key in old:
+            del self._held.requests[key]
+        return len(old)
+
+    # -- tools
+
+    async def save_tools(self, descriptors: Sequence[ToolDescriptor], now: int) -> list[ToolKey]:
+        different: list[ToolKey] = []
+        for descriptor in descriptors:
+            key = (descriptor.key.name, descriptor.key.version)
+            known = self._held.tools.setdefault(key, StoredTool(descriptor, now))
+            if known.descriptor != descriptor:
+                different.append(descriptor.key)
+        return different
+
+    async def load_tools(self) -> list[StoredTool]:
+        tools = self._held.tools.values()
+        return sorted(tools, key=lambda tool: (tool.descriptor.key.name, tool.first_seen, tool.descriptor.key.version))

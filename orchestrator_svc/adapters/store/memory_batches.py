@@ -1,0 +1,139 @@
+"""A batch as the memory store keeps it: snapshots that nobody else holds, made into new objects for each reader."""
+
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass, field, replace
+
+from orchestrator_svc.adapters.store.hydration import attach
+from orchestrator_svc.adapters.store.reading.times import RecordTimes
+from orchestrator_svc.domain.adding import satisfied
+from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.changes import BatchRecord, BatchWrite
+from orchestrator_svc.domain.graph import Graph
+from orchestrator_svc.domain.proposal import Proposal, ProposalRecord, ProposalState
+from orchestrator_svc.ports.codec import StoredFrame
+from orchestrator_svc.ports.store import AgentTally, BatchHead, BatchView, ProposalView
+
+
+@dataclass
+class KeptBatch:
+    """`shell`: what never changes. Proposals by ordinal: as they were added, and the latest record."""
+
+    shell: Batch
+    header: BatchRecord
+    number: int
+    session_no: int
+    epoch: int
+    incarnation: str
+    published: bool
+    request_id: str
+    proposals: dict[int, tuple[Proposal, ProposalRecord]] = field(
+        default_factory=dict[int, tuple[Proposal, ProposalRecord]]
+    )
+    frames: list[StoredFrame] = field(default_factory=list[StoredFrame])
+    record_times: dict[int, int] = field(default_factory=dict[int, int])
+
+    def accepts(self, write: BatchWrite) -> bool:
+        """The guard."""
+        batch = write.batch
+        head = write.events[0].sequence - 1 if write.events else write.header.head
+        return (self.epoch, self.incarnation, self.header.head) == (batch.epoch, batch.incarnation, head)
+
+    def apply(self, write: BatchWrite, frames: Iterable[StoredFrame]) -> None:
+        self.header = write.header
+        self.published = self.published or write.publish
+        for proposal, record in write.added:
+            self.proposals[proposal.ordinal] = (replace(proposal, labels=dict(proposal.labels)), record)
+        for ordinal, record in write.records.items():
+            self.proposals[ordinal] = (self.proposals[ordinal][0], record)
+        self.frames += frames
+
+    def whole(self, judge: ArgumentsJudge) -> Batch:
+        """As the engine works on it."""
+        header = self.header
+        batch = empty_copy(self.shell)
+        batch.judge = judge
+        batch.number, batch.session_no = self.number, self.session_no
+        batch.epoch, batch.incarnation = self.epoch, self.incarnation
+        batch.state, batch.head, batch.open = header.state, header.head, header.open
+        batch.cancelling, batch.reopened_after = header.cancelling, header.reopened_after
+        batch.deadline_time, batch.deadline_left = header.deadline_time, header.deadline_left
+        batch.finish_time = header.finish_time
+        return attach(batch, [_restored(*kept) for _, kept in sorted(self.proposals.items())])
+
+    def head(self) -> BatchHead:
+        shell, header = self.shell, self.header
+        return BatchHead(
+            self.number, header.head, header.state, shell.session_id, self.session_no, header.reopened_after
+        )
+
+    def view(self) -> BatchView:
+        batch = self.whole(self.shell.judge)
+        return BatchView(
+            id=batch.id,
+            tenant=batch.tenant,
+            number=batch.number,
+            session_id=batch.session_id,
+            session_no=batch.session_no,
+            name=batch.name,
+            labels=batch.labels,
+            template=batch.template,
+            principal=batch.principal,
+            trace_id=batch.trace_id,
+            state=batch.state,
+            head=batch.head,
+            counts=tuple(batch.counts),
+            asked=batch.asked,
+            open=batch.open,
+            max_in_flight=batch.max_in_flight,
+            create_time=batch.create_time,
+            finish_time=batch.finish_time,
+            deadline_time=batch.deadline_time,
+            agents=_agents(batch),
+            missing=list(batch.missing()) if batch.state.finished else [],
+        )
+
+    def views(self) -> list[ProposalView]:
+        batch = self.whole(self.shell.judge)
+        times = RecordTimes(sorted(self.record_times.items()), [frame.last for frame in self.frames])
+        return [_view(batch, proposal, times) for proposal in batch.proposals]
+
+
+def empty_copy(batch: Batch) -> Batch:
+    """Without proposals and what is derived from them."""
+    return replace(
+        batch,
+        labels=dict(batch.labels),
+        proposals=[],
+        by_key={},
+        graph=Graph(),
+        counts=[0] * len(batch.counts),
+        asked=0,
+        ready_count=0,
+    )
+
+
+def _restored(added: Proposal, record: ProposalRecord) -> Proposal:
+    proposal = copy(added)
+    proposal.labels = dict(added.labels)
+    for name, value in record._asdict().items():
+        setattr(proposal, name, value)
+    if proposal.original_arguments:
+        proposal.references = None
+    proposal.open_dependencies = 0
+    return proposal
+
+
+def _agents(batch: Batch) -> list[AgentTally]:
+    tallies: dict[str, list[int]] = {}
+    for proposal in batch.proposals:
+        tallies.setdefault(proposal.agent, [0] * (len(ProposalState) + 1))[proposal.state] += 1
+    return [AgentTally(name, tuple(counts)) for name, counts in tallies.items()]
+
+
+def _view(batch: Batch, proposal: Proposal, times: RecordTimes) -> ProposalView:
+    waiting: list[str] = []
+    if proposal.state in (ProposalState.PROPOSED, ProposalState.APPROVED):
+        waiting = [edge.key for edge in proposal.depends_on if not satisfied(batch, edge)]
+    proposal.open_dependencies = len(waiting)
+    return ProposalView(proposal, batch.id, batch.number, batch.session_id, batch.tenant, waiting, times.of(proposal))

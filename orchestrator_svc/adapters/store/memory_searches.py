@@ -1,0 +1,90 @@
+"""The memory store's filters: every batch is looked at."""
+
+from collections.abc import Sequence
+
+from orchestrator_svc.adapters.store.memory_batches import KeptBatch
+from orchestrator_svc.adapters.store.reading.filters import FAR_FUTURE
+from orchestrator_svc.domain.proposal import Proposal, ProposalState
+from orchestrator_svc.domain.tool import Tier
+from orchestrator_svc.ports.store import (
+    BatchFilter,
+    BatchView,
+    ProposalCursor,
+    ProposalFilter,
+    ProposalView,
+    SoftCandidate,
+)
+
+
+def find_batches(
+    kept: Sequence[KeptBatch], where: BatchFilter, before_number: int | None, limit: int
+) -> list[BatchView]:
+    found = [one for one in reversed(kept) if before_number is None or one.number < before_number]
+    return [one.view() for one in found if _matches(one, where)][:limit]
+
+
+def _matches(kept: KeptBatch, where: BatchFilter) -> bool:
+    shell = kept.shell
+    return (
+        where.session_id in ("", shell.session_id)
+        and (not where.states or kept.header.state in where.states)
+        and _has_labels(shell.labels, where.labels)
+        and shell.id.startswith(where.id_prefix)
+    )
+
+
+def _has_labels(labels: dict[str, str], wanted: Sequence[tuple[str, str]]) -> bool:
+    return all(labels.get(key) == value for key, value in wanted)
+
+
+def find_proposals(
+    kept: Sequence[KeptBatch], where: ProposalFilter, after: ProposalCursor | None, limit: int
+) -> list[ProposalView]:
+    found: list[tuple[ProposalCursor, ProposalView]] = []
+    for one in kept:
+        for view in one.views():
+            proposal = view.proposal
+            place = ProposalCursor(proposal.expire_time or FAR_FUTURE, one.number, proposal.ordinal)
+            if _is_wanted(view, where) and (after is None or place > after):
+                view.record_times = {}
+                found.append((place, view))
+    return [view for _, view in sorted(found, key=lambda item: item[0])[:limit]]
+
+
+def _is_wanted(view: ProposalView, where: ProposalFilter) -> bool:
+    proposal = view.proposal
+    return (
+        (proposal.state in where.states if where.states else _is_asked(proposal))
+        and (not where.tiers or proposal.tier in where.tiers)
+        and where.session_id in ("", view.session_id)
+        and where.batch_id in ("", view.batch_id)
+        and where.agent in ("", proposal.agent)
+        and where.tool in ("", proposal.tool.name)
+        and _has_labels(proposal.labels, where.labels)
+    )
+
+
+def _is_asked(proposal: Proposal) -> bool:
+    return proposal.state is ProposalState.PROPOSED and proposal.asked_time is not None
+
+
+def find_soft(kept: Sequence[KeptBatch], session_id: str, expired_since: int) -> list[SoftCandidate]:
+    found: list[SoftCandidate] = []
+    for one in kept:
+        for view in one.views() if one.shell.session_id == session_id else []:
+            proposal = view.proposal
+            expired = proposal.state is ProposalState.EXPIRED and (proposal.finish_time or 0) >= expired_since
+            if proposal.tier is Tier.SOFT and (expired or _is_asked(proposal)):
+                candidate = SoftCandidate(
+                    view.batch_id,
+                    one.number,
+                    one.session_no,
+                    proposal.ordinal,
+                    proposal.key,
+                    proposal.agent,
+                    proposal.state,
+                    proposal.added_sequence,
+                    proposal.asked_time or 0,
+                )
+                found.append(candidate)
+    return found
