@@ -6,7 +6,6 @@ typing markers). Run by `make wheels`; not a pytest module, because it makes an 
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -77,35 +76,35 @@ def install(folder: Path, wheels: Sequence[Path]) -> Path:
     return folder / "bin" / "greenlight"
 
 
-def wait_for_addresses(log: Path, process: subprocess.Popen[bytes]) -> str:
-    """The orchestrator's address, from the ready line of `up`."""
+def wait_until_ready(out: Path, errors: Path, process: subprocess.Popen[bytes]) -> str:
+    """The orchestrator's address, from the ready object that `up --json` prints."""
     until = time.monotonic() + READY_WITHIN
     while time.monotonic() < until and process.poll() is None:
-        found = re.search(r"orchestrator\D*((?:\d+\.){3}\d+:\d+)", log.read_text(encoding="utf-8"))
-        if found:
-            return found[1]
+        for line in out.read_text(encoding="utf-8").splitlines():
+            said = json.loads(line)
+            if said["type"] == "ready":
+                return said["ready"]["orchestrator"]
         time.sleep(0.05)
-    raise SystemExit(f"`greenlight up` did not become ready:\n{log.read_text(encoding='utf-8')}")
+    raise SystemExit(f"`greenlight up` did not become ready:\n{errors.read_text(encoding='utf-8')}")
 
 
 def run_one_batch(greenlight: Path, folder: Path) -> None:
     (folder / "adding.py").write_text(TOOLS, encoding="utf-8")
     proposals = [{"key": "sum", "tool": "add", "arguments": {"left": 2, "right": 40}}]
     (folder / "batch.json").write_text(json.dumps({"proposals": proposals}), encoding="utf-8")
-    log = folder / "up.log"
-    anywhere = "127.0.0.1:0"
+    out, errors = folder / "up.out", folder / "up.err"
+    anywhere = ("--orchestrator", "127.0.0.1:0", "--executor", "127.0.0.1:0")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "GREENLIGHT"))}
-    with log.open("wb") as output:
-        where = ("--orchestrator", anywhere, "--executor", anywhere, "--data", folder / "data")
+    with out.open("wb") as stdout, errors.open("wb") as stderr:
         up = subprocess.Popen(
-            [greenlight, "up", *where, "--toolbox", "adding.py"],
+            [greenlight, "--json", "up", *anywhere, "--data", "data", "--toolbox", "adding.py"],
             cwd=folder,
             env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=stdout,
+            stderr=stderr,
         )
         try:
-            address = wait_for_addresses(log, up)
+            address = wait_until_ready(out, errors, up)
             printed = run(greenlight, "--server", address, "run", "batch.json", cwd=folder)
             if "42" not in printed:
                 raise SystemExit(f"the batch did not print its result:\n{printed}")
@@ -113,7 +112,7 @@ def run_one_batch(greenlight: Path, folder: Path) -> None:
             up.send_signal(signal.SIGINT)
             code = up.wait(timeout=READY_WITHIN)
     if code != 0:
-        raise SystemExit(f"`greenlight up` ended with {code}:\n{log.read_text(encoding='utf-8')}")
+        raise SystemExit(f"`greenlight up` ended with {code}:\n{errors.read_text(encoding='utf-8')}")
 
 
 def main() -> None:
