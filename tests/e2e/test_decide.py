@@ -1,0 +1,146 @@
+"""pending, approve, reject, edit, confirm, cancel, retry."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greenlight_client.cli.exit_codes import ExitCode
+from tests.e2e.pair import Pair
+
+PUBLISH: dict[str, Any] = {"key": "out", "tool": "publish", "arguments": {"text": "hello"}}
+NOTE: dict[str, Any] = {"key": "memo", "tool": "note", "arguments": {"text": "keep"}}
+
+
+def _digest(shared: Pair, proposal: str) -> str:
+    return shared.greenlight("show", proposal, "--json").of("proposal")[0]["digest"]
+
+
+def test_pending_shows_what_waits(shared: Pair) -> None:
+    batch = shared.submit([PUBLISH], "--session", "pending")
+    done = shared.greenlight("pending", "--session", "pending")
+    assert f"{batch[:13]}/out" in done.out
+    assert "hard" in done.out
+    assert '{"text":"hello"}' in done.out
+    found = shared.greenlight("pending", "--batch", batch, "--json").of("proposal")
+    assert [item["key"] for item in found] == ["out"]
+    assert "nothing waits" in shared.greenlight("pending", "--session", "pending", "--tier", "soft").err
+
+
+def test_approve_shows_and_approves_exactly_that(shared: Pair) -> None:
+    batch = shared.submit([PUBLISH])
+    proposal = f"{batch}/out"
+    nobody = shared.greenlight("approve", proposal)
+    assert nobody.code == ExitCode.USAGE
+    assert "--digest" in nobody.err
+    wrong = shared.greenlight("approve", proposal, "--digest", "sha256:" + "0" * 64)
+    assert wrong.code == ExitCode.REFUSED
+    assert "DIGEST_MISMATCH" in wrong.err
+    done = shared.greenlight("approve", proposal, "--digest", _digest(shared, proposal))
+    assert done.code == 0, done.err
+    assert '"text": "hello"' in done.err
+    assert done.out.startswith(f"approved {proposal}")
+    assert shared.greenlight("watch", batch).code == 0
+    late = shared.greenlight("reject", proposal)
+    assert late.code == ExitCode.REFUSED
+    assert "PROPOSAL_NOT_PENDING" in late.err
+
+
+def test_bound_arguments_are_what_is_shown(shared: Pair) -> None:
+    proposals = [
+        {"key": "first", "tool": "note", "tier": "TIER_SOFT", "arguments": {"text": "from before"}},
+        {"key": "out", "tool": "publish", "arguments": {"text": {"$from": "first"}}},
+    ]
+    batch = shared.submit(proposals, "--session", "bound")
+    early = shared.greenlight("approve", f"{batch}/out", "--yes")
+    assert early.code == ExitCode.REFUSED
+    assert "NOT_BOUND" in early.err
+    assert shared.greenlight("confirm", "bound", "--yes", "--until", "blocked").code == 0
+    done = shared.greenlight("approve", f"{batch}/out", "--yes")
+    assert '"text": "from before"' in done.err
+    assert done.code == 0
+    assert shared.greenlight("watch", batch).code == 0
+
+
+def test_reject_says_why_to_the_model(shared: Pair) -> None:
+    batch = shared.submit([PUBLISH])
+    assert shared.greenlight("reject", f"{batch}/o", "-m", "not today").code == 0
+    done = shared.greenlight("watch", batch)
+    assert done.code == ExitCode.REJECTED
+    assert "not today" in done.out
+
+
+def test_edit_runs_other_arguments(shared: Pair) -> None:
+    batch = shared.submit([PUBLISH])
+    same = shared.greenlight("edit", f"{batch}/out", "--arguments", '{"text":"hello"}', "--yes")
+    assert same.code == ExitCode.AWAITING_DECISION
+    done = shared.greenlight("edit", f"{batch}/out", "--arguments", '{"text": "hello, world"}', "--yes")
+    assert done.code == 0, done.err
+    assert '+  "text": "hello, world"' in done.err
+    assert '"hello, world"' in shared.greenlight("watch", batch).out
+    shown = shared.greenlight("show", f"{batch}/out").out
+    assert "arguments before they were edited" in shown
+    assert "approve by user:anonymous (edited)" in shown
+
+
+def test_arguments_that_do_not_fit_are_refused(shared: Pair) -> None:
+    batch = shared.submit([PUBLISH])
+    done = shared.greenlight("edit", f"{batch}/out", "--arguments", '{"text": 3}', "--yes")
+    assert done.code == ExitCode.REFUSED
+    assert "ARGUMENTS_INVALID" in done.err
+
+
+def test_the_users_turn_confirms_what_was_shown(shared: Pair) -> None:
+    batch = shared.submit([NOTE, {**NOTE, "key": "other"}, PUBLISH], "--session", "turn")
+    done = shared.greenlight("confirm", "turn", "--object", f"{batch}/other=not this", "--yes")
+    assert f"confirmed {batch}/memo" in done.err
+    assert f"objected {batch}/other" in done.err
+    assert '"text": "keep"' in done.err
+    assert "hello" not in done.err
+    assert done.code == ExitCode.PARTIAL
+    nothing = shared.greenlight("confirm", "turn", "--all", "--json")
+    assert nothing.of("confirmation")[0]["confirmed"] == []
+
+
+def test_cancel_and_retry(shared: Pair, tmp_path: Path) -> None:
+    batch = shared.submit([PUBLISH, {"key": "memo", "tool": "note", "arguments": {"text": "x"}}])
+    assert shared.greenlight("cancel", f"{batch}/memo", "-m", "no need").out.startswith("cancelled")
+    assert shared.greenlight("cancel", batch).code == 0
+    assert shared.greenlight("watch", batch).code == ExitCode.CANCELLED
+    gate = tmp_path / "mended"
+    batch = shared.submit([{"key": "bad", "tool": "broken", "arguments": {"unless": str(gate)}}])
+    assert shared.greenlight("watch", batch).code == ExitCode.FAILED
+    gate.touch()
+    done = shared.greenlight("retry", batch, "-m", "the file is there now")
+    assert done.out.startswith(f"tried again {batch}/bad")
+    assert "mended" in shared.greenlight("watch", batch).out
+    assert "nothing to try again" in shared.greenlight("retry", batch).err
+
+
+def test_resolving_what_needs_none_is_refused(shared: Pair) -> None:
+    batch = shared.submit([PUBLISH])
+    done = shared.greenlight("resolve", f"{batch}/out", "--failed", "--reason", "looked")
+    assert done.code == ExitCode.REFUSED
+    assert "NOT_RESOLVABLE" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("tools",), "publish"),
+        (("tools", "add"), '"a"'),
+        (("executors",), "connected"),
+        (("status",), "1 connected"),
+        (("batches",), "succeeded"),
+        (("show", "last"), "submitted by"),
+        (("trace", "last"), "runs"),
+        (("template", "list"), ""),
+    ],
+)
+def test_looking(shared: Pair, words: tuple[str, ...], shown: str) -> None:
+    shared.run([{"key": "sum", "tool": "add", "arguments": {"a": 1, "b": 2}}])
+    done = shared.greenlight(*words)
+    assert done.code == 0, done.err
+    assert shown in done.out
+    for line in shared.greenlight(*words, "--json").objects:
+        assert set(line) == {"type", line["type"]}

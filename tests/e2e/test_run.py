@@ -1,0 +1,179 @@
+"""run, submit, watch: what is shown, where, and what the exit code says."""
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greenlight_client.cli.exit_codes import ExitCode
+from tests.e2e.pair import Pair
+
+ADD: dict[str, Any] = {"key": "sum", "tool": "add", "arguments": {"a": 2, "b": 3}}
+MORE = {"key": "more", "tool": "add", "arguments": {"a": {"$from": "sum"}, "b": 10}}
+BROKEN = {"key": "bad", "tool": "broken"}
+PUBLISH = {"key": "out", "tool": "publish", "arguments": {"text": "hello"}}
+SLOW = {"key": "slow", "tool": "steps", "arguments": {"number": 3, "seconds": 1.5}}
+
+
+def test_results_on_stdout_what_happens_on_stderr(shared: Pair) -> None:
+    done = shared.run([ADD, MORE], "--name", "sums")
+    assert done.code == ExitCode.SUCCEEDED, done.err
+    assert [line.split() for line in done.out.splitlines()] == [["sum", "succeeded", "5"], ["more", "succeeded", "15"]]
+    assert "sums: 2 proposals" in done.err
+    assert "agent/sum running" in done.err
+    assert "agent/more done in" in done.err
+    assert "succeeded: 2 of 2 succeeded" in done.err
+
+
+@pytest.mark.parametrize(
+    ("proposals", "words", "code"),
+    [
+        ([ADD, BROKEN], (), ExitCode.PARTIAL),
+        ([BROKEN], (), ExitCode.FAILED),
+        ([ADD, PUBLISH], ("--until", "blocked"), ExitCode.AWAITING_DECISION),
+        ([SLOW], ("--wait", "200ms"), ExitCode.UNFINISHED),
+        ([{"tool": "nonsense"}], (), ExitCode.REFUSED),
+        ([{**ADD, "arguments": {"a": "x"}}], (), ExitCode.REFUSED),
+        ([{**ADD, "arguments": {"a": "x"}}], ("--on-invalid", "fail_call"), ExitCode.FAILED),
+        ([MORE], (), ExitCode.REFUSED),
+    ],
+)
+def test_exit_codes(shared: Pair, proposals: list[dict[str, Any]], words: tuple[str, ...], code: ExitCode) -> None:
+    done = shared.run(proposals, *words)
+    assert done.code == code, done.err
+
+
+def test_a_refusal_says_what_is_wrong_where(shared: Pair) -> None:
+    done = shared.run([ADD, {"key": "x", "tool": "nonsense"}])
+    assert "BATCH_INVALID" in done.err
+    assert "nonsense" in done.err
+    assert "[1]" in done.err
+
+
+def test_json_is_one_object_a_line(shared: Pair) -> None:
+    done = shared.run([ADD, {"key": "again", "tool": "flaky"}], "--json")
+    assert done.code == 0
+    events = done.of("event")
+    assert [int(event["sequence"]) for event in events] == list(range(1, len(events) + 1))
+    assert "attempt_retrying" in {name for event in events for name in event}
+    assert done.objects[-1]["type"] == "summary"
+    summary = done.of("summary")[0]
+    assert [answer["result_json"] for answer in summary["answers"]] == ["5", '"attempt 2"']
+    assert summary["batch"]["state"] == "BATCH_STATE_SUCCEEDED"
+
+
+def test_an_error_is_an_object_too(shared: Pair) -> None:
+    error = shared.run([{"tool": "nonsense"}], "--json").of("error")[0]
+    assert error["code"] == "INVALID_ARGUMENT"
+    assert error["reason"] == "BATCH_INVALID"
+    assert error["violations"]
+
+
+def test_detached_and_watched_by_a_beginning_of_its_id(shared: Pair) -> None:
+    batch = shared.submit([SLOW])
+    done = shared.greenlight("watch", batch[:30])
+    assert done.code == 0, done.err
+    assert "progress: 67% step 2 of 3" in done.err or "progress" in done.err
+    again = shared.greenlight("watch", batch, "--json")
+    sequences = [int(event["sequence"]) for event in again.of("event")]
+    later = shared.greenlight("watch", batch, "--after", "3", "--json")
+    assert [int(event["sequence"]) for event in later.of("event")] == sequences[3:]
+
+
+def test_run_detached_prints_the_id(shared: Pair) -> None:
+    done = shared.run([ADD], "--detach")
+    assert len(done.out.strip()) == 36
+    assert f"greenlight watch {done.out.strip()}" in done.err
+
+
+def test_ctrl_c_detaches_and_the_batch_goes_on(shared: Pair, tmp_path: Path) -> None:
+    file = tmp_path / "slow.json"
+    file.write_text(json.dumps([SLOW]))
+    with shared.started("run", str(file)) as run:
+        assert run.stderr is not None
+        first = run.stderr.readline()
+        batch = first.split()[2].rstrip(":")
+        time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        _, rest = run.communicate(timeout=10)
+    assert run.returncode == ExitCode.INTERRUPTED
+    assert f"greenlight watch {batch}" in rest
+    assert shared.greenlight("watch", batch).code == 0
+
+
+def test_a_template_file_with_parameters(shared: Pair) -> None:
+    (shared.folder / "sums.yaml").write_text(
+        """
+format: 1
+name: sums
+version: "1"
+description: Adds.
+parameters:
+  properties: {start: {type: integer}}
+  required: [start]
+agents:
+  adder:
+    proposals:
+      first: {tool: add, arguments: {a: {$param: start}, b: 1}}
+      second: {tool: add, arguments: {a: {$from: first}, b: 1}}
+"""
+    )
+    done = shared.greenlight("run", "sums.yaml", "-p", "start=40")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[1].split() == ["second", "succeeded", "42"]
+    assert shared.greenlight("template", "check", "sums.yaml", "-p", "start=1").out.startswith("sums.yaml is valid: 2")
+    wrong = shared.greenlight("template", "check", "sums.yaml", "-p", "start=many")
+    assert wrong.code == ExitCode.REFUSED
+    assert "start" in wrong.err
+
+
+def test_validate_only_writes_nothing(shared: Pair) -> None:
+    before = len(shared.greenlight("batches", "--json", "-n", "1000").objects)
+    done = shared.greenlight("submit", "-", "--validate-only", stdin=json.dumps([ADD]))
+    assert (done.code, done.out) == (0, "valid: 1 proposals\n")
+    assert len(shared.greenlight("batches", "--json", "-n", "1000").objects) == before
+
+
+def test_what_a_tool_says_never_reaches_the_terminal(shared: Pair) -> None:
+    proposals = [{"key": "a", "tool": "hostile"}, {"key": "b", "tool": "hostile_error"}]
+    for words in ((), ("--json",)):
+        done = shared.run(proposals, *words)
+        assert done.code == ExitCode.PARTIAL
+        for text in (done.out, done.err):
+            assert not {"\x1b", "\x9b", "\x07", "\u202e", "\r"} & set(text)
+    shown = shared.greenlight("show", "last/a").out + shared.greenlight("show", "last/b").out
+    assert "\\u202egnp.exe" in shown
+    assert "[bold]loud[/bold]" in shown
+    assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(shown)
+
+
+def test_ids_that_fit_nothing_or_too_much(shared: Pair) -> None:
+    shared.submit([ADD])
+    shared.submit([ADD])
+    none = shared.greenlight("show", "ffffffff")
+    assert none.code == ExitCode.USAGE
+    assert "no batch begins with" in none.err
+    many = shared.greenlight("show", "0")
+    assert many.code == ExitCode.USAGE
+    assert "more than one batch begins with '0'" in many.err
+    unknown = shared.greenlight("watch", "00000000-0000-7000-8000-000000000000")
+    assert unknown.code == ExitCode.REFUSED
+    assert "BATCH_UNKNOWN" in unknown.err
+
+
+def test_a_session_is_watched_as_one(shared: Pair) -> None:
+    shared.submit([ADD], "--session", "watched")
+    shared.submit([ADD, MORE], "--session", "watched")
+    done = shared.greenlight("watch", "--session", "watched", "--json")
+    assert done.code == 0, done.err
+    assert len({event["batch_id"] for event in done.of("event")}) == 2
+
+
+def test_tenants_never_meet(shared: Pair) -> None:
+    batch = shared.submit([ADD], "--tenant", "other")
+    assert shared.greenlight("watch", batch, "--tenant", "other").code == 0
+    assert shared.greenlight("watch", batch).code == ExitCode.REFUSED
+    assert batch not in shared.greenlight("batches", "-n", "1000", "--json").out

@@ -1,0 +1,120 @@
+"""up: both services in the foreground, what it says, and how it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from greenlight_client.cli.exit_codes import ExitCode
+from tests.bench.processes import waiting
+from tests.e2e.pair import GREENLIGHT, TOOLBOX, alive, children, environment, pair
+
+
+def _up(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [*GREENLIGHT, "up", "--data", str(folder / "data"), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=40, cwd=folder, env=environment())
+
+
+def test_ctrl_c_drains_both(tmp_path: Path) -> None:
+    with pair(tmp_path) as running:
+        assert running.ready["tools"] > 5
+        assert running.ready["self_approval"] is True
+        pids = children(running.up.pid)
+        assert len(pids) == 2
+        done = running.run([{"key": "sum", "tool": "add", "arguments": {"a": 1, "b": 2}}])
+        assert done.code == 0, done.err
+    assert running.up.popen.returncode == 0
+    assert not any(alive(pid) for pid in pids)
+    said = running.up.err.read_text()
+    assert "Identity is off" in said
+    assert "self_approval is on" in said
+    assert "both services have stopped" in said
+
+
+def test_what_was_recorded_is_there_after_a_restart(tmp_path: Path) -> None:
+    with pair(tmp_path) as running:
+        batch = running.submit([{"key": "out", "tool": "publish", "arguments": {"text": "x"}}])
+    with pair(tmp_path) as running:
+        assert running.greenlight("approve", f"{batch}/out", "--yes").code == 0
+        assert running.greenlight("watch", batch).code == 0
+
+
+def test_the_ready_lines_for_people(tmp_path: Path) -> None:
+    command = [
+        *GREENLIGHT,
+        "up",
+        "--orchestrator",
+        "127.0.0.1:0",
+        "--executor",
+        "127.0.0.1:0",
+        "--toolbox",
+        str(TOOLBOX),
+    ]
+    command += ["--data", str(tmp_path / "data")]
+    popen = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment()
+    )
+    try:
+        assert popen.stdout is not None
+        lines = [popen.stdout.readline() for _ in range(6)]
+    finally:
+        popen.terminate()
+        popen.communicate(timeout=30)
+    assert popen.returncode == 0
+    assert lines[0] == "Greenlight is up\n"
+    text = "".join(lines)
+    for word in ("orchestrator  127.0.0.1:", "executor      127.0.0.1:", "data", "grpcurl -plaintext 127.0.0.1:"):
+        assert word in text
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = _up(tmp_path, "--orchestrator", address, "--executor", "127.0.0.1:0", "--toolbox", str(TOOLBOX))
+    assert done.returncode == ExitCode.INTERNAL
+    assert "the orchestrator ended" in done.stderr
+    assert address in done.stderr
+    assert "its last lines" in done.stderr
+
+
+def test_a_toolbox_that_does_not_load(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import nothing_like_this\n")
+    done = _up(tmp_path, "--orchestrator", "127.0.0.1:0", "--executor", "127.0.0.1:0", "--toolbox", "mine.py")
+    assert done.returncode == ExitCode.INTERNAL
+    assert "the executor ended" in done.stderr
+    assert "nothing_like_this" in done.stderr
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_one_that_dies_takes_the_other_along(tmp_path: Path, victim: int) -> None:
+    with pair(tmp_path) as running:
+        pids = sorted(children(running.up.pid))
+        os.kill(pids[victim], signal.SIGKILL)
+        for _ in waiting("greenlight up to end", timeout=20):
+            if running.up.popen.poll() is not None:
+                break
+    assert running.up.popen.returncode == ExitCode.INTERNAL
+    name = ("executor", "orchestrator")[victim]
+    assert f"the {name} was killed by SIGKILL" in running.up.err.read_text()
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+    with pair(tmp_path) as running:
+        running.submit([{"key": "slow", "tool": "steps", "arguments": {"number": 1, "seconds": 25}}])
+        pids = children(running.up.pid)
+        for _ in waiting("the call to run", timeout=10):
+            if '"in_flight":1' in running.greenlight("executors", "--json").out:
+                break
+        running.up.popen.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert running.up.popen.poll() is None
+        running.up.popen.send_signal(signal.SIGINT)
+        running.up.popen.wait(5)
+    assert not any(alive(pid) for pid in pids)
