@@ -54,7 +54,7 @@ class AddProposals:
                 return Added(answer["first"], answer["count"])
             if not specs and not close:
                 raise invalid([FieldViolation(FIELD, "is empty; send at least one")])
-            self._engine.recorder.check_capacity()
+            self._engine.check_capacity()
             _check_open(batch)
             existing = dict(batch.by_key)
             judged = await self._judging.judge(specs, on_invalid, existing, FIELD)

@@ -41,6 +41,7 @@ class JudgingSettings:
     max_proposals: int = 10_000
     soft_approval_deadline: int = 1_800_000_000_000
     hard_approval_deadline: int = 86_400_000_000_000
+    idle_timeout: int = 900_000_000_000
     retry: RetryPolicy = RetryPolicy()
 
 
@@ -55,7 +56,7 @@ class Judging:
     """One judgement of one request's proposals; collects all that is wrong before it refuses."""
 
     def __init__(self, catalogue: ToolCatalogue, settings: JudgingSettings) -> None:
-        self._catalogue, self._settings = catalogue, settings
+        self._catalogue, self.settings = catalogue, settings
 
     async def judge(
         self, specs: Sequence[ProposalSpec], on_invalid: OnInvalid, existing: Mapping[str, object], field: str
@@ -65,8 +66,8 @@ class Judging:
         Works in slices, so that a large batch does not hold up its neighbours.
         """
         total = len(existing) + len(specs)
-        if total > self._settings.max_proposals:
-            limit = self._settings.max_proposals
+        if total > self.settings.max_proposals:
+            limit = self.settings.max_proposals
             raise invalid([FieldViolation(field, f"{total:,} proposals; a batch has at most {limit:,}")])
         violations: list[FieldViolation] = []
         judged: list[Judged] = []
@@ -128,7 +129,7 @@ class Judging:
         failure = Failure(
             FailureClass.INVALID_ARGUMENT, KnownEffect.NONE, fault.reason, "; ".join(fault.problems)[:4096]
         )
-        arguments = spec.arguments[: self._settings.max_arguments]
+        arguments = spec.arguments[: self.settings.max_arguments]
         tier = descriptor.tier if descriptor else Tier.HARD
         return self._judged(spec, key, descriptor, tier, arguments, "", None, failure)
 
@@ -144,7 +145,7 @@ class Judging:
         failure: Failure | None,
     ) -> Judged:
         hard = tier is Tier.HARD
-        default = self._settings.hard_approval_deadline if hard else self._settings.soft_approval_deadline
+        default = self.settings.hard_approval_deadline if hard else self.settings.soft_approval_deadline
         return Judged(
             key,
             spec.agent or "agent",
@@ -160,7 +161,7 @@ class Judging:
             spec.labels,
             spec.idempotency_key,
             spec.timeout,
-            spec.retry or (descriptor.retry if descriptor and descriptor.retry else self._settings.retry),
+            spec.retry or (descriptor.retry if descriptor and descriptor.retry else self.settings.retry),
             spec.approval_deadline or default,
             failure,
         )
@@ -176,7 +177,7 @@ class Judging:
         return arguments
 
     def _arguments(self, text: str, tool: ToolKey) -> tuple[str, References | None]:
-        limit = self._settings.max_arguments
+        limit = self.settings.max_arguments
         if len(text) > limit or (not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > limit):
             raise _CallFault("ARGUMENTS_TOO_LARGE", [f"more than {limit:,} bytes"])
         try:

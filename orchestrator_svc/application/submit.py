@@ -87,7 +87,7 @@ class SubmitBatch:
         async with self._requests.once(caller.tenant, key) as earlier:
             if earlier is not None and earlier.answers:
                 return _earlier(earlier, key)
-        self._engine.recorder.check_capacity()
+        self._engine.check_capacity()
         received = self._clock.monotonic()
         specs, template = await self._expand(spec)
         _check(spec, specs)
@@ -144,10 +144,9 @@ class SubmitBatch:
             open=spec.open,
             max_in_flight=spec.max_in_flight,
             deadline=spec.deadline,
+            idle_timeout=spec.idle_timeout or self._judging.settings.idle_timeout,
             incarnation=self._incarnation,
         )
-        if spec.idle_timeout is not None:
-            batch.idle_timeout = spec.idle_timeout
         return batch
 
 

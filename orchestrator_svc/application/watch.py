@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from shared.kernel.clock import Clock
-from shared.kernel.errors import FieldViolation, InvalidError, OutOfRangeError
+from shared.kernel.errors import FieldViolation, InvalidError, OutOfRangeError, UnavailableError
 
 from orchestrator_svc.application.engine.live import unknown_batch
 from orchestrator_svc.application.sessions import unknown_session
@@ -67,6 +67,12 @@ class Deadline:
         return self._end is not None and self._clock.monotonic() >= self._end
 
 
+def _leave(feed: Feed) -> None:
+    """Raises UnavailableError (DRAINING) where the service lets its watchers go."""
+    if feed.closed:
+        raise UnavailableError("DRAINING", "the orchestrator is shutting down; go on elsewhere", retry_after=1.0)
+
+
 class Watch:
     """`heartbeat`: seconds between frames at the most."""
 
@@ -115,8 +121,19 @@ class Watch:
             if until.reached(state) or deadline.over:
                 yield Ended([batch_id], waited=not until.reached(state))
                 return
+            _leave(self._feed)
             if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
                 yield Frames(b"", cursor)
+
+    async def wait(self, tenant: str, batch_id: str, until: Until, max_wait: float) -> Ended:
+        """The same end, without the events. Raises NotFoundError (BATCH_UNKNOWN)."""
+        deadline = Deadline(self._clock, max_wait)
+        with self._feed.watch_batch(tenant, batch_id) as subscription:
+            while True:
+                reached = until.reached((await self._head(tenant, batch_id)).state)
+                if reached or deadline.over:
+                    return Ended([batch_id], waited=not reached)
+                await subscription.wait(deadline.left(self._heartbeat))
 
     async def _next(
         self, subscription: Subscription, tenant: str, batch_id: str, cursor: int
@@ -176,6 +193,7 @@ class Watch:
                 if (all(map(until.reached, states.values())) and until) or deadline.over:
                     yield Ended(await self._session_batches(tenant, session_id), waited=deadline.over)
                     return
+                _leave(self._feed)
                 if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
                     yield Frames(b"", token=cursor.encode())
 
@@ -200,6 +218,7 @@ class Watch:
                 if there or deadline.over:
                     yield Ended(list(cursors), waited=not there)
                     return
+                _leave(self._feed)
                 if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
                     yield Frames(b"")
 

@@ -67,7 +67,7 @@ class Changes:
 
     `hold`: what is ready may be dispatched only after the commit (submissions, decisions); else at once.
     `urgent`: somebody waits for it; it goes ahead of the machines' changes of other batches.
-    `created`: the batch's row is new. `publish`: with this part a new batch becomes visible.
+    `created`: the batch's row is new. `part`: of a new batch that is not visible yet; `publish`: now it is.
     `stops`: running proposals to cancel. `bytes`: of arguments and results to write, roughly. `received`: monotonic s when its cause came in, for the record time.
     """
 
@@ -86,6 +86,7 @@ class Changes:
     command: CommandRecord | None = None
     created: bool = False
     publish: bool = False
+    part: bool = False
     bytes: int = 0
     hold: bool = False
     urgent: bool = False
@@ -134,7 +135,7 @@ class Changes:
             if last:
                 self.events, self.added = events, added
             else:
-                part.events, part.added = events, added
+                part.events, part.added, part.part = events, added, True
             first_event = until
         return parts
 

@@ -27,11 +27,18 @@ class _Topic:
         self.state = BatchState.RUNNING
         self.frames: deque[StoredFrame] = deque()
         self.size = 0
+        self.closed = False
 
     def wake(self) -> None:
         self.published += 1
         self.woken.set()
-        self.woken = asyncio.Event()
+        if not self.closed:
+            self.woken = asyncio.Event()
+
+    def close(self) -> None:
+        """Woken, and never put to sleep again."""
+        self.woken.set()
+        self.closed = True
 
     def extend(self, news: News) -> None:
         for frame in news.frames:
@@ -91,6 +98,12 @@ class MemoryFeed:
     def __init__(self) -> None:
         self._batches: dict[_Key, _Topic] = {}
         self._sessions: dict[_Key, _Topic] = {}
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+        for topic in [*self._batches.values(), *self._sessions.values()]:
+            topic.close()
 
     def publish(self, news: Sequence[News]) -> None:
         for item in news:

@@ -83,6 +83,7 @@ class Engine:
         self._commands: deque[_Command] = deque()
         self._incoming: deque[Signal] = deque()
         self._wake = asyncio.Event()
+        self._draining = False
 
     # -- what use cases call
 
@@ -124,6 +125,21 @@ class Engine:
         changes = batch.begin(self._clock.time_ns(), self._clock.monotonic())
         self._signals.expect(batch, recover(batch, changes))
         self._record(changes, None, None)
+
+    def drain(self) -> None:
+        """Starts nothing more; what runs may end. Takes no more submissions, and lets the watchers go."""
+        self._draining = True
+        self._feed.close()
+
+    def check_capacity(self) -> None:
+        """Raises UnavailableError (DRAINING, STORE_UNAVAILABLE), ExhaustedError (OVERLOADED)."""
+        if self._draining:
+            raise UnavailableError("DRAINING", "the orchestrator is shutting down; try another", retry_after=1.0)
+        self.recorder.check_capacity()
+
+    def look(self) -> None:
+        """Steps again soon, though nothing new came in: the clock was moved, or slots were."""
+        self._wake.set()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -218,7 +234,7 @@ class Engine:
         self._each(self._sender.queue_timeouts(now, self._settings.queue_timeout))
 
     def _dispatch(self) -> None:
-        if self.dispatcher.waiting():
+        if self.dispatcher.waiting() and not self._draining:
             for sending in self._sender.dispatch(self._begin, self._faults.end):
                 self._record(sending.changes, None, None, sending.send)
 
@@ -278,7 +294,7 @@ class Engine:
         news: dict[str, News] = {}
         for changes in group:
             batch, header = changes.batch, changes.header
-            if header is not None and changes.events and batch.session_no:
+            if header is not None and changes.events and not changes.part:
                 frames = tuple(committed.frames.get(batch.id, ()))
                 news[batch.id] = News(batch.tenant, batch.session_id, batch.id, header.head, header.state, frames)
         self._feed.publish(list(news.values()))
