@@ -1,0 +1,197 @@
+"""Holds docker-compose.yml and the Dockerfile against the settings and modules that the code really has."""
+
+import importlib.util
+import os
+import re
+import tomllib
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+import executor_svc.settings
+import orchestrator_svc.settings
+from examples.research_stock.settings import Settings as ExampleSettings
+from tests.unit.house import containers
+
+COMPOSE = containers.compose()
+IMAGE = containers.image()
+SETTINGS: dict[str, type[Any]] = {
+    "orchestrator": orchestrator_svc.settings.Settings,
+    "executor": executor_svc.settings.Settings,
+}
+OURS = pytest.mark.parametrize("service", sorted(SETTINGS))
+EXAMPLE_VARIABLE = "RESEARCH_STOCK_"
+
+
+def _service(name: str) -> dict[str, Any]:
+    return COMPOSE["services"][name]
+
+
+def _environment(name: str) -> dict[str, str]:
+    return {**IMAGE.environment, **_service(name)["environment"]}
+
+
+def _read(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The settings as the code reads them within the container."""
+    for variable in [*os.environ]:
+        if variable.startswith(("GREENLIGHT_", "OTEL_")):
+            monkeypatch.delenv(variable)
+    for variable, value in _environment(name).items():
+        if variable != "PATH":
+            monkeypatch.setenv(variable, value)
+    return SETTINGS[name]()
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+@OURS
+def test_every_variable_of_a_service_is_one_that_it_reads(service: str) -> None:
+    known = containers.variables(SETTINGS[service])
+    given = {name for name in _service(service)["environment"] if not name.startswith(EXAMPLE_VARIABLE)}
+    assert given <= known
+
+
+def test_every_variable_of_the_image_is_read_by_a_service() -> None:
+    known = {name for settings in SETTINGS.values() for name in containers.variables(settings)}
+    assert {name for name in IMAGE.environment if name.startswith("GREENLIGHT_")} <= known
+
+
+@OURS
+def test_a_service_listens_on_all_addresses_at_the_published_port(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen = _read(service, monkeypatch).listen
+    (published,) = _service(service)["ports"]
+    host, _, inside = published.rpartition(":")
+    assert listen == f"0.0.0.0:{inside}"
+    assert host == f"127.0.0.1:{inside}", "published to this machine only, at the documented port"
+    assert int(inside) in IMAGE.exposed
+
+
+@OURS
+def test_the_published_port_is_the_default_port(service: str) -> None:
+    default = SETTINGS[service].model_fields["listen"].default
+    assert _service(service)["ports"] == [f"127.0.0.1:{_port(default)}:{_port(default)}"]
+
+
+@OURS
+def test_the_command_is_a_module_that_starts_the_service(service: str) -> None:
+    python, option, module = _service(service)["command"]
+    assert (python, option, module) == ("python", "-m", f"{service}_svc")
+    assert importlib.util.find_spec(f"{module}.__main__") is not None
+
+
+def test_the_images_own_command_and_health_check_are_the_orchestrators() -> None:
+    assert IMAGE.command == _service("orchestrator")["command"]
+    assert ["CMD", *IMAGE.health] == _service("orchestrator")["healthcheck"]["test"]
+
+
+@OURS
+def test_the_health_check_asks_the_listening_port_over_grpc(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = _service(service)["healthcheck"]
+    *command, address = check["test"]
+    assert command == ["CMD", "python", "-m", "shared.runtime.check_health"]
+    assert importlib.util.find_spec("shared.runtime.check_health") is not None
+    assert address == f"127.0.0.1:{_port(_read(service, monkeypatch).listen)}"
+    assert containers.seconds(check["timeout"]) > 3, "the check's own timeout, and the start of an interpreter"
+
+
+def test_the_orchestrator_finds_the_executors_of_this_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    (address,) = _read("orchestrator", monkeypatch).executors
+    name = address.rpartition(":")[0]
+    assert name in COMPOSE["services"]
+    assert _port(address) == _port(_read(name, monkeypatch).listen)
+    assert _service("orchestrator")["depends_on"][name] == {"condition": "service_healthy"}
+
+
+def test_the_orchestrators_data_is_on_a_volume_that_its_user_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = _read("orchestrator", monkeypatch).data.as_posix()
+    assert _mounts("orchestrator") == {data: "data"}
+    assert data in IMAGE.owned
+    assert IMAGE.volumes == [data]
+
+
+def test_the_examples_reports_are_on_a_volume_that_its_user_may_write() -> None:
+    out = ExampleSettings.read(_environment("executor")).out.as_posix()
+    assert _mounts("executor") == {out: "reports"}
+    assert out in IMAGE.owned
+
+
+def _mounts(service: str) -> dict[str, str]:
+    """Volume by target; every named volume is declared."""
+    volumes: list[str] = _service(service)["volumes"]
+    mounts = {target: name for name, target in (volume.split(":") for volume in volumes)}
+    assert set(mounts.values()) <= COMPOSE["volumes"].keys()
+    return mounts
+
+
+def test_the_examples_tools_are_in_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    (toolbox,) = _read("executor", monkeypatch).toolbox
+    assert importlib.util.find_spec(toolbox) is not None
+    package = toolbox.partition(".")[0]
+    assert IMAGE.copied[package] == f"{IMAGE.folder}/{package}", "the current folder comes first"
+
+
+def test_the_templates_folder_is_in_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder,) = _read("orchestrator", monkeypatch).templates
+    origin = {target: source for source, target in IMAGE.copied.items()}[folder.as_posix()]
+    assert list((containers.ROOT / origin).glob("*/template.yaml"))
+
+
+@OURS
+def test_spans_go_to_jaegers_otlp_port(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = urlsplit(_read(service, monkeypatch).otlp_endpoint)
+    assert endpoint.scheme == "http", "in the clear: https would want a certificate"
+    assert (endpoint.hostname, endpoint.port) == ("jaeger", 4317)
+    assert "jaeger" in _service(service)["depends_on"]
+
+
+def test_jaeger_is_the_release_that_the_tests_use() -> None:
+    modules = (containers.ROOT / "tools" / "jaeger" / "go.mod").read_text(encoding="utf-8")
+    tested = re.search(r"github.com/jaegertracing/jaeger v1\.(\d+)\.(\d+)", modules)
+    image = re.fullmatch(r"jaegertracing/jaeger:2\.(\d+)\.(\d+)", _service("jaeger")["image"])
+    assert tested is not None
+    assert image is not None
+    # Releases come in pairs, v1.(63 + n) with v2.n, from one commit.
+    assert (int(image[1]) + 63, image[2]) == (int(tested[1]), tested[2])
+    assert _service("jaeger")["ports"] == ["127.0.0.1:16686:16686"]
+
+
+@OURS
+def test_docker_waits_for_longer_than_the_service_drains(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert containers.seconds(_service(service)["stop_grace_period"]) > _read(service, monkeypatch).drain_grace
+
+
+def test_nothing_runs_as_root() -> None:
+    assert IMAGE.user == "10001:10001"
+    assert all("user" not in service and "privileged" not in service for service in COMPOSE["services"].values())
+
+
+@OURS
+def test_both_services_are_built_from_the_one_dockerfile(service: str) -> None:
+    assert _service(service)["build"] == "."
+    assert _service(service)["image"] == _service("orchestrator")["image"]
+
+
+@pytest.mark.parametrize("source", IMAGE.sources)
+def test_what_the_dockerfile_copies_is_there_and_not_ignored(source: str) -> None:
+    assert (containers.ROOT / source).exists()
+    assert containers.sent_to_the_builder(source)
+
+
+def test_the_image_has_every_package_of_both_distributions() -> None:
+    project = tomllib.loads((containers.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {*packages, "clients/python", "proto/gen", "pyproject.toml", "LICENSE"} <= set(IMAGE.sources)
+    minimum = project["project"]["requires-python"].removeprefix(">=")
+    assert set(IMAGE.bases) == {f"python:{minimum}-slim"}
+
+
+def test_paths_in_the_container_are_absolute() -> None:
+    targets = [*IMAGE.owned, IMAGE.folder, *(target for name in SETTINGS for target in _mounts(name))]
+    assert all(PurePosixPath(target).is_absolute() for target in targets)
+    assert Path(IMAGE.folder) != Path("/")
