@@ -124,11 +124,13 @@ class Queries:
         limit, cursor = page.limit(50), page.cursor([int, int, int])
         after = None if cursor is None else ProposalCursor(*map(int, cursor))
         found = await self._store.list_proposals(tenant, where, after, limit + 1)
-        token = ""
-        if len(found) > limit:
-            last = found[limit - 1]
-            token = page_token(last.proposal.expire_time or _FAR, last.batch_number, last.proposal.ordinal)
-        return Page([self._summaries.answered(view) for view in found[:limit]], token)
+        answered = [self._summaries.answered(view) for view in found[:limit]]
+        return Page(answered, self.token_after(answered[-1]) if len(found) > limit else "")
+
+    def token_after(self, last: Answered) -> str:
+        """Where a page of proposals goes on after one of them: pages may be cut shorter."""
+        proposal = last.view.proposal
+        return page_token(proposal.expire_time or _FAR, last.view.batch_number, proposal.ordinal)
 
     def tools(self, name: str, page: PageRequest) -> Page[tuple[Entry, int]]:
         """With how many connected executors have each."""

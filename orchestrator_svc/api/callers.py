@@ -1,0 +1,33 @@
+"""Who calls: tenant, principal and trace, out of a call's metadata."""
+
+import re
+from typing import Any
+
+from grpc.aio import ServicerContext
+
+from orchestrator_svc.application.caller import Caller
+from shared.kernel.errors import NotFoundError
+from shared.runtime.caller import caller_of
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+
+
+class Callers:
+    """`allowed_tenants` None: every tenant."""
+
+    def __init__(self, allowed_tenants: frozenset[str] | None = None) -> None:
+        self._allowed_tenants = allowed_tenants
+
+    def of(self, context: ServicerContext[Any, Any]) -> Caller:
+        """Raises InvalidError (METADATA_INVALID), NotFoundError (TENANT_UNKNOWN)."""
+        caller = caller_of(context)
+        tenant = str(caller.tenant)
+        if self._allowed_tenants is not None and tenant not in self._allowed_tenants:
+            raise NotFoundError("TENANT_UNKNOWN", f"no tenant {tenant!r} here", metadata={"tenant": tenant})
+        return Caller(tenant, str(caller.principal), _trace_id(caller.traceparent))
+
+
+def _trace_id(traceparent: str) -> str:
+    """A malformed one counts as none, as W3C Trace Context has it."""
+    match = _TRACEPARENT.fullmatch(traceparent)
+    return match[1] if match else ""

@@ -1,0 +1,45 @@
+"""Streaming responses as bytes. Stored events go out as they are: field 1 of every response is the EventFrame."""
+
+from greenlight.orchestrator.v1 import batch_pb2, event_pb2
+from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
+from orchestrator_svc.application.watch import Frames
+
+# Tags of EventFrame's `sequence` and `session_token`, and of a response's `frame`. A field that stands twice counts as
+# it stands last, so what is appended to a stored frame overrules what is in it.
+_SEQUENCE, _TOKEN, _FRAME = b"\x10", b"\x1a", b"\x0a"
+_NO_SEQUENCE = _SEQUENCE + b"\x00"
+
+
+def batch_frame(frames: Frames) -> bytes:
+    """Of one batch; without events a heartbeat."""
+    return _response(frames.payload or _SEQUENCE + _varint(frames.sequence))
+
+
+def session_frame(frames: Frames) -> bytes:
+    """Of several batches: no sequence, but where the stream stands (where it can be gone on with)."""
+    token = frames.token.encode()
+    cursor = _TOKEN + _varint(len(token)) + token if token else b""
+    return _response(frames.payload + _NO_SEQUENCE + cursor)
+
+
+def last_frame(summary: batch_pb2.Summary, sequence: int = 0, token: str = "") -> bytes:
+    frame = event_pb2.EventFrame(sequence=sequence, session_token=token, summary=summary)
+    return _response(frame.SerializeToString())
+
+
+def confirmation(message: pb.SoftConfirmation) -> bytes:
+    """The first message of a SoftConfirm."""
+    return pb.SoftConfirmResponse(confirmation=message).SerializeToString()
+
+
+def _response(frame: bytes) -> bytes:
+    return b"".join((_FRAME, _varint(len(frame)), frame))
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)

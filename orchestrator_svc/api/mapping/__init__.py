@@ -1,0 +1,1 @@
+"""Requests into what the use cases take, and what they return into messages. Neither knows gRPC."""

@@ -1,0 +1,97 @@
+"""Open streams: one way to write them all, and to end them when the server goes.
+
+A stream holds no queue: the next frame is read when the last one is written, so one that nobody reads stands still
+alone. Handlers are coroutines that write, never generators: gRPC does not close those.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any, cast
+
+from grpc.aio import ServicerContext
+
+from greenlight.orchestrator.v1 import batch_pb2
+from orchestrator_svc.api import frames
+from orchestrator_svc.application.watch import Ended, Item
+from shared.kernel.errors import UnavailableError
+
+Summarize = Callable[[Ended], Awaitable[batch_pb2.Summary]]
+
+
+class Stream:
+    """One streaming call, as its handler sees it."""
+
+    def __init__(self, context: ServicerContext[Any, Any]) -> None:
+        self._context = context
+
+    async def begin(self) -> None:
+        """Sends the header, so that the client knows that it is heard."""
+        await self._context.send_initial_metadata(())
+
+    async def write(self, message: bytes) -> None:
+        """Waits while the client has too much unread."""
+        await self._context.write(message)
+
+    async def batch(self, items: AsyncIterator[Item], summarize: Summarize, sequence: int = 0) -> None:
+        """Events of one batch after `sequence`, then its Summary."""
+        async with _closing(items) as each:
+            async for item in each:
+                if isinstance(item, Ended):
+                    await self.write(frames.last_frame(await summarize(item), sequence))
+                else:
+                    sequence = item.sequence
+                    await self.write(frames.batch_frame(item))
+
+    async def session(self, items: AsyncIterator[Item], summarize: Summarize, token: str = "") -> None:
+        """Events of several batches after `token`, then their Summary."""
+        async with _closing(items) as each:
+            async for item in each:
+                if isinstance(item, Ended):
+                    await self.write(frames.last_frame(await summarize(item), token=token))
+                else:
+                    token = item.token
+                    await self.write(frames.session_frame(item))
+
+
+class Waits:
+    """Calls that may stay open for long: streams, and unary waits."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Timeout] = set()
+        self._draining = False
+
+    @asynccontextmanager
+    async def held(self) -> AsyncGenerator[None]:
+        """Raises UnavailableError (DRAINING) when the server goes."""
+        if self._draining:
+            raise _draining()
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                self._open.add(scope)
+                try:
+                    yield
+                finally:
+                    self._open.discard(scope)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise _draining() from None
+
+    def drain(self) -> None:
+        """Ends them all."""
+        self._draining = True
+        for scope in self._open:
+            scope.reschedule(asyncio.get_running_loop().time())
+
+
+def _draining() -> UnavailableError:
+    return UnavailableError(
+        "DRAINING", "this server is going; what is watched goes on: come again in a second", retry_after=1.0
+    )
+
+
+def _closing(items: AsyncIterator[Item]) -> AbstractAsyncContextManager[AsyncIterator[Item]]:
+    """The use cases' iterators are generators: a client that goes away ends them at once."""
+    return aclosing(cast(AsyncGenerator[Item, None], items))
