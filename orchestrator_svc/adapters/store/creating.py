@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Table, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator_svc.adapters.store.documents import write_map
@@ -57,6 +57,12 @@ def create(connection: Connection, writes: Sequence[BatchWrite]) -> dict[str, tu
     statement = insert(batches).returning(batches.c.batch_no, batches.c.id)
     numbers = {batch_id: number for number, batch_id in connection.execute(statement, rows)}
     return {batch_id: (numbers[batch_id], session_nos[batch_id]) for batch_id in numbers}
+
+
+def publish(connection: Connection, numbers: Sequence[int]) -> None:
+    """The last part of a large submission is there."""
+    if numbers:
+        connection.execute(update(batches).where(batches.c.batch_no.in_(numbers)).values(published=1))
 
 
 def _session_numbers(connection: Connection, writes: Sequence[BatchWrite]) -> dict[str, int]:

@@ -24,8 +24,7 @@ UPDATE batches SET
   finish_time = json_extract(j.value, '$[12]'),
   deadline_time = json_extract(j.value, '$[13]'),
   deadline_left = json_extract(j.value, '$[14]'),
-  reopened_after = json_extract(j.value, '$[15]'),
-  published = max(published, json_extract(j.value, '$[16]'))
+  reopened_after = json_extract(j.value, '$[15]')
 FROM json_each(:writes) AS j
 WHERE batches.batch_no = json_extract(j.value, '$[0]')
   AND batches.epoch = json_extract(j.value, '$[1]')
@@ -63,5 +62,4 @@ def _row(write: BatchWrite) -> tuple[object, ...]:
         header.deadline_time,
         header.deadline_left,
         header.reopened_after,
-        int(write.publish),
     )

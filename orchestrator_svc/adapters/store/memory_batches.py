@@ -37,7 +37,8 @@ class KeptBatch:
         """The guard."""
         batch = write.batch
         head = write.events[0].sequence - 1 if write.events else write.header.head
-        return (self.epoch, self.incarnation, self.header.head) == (batch.epoch, batch.incarnation, head)
+        kept = (self.number, self.epoch, self.incarnation, self.header.head)
+        return kept == (batch.number, batch.epoch, batch.incarnation, head)
 
     def apply(self, write: BatchWrite, frames: Iterable[StoredFrame]) -> None:
         self.header = write.header

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from orchestrator_svc.adapters.store.bulk import bulk_insert, bulk_update
-from orchestrator_svc.adapters.store.creating import claim, create, request_row, upsert
+from orchestrator_svc.adapters.store.creating import claim, create, publish, request_row, upsert
 from orchestrator_svc.adapters.store.guard import guard
 from orchestrator_svc.adapters.store.removing import remove_unpublished
 from orchestrator_svc.adapters.store.rows import ADDED, MOVING, added_row, changed_row
@@ -40,6 +40,7 @@ def apply(connection: Connection, writes: Sequence[BatchWrite], codec: EventCode
     if new:
         committed.created = create(connection, new)
     kept = [write for write in writes if write.batch.id not in committed.lost]
+    publish(connection, [write.batch.number for write in kept if write.publish and not write.created])
     _write_rows(connection, kept, committed, codec)
     _write_commands(connection, kept, committed, now)
     return committed

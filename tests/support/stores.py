@@ -1,0 +1,88 @@
+"""Stores for tests: opened, closed and opened again as another start of the orchestrator."""
+
+import itertools
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
+from orchestrator_svc.adapters.store.memory import MemoryStore
+from orchestrator_svc.adapters.store.sqlite import SqliteStore
+from orchestrator_svc.domain.changes import Changes
+from orchestrator_svc.ports.codec import EventCodec
+from orchestrator_svc.ports.store import Committed, Incarnation, Store
+from shared.kernel.clock import SystemClock
+from tests.support.batches import START, Builder, write
+
+
+class Opener(ABC):
+    """`opened`: ids of the incarnations, the present one last."""
+
+    def __init__(self, codec: EventCodec | None = None) -> None:
+        self.codec = codec or ProtobufEventCodec()
+        self.opened: list[str] = []
+        self._numbers = itertools.count(1)
+        self._open: Store | None = None
+
+    @abstractmethod
+    def _make(self) -> Store: ...
+
+    async def open(self) -> Store:
+        """Another start; the one before is closed."""
+        await self.close()
+        store = self._make()
+        self.opened.append(f"incarnation-{next(self._numbers)}")
+        await store.start(Incarnation(self.opened[-1], START, "0.1.0"))
+        self._open = store
+        return store
+
+    async def close(self) -> None:
+        if self._open is not None:
+            await self._open.close()
+            self._open = None
+
+
+class MemoryOpener(Opener):
+    def __init__(self, codec: EventCodec | None = None) -> None:
+        super().__init__(codec)
+        self._store = MemoryStore(self.codec)
+
+    def _make(self) -> Store:
+        return self._store
+
+
+class SqliteOpener(Opener):
+    """`template`: a migrated file to begin with; copying one takes a tenth of migrating."""
+
+    def __init__(self, path: Path, template: Path | None = None, codec: EventCodec | None = None) -> None:
+        super().__init__(codec)
+        self.path = path
+        if template is not None:
+            shutil.copy(template, path)
+
+    def _make(self) -> Store:
+        return SqliteStore(self.path, self.codec, SystemClock())
+
+
+async def commit(store: Store, *changes: Changes) -> Committed:
+    """One transaction; gives new batches their numbers, as the recorder does."""
+    committed = await store.commit(write(*changes))
+    for change in changes:
+        numbers = committed.created.get(change.batch.id)
+        if numbers is not None:
+            change.batch.number, change.batch.session_no = numbers
+    return committed
+
+
+async def submitted(store: Store, builder: Builder, changes: Changes) -> Builder:
+    """Commits a submission that must not be lost."""
+    committed = await commit(store, changes)
+    assert not committed.lost
+    return builder
+
+
+def sequences(committed: Committed, builder: Builder) -> Sequence[int]:
+    """Those of the frames that a commit stored of a batch, all of them."""
+    frames = committed.frames[builder.batch.id]
+    return [sequence for frame in frames for sequence in range(frame.first, frame.last + 1)]
