@@ -19,7 +19,7 @@ from orchestrator_svc.api.deciding import Deciding
 from orchestrator_svc.api.finishing import Finishing
 from orchestrator_svc.api.looking import Looking
 from orchestrator_svc.api.steering import Steering
-from orchestrator_svc.api.streaming import Stream, Waits
+from orchestrator_svc.api.streaming import Stream
 from orchestrator_svc.api.submitting import Submitting
 from orchestrator_svc.api.use_cases import ServerFacts, UseCases
 from orchestrator_svc.api.watching import Watching
@@ -39,9 +39,9 @@ class OrchestratorApi:
         self, use_cases: UseCases, facts: ServerFacts, allowed_tenants: frozenset[str] | None = None
     ) -> None:
         self.callers = Callers(allowed_tenants)
-        self.finishing, self.waits = Finishing(), Waits()
+        self.finishing = Finishing()
         submitting, deciding = Submitting(use_cases, self.finishing), Deciding(use_cases, self.finishing)
-        watching, steering = Watching(use_cases, self.waits), Steering(use_cases)
+        watching, steering = Watching(use_cases), Steering(use_cases)
         looking, conversing = Looking(use_cases, facts), Conversing(use_cases)
         self.streams: dict[str, Streaming] = {
             "RunBatch": submitting.run_batch,
@@ -78,8 +78,7 @@ class OrchestratorApi:
         }
 
     async def drain(self) -> None:
-        """Ends streams and waits with UNAVAILABLE / DRAINING, and waits for the mutations under way."""
-        self.waits.drain()
+        """Until no mutation is under way any more, with or without its client."""
         await self.finishing.drain()
 
 
@@ -106,8 +105,7 @@ def _handler(api: OrchestratorApi, method: MethodDescriptor) -> Any:
 def _streaming(api: OrchestratorApi, run: Streaming, read: Callable[[bytes], Message]) -> Any:
     async def stream(data: bytes, context: Context) -> None:
         caller = api.callers.of(context)
-        async with api.waits.held():
-            await run(read(data), caller, Stream(context))
+        await run(read(data), caller, Stream(context))
 
     return stream
 

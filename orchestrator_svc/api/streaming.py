@@ -1,12 +1,11 @@
-"""Open streams: one way to write them all, and to end them when the server goes.
+"""Open streams: one way to write them all.
 
 A stream holds no queue: the next frame is read when the last one is written, so one that nobody reads stands still
 alone. Handlers are coroutines that write, never generators: gRPC does not close those.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, cast
 
 from grpc.aio import ServicerContext
@@ -14,7 +13,6 @@ from grpc.aio import ServicerContext
 from greenlight.orchestrator.v1 import batch_pb2
 from orchestrator_svc.api import frames
 from orchestrator_svc.application.watch import Ended, Item
-from shared.kernel.errors import UnavailableError
 
 Summarize = Callable[[Ended], Awaitable[batch_pb2.Summary]]
 
@@ -52,44 +50,6 @@ class Stream:
                 else:
                     token = item.token
                     await self.write(frames.session_frame(item))
-
-
-class Waits:
-    """Calls that may stay open for long: streams, and unary waits."""
-
-    def __init__(self) -> None:
-        self._open: set[asyncio.Timeout] = set()
-        self._draining = False
-
-    @asynccontextmanager
-    async def held(self) -> AsyncGenerator[None]:
-        """Raises UnavailableError (DRAINING) when the server goes."""
-        if self._draining:
-            raise _draining()
-        scope = asyncio.timeout(None)
-        try:
-            async with scope:
-                self._open.add(scope)
-                try:
-                    yield
-                finally:
-                    self._open.discard(scope)
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            raise _draining() from None
-
-    def drain(self) -> None:
-        """Ends them all."""
-        self._draining = True
-        for scope in self._open:
-            scope.reschedule(asyncio.get_running_loop().time())
-
-
-def _draining() -> UnavailableError:
-    return UnavailableError(
-        "DRAINING", "this server is going; what is watched goes on: come again in a second", retry_after=1.0
-    )
 
 
 def _closing(items: AsyncIterator[Item]) -> AbstractAsyncContextManager[AsyncIterator[Item]]:

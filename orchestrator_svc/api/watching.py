@@ -6,7 +6,7 @@ from orchestrator_svc.api.mapping.events import events_page
 from orchestrator_svc.api.mapping.faults import Faults
 from orchestrator_svc.api.mapping.lookups import max_wait_of, until_of
 from orchestrator_svc.api.mapping.summaries import summary_message
-from orchestrator_svc.api.streaming import Stream, Waits
+from orchestrator_svc.api.streaming import Stream
 from orchestrator_svc.api.use_cases import UseCases
 from orchestrator_svc.application.caller import Caller
 from orchestrator_svc.application.queries import PageRequest
@@ -18,8 +18,8 @@ _LONGEST_WAIT = 300.0
 
 
 class Watching:
-    def __init__(self, use_cases: UseCases, waits: Waits) -> None:
-        self._use, self._waits = use_cases, waits
+    def __init__(self, use_cases: UseCases) -> None:
+        self._use = use_cases
 
     async def watch_batch(self, request: pb.WatchBatchRequest, caller: Caller, stream: Stream) -> None:
         faults = Faults()
@@ -54,8 +54,7 @@ class Watching:
         until, asked = until_of(request, Until.FINISHED, faults), max_wait_of(request, faults)
         faults.check()
         max_wait = _DEFAULT_WAIT if asked is None else min(asked, _LONGEST_WAIT)
-        async with self._waits.held():
-            ended = await self._use.watch.wait(caller.tenant, request.batch_id, until, max_wait)
+        ended = await self._use.watch.wait(caller.tenant, request.batch_id, until, max_wait)
         return pb.WaitBatchResponse(summary=await self._summary(caller, ended, several=False))
 
     async def _summary(self, caller: Caller, ended: Ended, *, several: bool) -> batch_pb2.Summary:

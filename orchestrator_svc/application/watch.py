@@ -133,6 +133,7 @@ class Watch:
                 reached = until.reached((await self._head(tenant, batch_id)).state)
                 if reached or deadline.over:
                     return Ended([batch_id], waited=not reached)
+                _leave(self._feed)
                 await subscription.wait(deadline.left(self._heartbeat))
 
     async def _next(
