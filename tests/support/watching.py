@@ -8,7 +8,7 @@ S = TypeVar("S")
 
 
 class Watcher:
-    """Reads all signals of `executors`; `seen` keeps those that were not asked for."""
+    """Reads all signals of `executors`, and keeps those that were not asked for."""
 
     def __init__(self, executors: Executors) -> None:
         self._executors = executors

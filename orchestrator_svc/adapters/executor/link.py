@@ -81,6 +81,8 @@ class Link:
             except Exception as error:  # whatever it was: the other executors, and the next try, must not suffer
                 _log.exception("the stream to the executor at %s has failed", self.address)
                 reason = f"{type(error).__name__}: {error}"
+            if _is_cancelled():  # a stream that breaks at the same moment hides it
+                raise asyncio.CancelledError
             attempt = 1 if self._clock.monotonic() - began >= _STEADY else attempt + 1
             delay = _DUPLICATE_DELAY if duplicate else _delay(attempt)
             level = logging.WARNING if attempt == 1 else logging.DEBUG
@@ -156,13 +158,17 @@ async def _next(messages: AsyncIterator[pb.ExecuteResponse | None]) -> pb.Execut
         return None
     except asyncio.CancelledError:
         # grpc.aio raises this also where the other side answered CANCELLED.
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if _is_cancelled():
             raise
         raise _StreamError("it answered CANCELLED") from None
     if message is None:
         raise _StreamError("it sent what is not a message of this protocol")
     return message
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _parse(data: bytes) -> pb.ExecuteResponse | None:

@@ -1,5 +1,7 @@
 """Executors that answer for what they never got, twice, or with garbage: logged once, ignored, and slots stay right."""
 
+import asyncio
+
 import grpc
 import pytest
 
@@ -293,3 +295,16 @@ async def test_tools_that_change_are_confirmed_anew(
     await watcher.next(ToolsSeen)
     assert not executors.serves(ECHO)
     assert executors.serves(other)
+
+
+async def test_closing_ends_while_streams_break(scripted: ScriptedExecutor):
+    for turns in range(40):
+        executors = GrpcExecutors([scripted.address], incarnation_id="i", version="0", clock=SystemClock())
+        await executors.start()
+        conversation, _ = await _connect(scripted, Watcher(executors))
+        conversation.end(grpc.StatusCode.INTERNAL, "now")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await executors.close()
+        while not scripted.conversations.empty():
+            scripted.conversations.get_nowait()

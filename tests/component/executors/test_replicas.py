@@ -1,9 +1,6 @@
 """Replicas behind one name: they come and go, and calls go to the less loaded."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -11,26 +8,14 @@ from orchestrator_svc.adapters.executor.grpc import GrpcExecutors
 from orchestrator_svc.ports.executor import Lost
 from shared.kernel.clock import SystemClock
 from tests.support.calls import ECHO, make_calls
+from tests.support.names import Name
 from tests.support.scripted_executor import ScriptedExecutor
 from tests.support.watching import Watcher
 
 
-class Name:
-    """What `executors:1` stands for."""
-
-    def __init__(self) -> None:
-        self.addresses: list[str] = []
-
-    async def getaddrinfo(self, host: str, port: int, **_: Any) -> list[Any]:
-        pairs = [address.rsplit(":", 1) for address in self.addresses]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(port))) for host, port in pairs]
-
-
 @pytest.fixture
 async def name(monkeypatch: pytest.MonkeyPatch) -> Name:
-    name = Name()
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", name.getaddrinfo)
-    return name
+    return Name.install(monkeypatch)
 
 
 @pytest.fixture

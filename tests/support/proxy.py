@@ -1,0 +1,60 @@
+"""A TCP proxy between two real processes or servers, whose connections a test can cut."""
+
+import asyncio
+from typing import Self
+
+
+class CuttableProxy:
+    """Listens on a free port and forwards to `upstream` (HOST:PORT). While `refusing`, new connections end at once."""
+
+    def __init__(self, upstream: str) -> None:
+        host, _, port = upstream.rpartition(":")
+        self._upstream = (host, int(port))
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+        self.address = ""
+        self.refusing = False
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Breaks every connection that there is."""
+        tasks = list(self._open)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        upstream: asyncio.StreamWriter | None = None
+        try:
+            if not self.refusing:
+                upstream_reader, upstream = await asyncio.open_connection(*self._upstream)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(_copy(reader, upstream))
+                    tasks.create_task(_copy(upstream_reader, writer))
+        except* (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._open.discard(task)
+            for end in (writer, upstream):
+                if end is not None:
+                    end.transport.abort()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+        await writer.drain()
+    raise ConnectionResetError

@@ -1,0 +1,1 @@
+"""Toolboxes that tests load into a real executor."""
