@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator_svc.domain import adding, deciding, settling
+from orchestrator_svc.domain import adding, deciding, firing, retrying, settling
 from orchestrator_svc.domain.adding import Judged
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.canonical import canonical
-from orchestrator_svc.domain.changes import BatchWrite, Changes, CommandRecord, merge
+from orchestrator_svc.domain.changes import BatchWrite, Changes, CommandRecord, Timer, TimerKind, merge
 from orchestrator_svc.domain.deciding import Decision, Edit
 from orchestrator_svc.domain.digest import call_digest
 from orchestrator_svc.domain.proposal import Condition, Dependency, Proposal, Verdict
@@ -19,6 +19,7 @@ from shared.kernel.ids import IdSource
 
 START = 1_767_225_600_000_000_000
 MINUTE = 60_000_000_000
+GRACE = 5_000_000_000
 _ids = IdSource()
 
 
@@ -137,6 +138,21 @@ class Builder:
 
     def reject(self, *keys: str) -> Changes:
         return self._decide(keys, Verdict.REJECT, "")
+
+    def retry(self, *keys: str) -> Changes:
+        changes = self.begin()
+        for key in keys:
+            retrying.retry(self.batch, changes, self.batch.by_key[key], "user:bob", "again")
+        return self.batch.conclude(changes)
+
+    def expire(self, key: str) -> Changes:
+        proposal = self.batch.by_key[key]
+        assert proposal.expire_time is not None
+        self.now = max(self.now, proposal.expire_time)
+        timer = Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.expire_time)
+        changes = self.begin()
+        firing.fire(self.batch, changes, timer, GRACE)
+        return self.batch.conclude(changes)
 
     def _decide(self, keys: Sequence[str], verdict: Verdict, edited: str) -> Changes:
         changes = self.begin()

@@ -1,8 +1,8 @@
 """Commits: guarded, whole, and each row once."""
 
 import pytest
-from greenlight.orchestrator.v1 import event_pb2
 
+from greenlight.orchestrator.v1 import event_pb2
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.ports.store import Store
 from tests.support.batches import AnyArguments, Builder, judged, write

@@ -1,0 +1,113 @@
+"""Requests: remembered in the transaction that they caused, with the answers of their commands."""
+
+from orchestrator_svc.domain.changes import Changes, CommandRecord
+from orchestrator_svc.domain.tool import Tier
+from orchestrator_svc.ports.store import Request, Store
+from tests.support.batches import Builder, judged
+from tests.support.stores import commit, submitted
+
+
+def commanded(changes: Changes, request_id: str, answer: bytes) -> Changes:
+    changes.command = CommandRecord(request_id, "DecideProposals", b"hash", answer)
+    return changes
+
+
+async def asked(store: Store, tenant: str = "default") -> Builder:
+    builder = Builder(tenant=tenant)
+    items = [judged("a", tier=Tier.SOFT), judged("b", tier=Tier.SOFT)]
+    return await submitted(store, builder, builder.submit(items))
+
+
+async def test_a_command_is_remembered_with_its_answer(store: Store) -> None:
+    builder = await asked(store)
+    await commit(store, commanded(builder.approve("a"), "r1", b"\x00yes"))
+    assert await store.find_request("default", "r1") == Request(
+        "r1", "DecideProposals", b"hash", b"", {builder.batch.id: b"\x00yes"}
+    )
+
+
+async def test_one_request_over_several_batches(store: Store) -> None:
+    builders = [await asked(store) for _ in range(3)]
+    claim = Request("r1", "DecideProposals", b"hash", b"chosen", {})
+    assert await store.claim_request("default", claim, 5) is None
+    first, second, third = [commanded(item.approve("a"), "r1", bytes([n])) for n, item in enumerate(builders)]
+    assert not (await commit(store, first, second)).lost
+    assert not (await commit(store, third)).lost
+
+    found = await store.find_request("default", "r1")
+    assert found is not None
+    assert found.chosen == b"chosen"
+    assert found.answers == {item.batch.id: bytes([n]) for n, item in enumerate(builders)}
+
+
+async def test_a_batch_answers_a_request_once(store: Store) -> None:
+    builder, other = await asked(store), await asked(store)
+    await commit(store, commanded(builder.approve("a"), "r1", b"first"))
+    again, sound = commanded(builder.approve("b"), "r1", b"second"), other.approve("a")
+    committed = await commit(store, sound, again)
+
+    assert committed.lost == {builder.batch.id}
+    found = await store.find_request("default", "r1")
+    assert found is not None
+    assert found.answers == {builder.batch.id: b"first"}
+    view = await store.get_batch("default", other.batch.id)
+    assert view is not None
+    assert view.head == other.batch.head
+
+
+async def test_several_commands_of_one_batch_in_one_commit(store: Store) -> None:
+    builder = await asked(store)
+    await commit(store, commanded(builder.approve("a"), "r1", b"1"), commanded(builder.approve("b"), "r2", b"2"))
+    for request_id, answer in (("r1", b"1"), ("r2", b"2")):
+        found = await store.find_request("default", request_id)
+        assert found is not None
+        assert found.answers == {builder.batch.id: answer}
+
+
+async def test_a_submission_and_what_follows_it_in_one_commit(store: Store) -> None:
+    builder = Builder()
+    builder.batch.open = True
+    first = commanded(builder.submit([judged("a")]), "r1", b"1")
+    second = commanded(builder.add([judged("b")]), "r2", b"2")
+    assert not (await commit(store, first, second)).lost
+    for request_id in ("r1", "r2"):
+        found = await store.find_request("default", request_id)
+        assert found is not None
+        assert list(found.answers) == [builder.batch.id]
+
+
+async def test_a_command_without_changes_is_remembered(store: Store) -> None:
+    builder = await asked(store)
+    assert not (await commit(store, commanded(builder.batch.conclude(builder.begin()), "r1", b"nothing"))).lost
+    assert await store.find_request("default", "r1") is not None
+
+
+async def test_a_claim_finds_what_was_there(store: Store) -> None:
+    builder = await asked(store)
+    await commit(store, commanded(builder.approve("a"), "r1", b"1"))
+    earlier = await store.claim_request("default", Request("r1", "Other", b"other", b"x", {}), 5)
+    assert earlier is not None
+    assert (earlier.kind, earlier.payload_hash, earlier.answers) == (
+        "DecideProposals",
+        b"hash",
+        {builder.batch.id: b"1"},
+    )
+
+
+async def test_old_ones_are_forgotten(store: Store) -> None:
+    for number in range(3):
+        await store.claim_request("default", Request(f"r{number}", "k", b"h", b"", {}), number)
+    assert await store.forget_requests(2) == 2
+    assert await store.find_request("default", "r1") is None
+    assert await store.find_request("default", "r2") is not None
+    assert await store.forget_requests(2) == 0
+
+
+async def test_with_their_answers(store: Store) -> None:
+    builder = await asked(store)
+    await commit(store, commanded(builder.approve("a"), "r1", b"1"))
+    assert await store.forget_requests(1 << 62) == 1
+    assert await store.claim_request("default", Request("r1", "k", b"h", b"", {}), 5) is None
+    found = await store.find_request("default", "r1")
+    assert found is not None
+    assert found.answers == {}

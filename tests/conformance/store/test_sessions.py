@@ -1,0 +1,75 @@
+"""Sessions: made, listed, updated once a revision, and what happens in them."""
+
+from dataclasses import replace
+
+from orchestrator_svc.domain.tool import Tier
+from orchestrator_svc.ports.store import Session, SessionStatistics, Store
+from tests.support.batches import Builder, judged
+from tests.support.stores import commit, submitted
+
+
+def session(id_: str, create_time: int = 100, tenant: str = "default") -> Session:
+    return Session(id_, tenant, "A title", '{"desk":"bonds"}', {"team": "a"}, 1, create_time, create_time)
+
+
+async def test_one_of_an_id(store: Store) -> None:
+    assert await store.create_session(session("s1"))
+    assert not await store.create_session(replace(session("s1"), title="Another"))
+    assert await store.create_session(session("s1", tenant="other"))
+    assert await store.get_session("default", "s1") == (session("s1"), SessionStatistics(0, 0, 0, 0))
+
+
+async def test_an_update_needs_the_revision_that_stands(store: Store) -> None:
+    await store.create_session(session("s1"))
+    changed = replace(session("s1"), title="New", context="{}", labels={}, update_time=200)
+    assert await store.update_session(changed, 1)
+    assert not await store.update_session(changed, 1)
+    assert not await store.update_session(replace(changed, id="unknown"), 1)
+    found = await store.get_session("default", "s1")
+    assert found is not None
+    assert found[0] == replace(changed, revision=2)
+
+
+async def test_an_update_leaves_the_batches_numbers(store: Store) -> None:
+    builder = Builder(session_id="s1")
+    await submitted(store, builder, builder.submit([judged("a")]))
+    found = await store.get_session("default", "s1")
+    assert found is not None
+    await store.update_session(replace(found[0], title="New"), found[0].revision)
+    later = Builder(session_id="s1")
+    await submitted(store, later, later.submit([judged("a")]))
+    assert later.batch.session_no == 2
+
+
+async def test_one_that_was_made_first_is_the_batches(store: Store) -> None:
+    await store.create_session(session("s1"))
+    builder = Builder(session_id="s1")
+    await submitted(store, builder, builder.submit([judged("a")]))
+    found = await store.get_session("default", "s1")
+    assert builder.batch.session_no == 1
+    assert found is not None
+    assert found[0] == session("s1")
+
+
+async def test_statistics(store: Store) -> None:
+    builders = [Builder(session_id="s1") for _ in range(2)]
+    for builder in builders:
+        items = [judged("a"), judged("b", tier=Tier.SOFT), judged("c", tier=Tier.HARD)]
+        await submitted(store, builder, builder.submit(items))
+    done = Builder(session_id="s1")
+    await submitted(store, done, done.submit([judged("a")]))
+    await commit(store, done.dispatch("a"), done.succeed("a"), builders[0].approve("b"))
+    found = await store.get_session("default", "s1")
+    assert found is not None
+    assert found[1] == SessionStatistics(batches=3, unfinished_batches=2, proposals=7, pending_decisions=3)
+    assert await store.list_sessions("default", None, 10) == [found]
+
+
+async def test_newest_first_in_pages(store: Store) -> None:
+    for id_, created in (("a", 100), ("b", 300), ("c", 200), ("d", 200)):
+        await store.create_session(session(id_, created))
+    await store.create_session(session("x", 250, tenant="other"))
+    first = [item.id for item, _ in await store.list_sessions("default", None, 2)]
+    second = [item.id for item, _ in await store.list_sessions("default", (200, "d"), 2)]
+    assert (first, second) == (["b", "d"], ["c", "a"])
+    assert await store.list_sessions("default", (100, "a"), 2) == []

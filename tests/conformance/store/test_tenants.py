@@ -1,0 +1,97 @@
+"""Tenants never meet: the same ids, twice, and each look-up finds its own."""
+
+import pytest
+
+from orchestrator_svc.domain.changes import CommandRecord
+from orchestrator_svc.domain.proposal import ProposalState
+from orchestrator_svc.domain.tool import Tier
+from orchestrator_svc.ports.store import BatchFilter, ProposalFilter, Request, Session, Store
+from tests.support.batches import AnyArguments, Builder, judged
+from tests.support.stores import commit, submitted
+
+ALL = tuple(ProposalState)
+
+
+@pytest.fixture
+async def twins(store: Store) -> tuple[Builder, Builder]:
+    """Tenants a and b, each with one batch of the same id in a session of the same id, made by the same request."""
+    a, b = Builder(tenant="a", session_id="s"), Builder(tenant="b", session_id="s")
+    b.batch.id = a.batch.id
+    for builder in (a, b):
+        command = CommandRecord("r1", "SubmitBatch", b"hash", builder.tenant.encode())
+        items = [judged(f"of-{builder.tenant}", tier=Tier.SOFT)]
+        await submitted(store, builder, builder.submit(items, command))
+    return a, b
+
+
+async def test_batches(store: Store, twins: tuple[Builder, Builder]) -> None:
+    for builder in twins:
+        tenant, batch_id = builder.tenant, builder.batch.id
+        view = await store.get_batch(tenant, batch_id)
+        head = await store.batch_head(tenant, batch_id)
+        full = await store.get_batch_full(tenant, batch_id)
+        batch = await store.load_batch(tenant, batch_id, AnyArguments())
+        assert view is not None
+        assert head is not None
+        assert full is not None
+        assert batch is not None
+        assert (view.tenant, view.number, head.number) == (tenant, builder.batch.number, builder.batch.number)
+        assert [item.proposal.key for item in full[1]] == [f"of-{tenant}"]
+        assert (batch.tenant, list(batch.by_key)) == (tenant, [f"of-{tenant}"])
+        assert [item.number for item in await store.list_batches(tenant, BatchFilter(), None, 9)] == [view.number]
+        assert await store.session_heads(tenant, "s", 0, [1]) == [(batch_id, head)]
+
+
+async def test_proposals(store: Store, twins: tuple[Builder, Builder]) -> None:
+    for builder, other in (twins, reversed(twins)):
+        tenant, batch_id = builder.tenant, builder.batch.id
+        mine, theirs = f"of-{tenant}", f"of-{other.tenant}"
+        assert await store.get_proposal(tenant, batch_id, theirs) is None
+        view = await store.get_proposal(tenant, batch_id, mine)
+        assert view is not None
+        assert view.tenant == tenant
+        for where in (ProposalFilter(), ProposalFilter(states=ALL), ProposalFilter(session_id="s", batch_id=batch_id)):
+            assert [item.proposal.key for item in await store.list_proposals(tenant, where, None, 9)] == [mine]
+        assert [item.key for item in await store.soft_candidates(tenant, "s", 0)] == [mine]
+
+
+async def test_sessions(store: Store, twins: tuple[Builder, Builder]) -> None:
+    changed = Session("s", "a", "Changed", "{}", {}, 1, 5, 5)
+    assert await store.update_session(changed, 1)
+    a, b = await store.get_session("a", "s"), await store.get_session("b", "s")
+    assert a is not None
+    assert b is not None
+    assert (a[0].title, b[0].title) == ("Changed", "")
+    assert (a[1].batches, b[1].batches) == (1, 1)
+    assert [item.tenant for item, _ in await store.list_sessions("a", None, 9)] == ["a"]
+
+
+async def test_requests(store: Store, twins: tuple[Builder, Builder]) -> None:
+    for builder in twins:
+        found = await store.find_request(builder.tenant, "r1")
+        assert found is not None
+        assert found.answers == {builder.batch.id: builder.tenant.encode()}
+    assert await store.claim_request("c", Request("r1", "k", b"", b"", {}), 1) is None
+
+
+async def test_a_stranger_finds_nothing(store: Store, twins: tuple[Builder, Builder]) -> None:
+    batch_id = twins[0].batch.id
+    assert await store.get_batch("c", batch_id) is None
+    assert await store.get_batch_full("c", batch_id) is None
+    assert await store.batch_head("c", batch_id) is None
+    assert await store.load_batch("c", batch_id, AnyArguments()) is None
+    assert await store.get_proposal("c", batch_id, "of-a") is None
+    assert await store.session_heads("c", "s", 0, [1]) == []
+    assert await store.list_batches("c", BatchFilter(), None, 9) == []
+    assert await store.list_proposals("c", ProposalFilter(states=ALL), None, 9) == []
+    assert await store.soft_candidates("c", "s", 0) == []
+    assert await store.get_session("c", "s") is None
+    assert await store.list_sessions("c", None, 9) == []
+    assert await store.find_request("c", "r1") is None
+
+
+async def test_loading_one_takes_only_that_one(store: Store, twins: tuple[Builder, Builder]) -> None:
+    a, b = twins
+    await store.load_batch("a", a.batch.id, AnyArguments())
+    assert not (await commit(store, b.approve("of-b"))).lost
+    assert (await commit(store, a.approve("of-a"))).lost == {a.batch.id}
