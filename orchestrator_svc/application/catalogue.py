@@ -41,6 +41,8 @@ class ToolCatalogue:
         self._entries: dict[ToolKey, Entry] = {}
         self._versions: dict[str, list[ToolKey]] = {}
         self._queue: asyncio.Queue[tuple[Target, tuple[ToolDescriptor, ...]]] = asyncio.Queue()
+        # Executors that have connected, and whose tools are not on record yet.
+        self._newcomers = 0
 
     async def load(self) -> None:
         for tool in await self._store.load_tools():
@@ -48,6 +50,7 @@ class ToolCatalogue:
 
     def seen(self, target: Target, descriptors: tuple[ToolDescriptor, ...]) -> None:
         """An executor describes its tools."""
+        self._newcomers += 1
         self._queue.put_nowait((target, descriptors))
 
     async def run(self) -> None:
@@ -57,6 +60,7 @@ class ToolCatalogue:
             while True:
                 try:
                     await self._take_up(target, descriptors)
+                    self._newcomers -= 1
                     break
                 except UnavailableError as error:
                     _log.warning("tools of %s wait for the store: %s", target.executor_id, error)
@@ -96,14 +100,14 @@ class ToolCatalogue:
         return Entry(descriptor, first_seen, validator, fill)
 
     def find(self, name: str, version: str) -> ToolDescriptor:
-        """`version` "": the highest. Raises UnknownToolError, or UnavailableError while no executor is connected."""
+        """`version` "": the highest. Raises UnknownToolError; UnavailableError while an executor may still bring it."""
         if version:
             entry = self._entries.get(ToolKey(name, version))
             if entry is not None:
                 return entry.descriptor
         elif versions := self._versions.get(name):
             return self._entries[versions[-1]].descriptor
-        if not self._executors.connected_count():
+        if self._newcomers or not self._executors.connected_count():
             raise UnavailableError(
                 "TOOLS_UNKNOWN",
                 f"the tool {name[:128]!r} is not known, and no executor is connected that may have it; try again",
