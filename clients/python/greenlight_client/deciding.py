@@ -72,7 +72,7 @@ class Deciding(Connected):
         everything: bool = False,
         objections: Mapping[str, str] | None = None,
         agents: Iterable[str] = (),
-        until: UntilName = "finished",
+        until: UntilName = "blocked",
         max_wait: Seconds | None = None,
         request_id: str | None = None,
         on_interruption: OnInterruption | None = None,

@@ -39,6 +39,9 @@ LabelOption = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help
 UntilOption = Annotated[
     UntilName, typer.Option(help="`blocked` ends also when nothing moves without a person.", show_default=True)
 ]
+TurnUntilOption = Annotated[
+    UntilName, typer.Option(help="`finished` waits also for decisions on the rest of the batches.", show_default=True)
+]
 WaitOption = Annotated[
     str | None, typer.Option(metavar="DURATION", help="Watch at most so long: 30s, 5m, 1h. The batch goes on.")
 ]

@@ -42,7 +42,7 @@ async def confirm(
         str, typer.Option(metavar="TOKEN", help="A session token: what was proposed up to it counts as shown.")
     ] = "",
     everything: Annotated[bool, typer.Option("--all", help="Everything that is pending now.")] = False,
-    until: options.UntilOption = "finished",
+    until: options.TurnUntilOption = "blocked",
     wait: options.WaitOption = None,
     yes: options.YesOption = False,
 ) -> ExitCode:
