@@ -31,7 +31,7 @@ def _started(folder: Path, *words: str, **env: str) -> Generator[subprocess.Pope
         stderr=subprocess.PIPE,
         text=True,
         cwd=folder,
-        env=environment(RESEARCH_STOCK_LATENCY_MS=FAST, **env),
+        env=environment(**{"RESEARCH_STOCK_LATENCY_MS": FAST, **env}),
     )
     try:
         yield popen
@@ -90,7 +90,6 @@ def test_one_by_one(tmp_path: Path) -> None:
 def test_a_retry_is_seen(tmp_path: Path) -> None:
     code, out, err = _demo(tmp_path, "--yes", RESEARCH_STOCK_FAULT="drawdown")
     assert code == 0, err
-    assert "agent" not in out.split("latency")[0] or True
     assert re.search(r"risk/drawdown retrying in", err)
     assert re.search(r"risk/drawdown +1 failed", out)
 

@@ -91,7 +91,7 @@ def execute(terminal: Terminal, work: Callable[[Terminal], Coroutine[Any, Any, E
     """Runs a command in a loop of its own, and says what went wrong."""
     try:
         return asyncio.run(work(terminal))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return ExitCode.INTERRUPTED
     except UsageError as error:
         terminal.say(Text(f"greenlight: {clean(str(error))}", style="red"))

@@ -53,18 +53,30 @@ async def running(plan: Plan, on_line: OnLine) -> AsyncGenerator[Services]:
     missing = [name for name in _MODULES if find_spec(name) is None]
     if missing:
         raise UsageError("the services are not installed here: pip install greenlight-svc")
-    executor = await Child.start("executor", _executor_command(plan), on_line=on_line, folder=plan.folder)
+    started: list[Child] = []
     try:
+        executor = await Child.start("executor", _executor_command(plan), on_line=on_line, folder=plan.folder)
+        started.append(executor)
         executor_address = str((await executor.wait_ready())["address"])
         command = _orchestrator_command(plan, executor_address)
         orchestrator = await Child.start("orchestrator", command, on_line=on_line, folder=plan.folder)
-        try:
-            address = str((await orchestrator.wait_ready())["address"])
-            yield Services(orchestrator, executor, address, executor_address)
-        finally:
-            await orchestrator.stop(plan.grace)
+        started.append(orchestrator)
+        address = str((await orchestrator.wait_ready())["address"])
+        yield Services(orchestrator, executor, address, executor_address)
     finally:
-        await executor.stop(plan.grace)
+        await _stop(started[::-1], plan.grace)
+
+
+async def _stop(children: Sequence[Child], grace: float) -> None:
+    """One after another; once cancelled (a second Ctrl-C), the rest gets no time any more."""
+    cancelled: asyncio.CancelledError | None = None
+    for child in children:
+        try:
+            await child.stop(0.0 if cancelled else grace)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 def example_folder() -> Path | None:
