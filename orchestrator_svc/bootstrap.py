@@ -202,7 +202,7 @@ def _use_cases(parts: _Parts) -> UseCases:
     judging = Judging(parts.catalogue, _judging_settings(settings))
     contexts, each_item = SessionContexts(store), EachItem(engine, requests)
     watch = Watch(store, parts.feed, parts.codec, parts.clock, settings.heartbeat_interval)
-    summaries = Summaries(store, parts.executors)
+    summaries = Summaries(store, engine.live, parts.executors)
     return UseCases(
         submit=SubmitBatch(
             engine,

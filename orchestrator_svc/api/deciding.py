@@ -37,7 +37,7 @@ class Deciding:
         async def summarize(ended: Ended) -> batch_pb2.Summary:
             """Of what the turn was about, not of all that is in those batches."""
             about = set(confirmation.decided())
-            summary = await self._use.summaries.of(caller.tenant, ended.batch_ids, ended.waited, about)
+            summary = await self._use.summaries.of(caller.tenant, ended.batch_ids, ended.waited, about, ended.at)
             return await summary_message(summary, several=True)
 
         await stream.begin()

@@ -43,7 +43,7 @@ class Submitting:
         watch, tenant = self._use.watch, caller.tenant
 
         async def summarize(ended: Ended) -> batch_pb2.Summary:
-            summary = await self._use.summaries.of(tenant, ended.batch_ids, ended.waited)
+            summary = await self._use.summaries.of(tenant, ended.batch_ids, ended.waited, at=ended.at)
             return await summary_message(summary, several=False)
 
         with watch.subscribe(tenant, prepared.batch_id) as subscription:

@@ -58,5 +58,5 @@ class Watching:
         return pb.WaitBatchResponse(summary=await self._summary(caller, ended, several=False))
 
     async def _summary(self, caller: Caller, ended: Ended, *, several: bool) -> batch_pb2.Summary:
-        summary = await self._use.summaries.of(caller.tenant, ended.batch_ids, ended.waited)
+        summary = await self._use.summaries.of(caller.tenant, ended.batch_ids, ended.waited, at=ended.at)
         return await summary_message(summary, several=several)

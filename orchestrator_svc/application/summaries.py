@@ -1,14 +1,20 @@
 """What shows a proposal's wait, and what a Summary is made of. Reads committed rows only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 
+from orchestrator_svc.application.engine.live import LiveBatches
+from orchestrator_svc.application.memory_views import batch_view, proposal_views
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.tool import ToolKey
 from orchestrator_svc.ports.executor import Executors
 from orchestrator_svc.ports.store import BatchView, ProposalView, Store
+
+MAX_MOVING = 128
+"""A batch that may move on is shown from memory only where it is shown in one go."""
 
 
 class WaitingReason(IntEnum):
@@ -73,15 +79,26 @@ class Summary:
 
 
 class Summaries:
-    def __init__(self, store: Store, executors: Executors) -> None:
-        self._store, self._executors = store, executors
+    """Where a batch in memory stands exactly at the sequence asked for, it is shown from there, else from the store."""
 
-    async def of(self, tenant: str, batch_ids: Sequence[str], waited: bool, only: set[str] | None = None) -> Summary:
-        """`only`: ids of the proposals that it is about (None: all)."""
+    def __init__(self, store: Store, live: LiveBatches, executors: Executors) -> None:
+        self._store, self._live, self._executors = store, live, executors
+
+    async def of(
+        self,
+        tenant: str,
+        batch_ids: Sequence[str],
+        waited: bool,
+        only: set[str] | None = None,
+        at: Mapping[str, int] = MappingProxyType({}),
+    ) -> Summary:
+        """`only`: ids of the proposals that it is about (None: all). `at`: batch id -> committed sequence."""
         batches: list[BatchView] = []
         answers: list[Answered] = []
         for batch_id in batch_ids:
-            found = await self._store.get_batch_full(tenant, batch_id)
+            found = self._in_memory(tenant, batch_id, at.get(batch_id, -1))
+            if found is None:
+                found = await self._store.get_batch_full(tenant, batch_id)
             if found is None:
                 continue
             batch, views = found
@@ -92,6 +109,12 @@ class Summaries:
                 if only is None or f"{batch_id}/{view.proposal.key}" in only
             ]
         return Summary(batches, answers, waited)
+
+    def _in_memory(self, tenant: str, batch_id: str, sequence: int) -> tuple[BatchView, list[ProposalView]] | None:
+        batch = self._live.at(tenant, batch_id, sequence)
+        if batch is None or not (batch.state.finished or len(batch.proposals) <= MAX_MOVING):
+            return None
+        return batch_view(batch), proposal_views(batch)
 
     def answered(self, view: ProposalView) -> Answered:
         return Answered(view, waiting(view, self._executors.serves))

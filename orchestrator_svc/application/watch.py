@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from shared.kernel.clock import Clock
@@ -42,10 +42,14 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The stream ended by itself; `batch_ids`: what its Summary is of. `waited`: by `max_wait`."""
+    """The stream ended by itself; `batch_ids`: what its Summary is of. `waited`: by `max_wait`.
+
+    `at`: batch id -> the last sequence, where the stream knows it.
+    """
 
     batch_ids: list[str]
     waited: bool
+    at: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 Item = Frames | Ended
@@ -119,7 +123,7 @@ class Watch:
             if cursor < head:
                 continue
             if until.reached(state) or deadline.over:
-                yield Ended([batch_id], waited=not until.reached(state))
+                yield Ended([batch_id], waited=not until.reached(state), at={batch_id: cursor})
                 return
             _leave(self._feed)
             if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
@@ -217,7 +221,7 @@ class Watch:
                 if moved:
                     continue
                 if there or deadline.over:
-                    yield Ended(list(cursors), waited=not there)
+                    yield Ended(list(cursors), waited=not there, at=cursors)
                     return
                 _leave(self._feed)
                 if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:

@@ -55,7 +55,7 @@ def find_references(value: Any) -> References | None:
     found: list[Reference] = []
     special = False
     for path, node in _objects(value, ""):
-        dollars = [name for name in node if name.startswith("$")]
+        dollars = _dollars(node)
         if dollars == ["$literal"]:
             _refuse_others(path, node, frozenset({"$literal"}))
             special = True
@@ -103,7 +103,7 @@ def _objects(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object that could be special; not what stands inside a reference or a literal."""
     if isinstance(value, dict):
         yield path, value
-        if "$literal" in value or "$from" in value:
+        if _dollars(value) in (["$literal"], ["$from"]):
             return
         for name, item in value.items():
             yield from _objects(item, f"{path}/{_escape(name)}")
@@ -135,8 +135,7 @@ def _fill(value: Any, path: str, results: Mapping[str, Any], missing: dict[str, 
         return value
     if "$literal" in value and len(value) == 1:
         return value["$literal"]
-    dollars = [name for name in value if name.startswith("$")]
-    if dollars == ["$from"]:
+    if _dollars(value) == ["$from"]:
         return _look_up(_reference(path, value), path, results, missing)
     return {name: _fill(item, f"{path}/{_escape(name)}", results, missing) for name, item in value.items()}
 
@@ -160,6 +159,10 @@ def _look_up(reference: Reference, path: str, results: Mapping[str, Any], missin
         else:
             raise ReferenceFault(path, f"the result of {reference.key!r} has nothing at {reference.pointer!r}")
     return node
+
+
+def _dollars(value: dict[str, Any]) -> list[str]:
+    return [name for name in value if name.startswith("$")]
 
 
 def _escape(name: str) -> str:

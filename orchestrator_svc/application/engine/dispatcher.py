@@ -108,6 +108,8 @@ class Dispatcher:
             if proposal.state is State.APPROVED:
                 gate.queued += 1
                 self._enter(Ready(batch, proposal, since))
+        if batch.state.finished:
+            del self._gates[batch.id]
 
     def left(self, ready: Ready) -> None:
         """It was taken from its lane: sent, or found to be stale."""

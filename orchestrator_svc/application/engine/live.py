@@ -1,7 +1,8 @@
 """The batches in memory: those that are not finished, and those that somebody works on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from shared.kernel.errors import NotFoundError
@@ -10,14 +11,23 @@ from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
 from orchestrator_svc.ports.store import Store
 
 
+RECENT_PROPOSALS = 4_000
+
+
 class LiveBatches:
-    """One object a batch. `pin` keeps it while a command is on its way."""
+    """One object a batch. `pin` keeps it while a command is on its way. A few finished ones stay to be looked at."""
+
+    busy: Callable[[str], bool]
+    """Whether changes of a batch wait to be recorded: then it stays. Set by the engine."""
 
     def __init__(self, store: Store, judge: ArgumentsJudge) -> None:
+        self.busy = lambda batch_id: False
         self._store, self.judge = store, judge
         self._batches: dict[str, Batch] = {}
         self._pins: dict[str, int] = {}
         self._loading: dict[str, asyncio.Lock] = {}
+        self._recent: OrderedDict[str, Batch] = OrderedDict()
+        self._recent_proposals = 0
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -25,8 +35,14 @@ class LiveBatches:
     def get(self, batch_id: str) -> Batch | None:
         return self._batches.get(batch_id)
 
+    def at(self, tenant: str, batch_id: str, sequence: int) -> Batch | None:
+        """To look at only: a batch whose last event is that one, which was committed; live, or finished lately."""
+        batch = self._batches.get(batch_id) or self._recent.get(batch_id)
+        return batch if batch is not None and batch.tenant == tenant and batch.head == sequence else None
+
     def add(self, batch: Batch) -> None:
         self._batches[batch.id] = batch
+        self._forget(batch.id)
 
     def drop(self, batch_id: str) -> None:
         """Forgets it, pinned or not: the next look-up loads it anew."""
@@ -34,10 +50,23 @@ class LiveBatches:
 
     def evict(self, batch: Batch) -> bool:
         """Forgets a finished one, unless a command is on its way to it."""
-        if batch.state.finished and not self._pins.get(batch.id):
-            self._batches.pop(batch.id, None)
+        held = self._batches.get(batch.id) is batch
+        if held and batch.state.finished and not self._pins.get(batch.id):
+            del self._batches[batch.id]
+            self._remember(batch)
             return True
         return False
+
+    def _remember(self, batch: Batch) -> None:
+        self._recent[batch.id] = batch
+        self._recent_proposals += len(batch.proposals)
+        while self._recent_proposals > RECENT_PROPOSALS and len(self._recent) > 1:
+            self._forget(next(iter(self._recent)))
+
+    def _forget(self, batch_id: str) -> None:
+        batch = self._recent.pop(batch_id, None)
+        if batch is not None:
+            self._recent_proposals -= len(batch.proposals)
 
     @asynccontextmanager
     async def pin(self, tenant: str, batch_id: str) -> AsyncIterator[Batch]:
@@ -50,8 +79,8 @@ class LiveBatches:
             if not self._pins[batch_id]:
                 del self._pins[batch_id]
                 batch = self._batches.get(batch_id)
-                if batch is not None and batch.state.finished:
-                    self._batches.pop(batch_id)
+                if batch is not None and batch.state.finished and not self.busy(batch_id):
+                    self.evict(batch)
 
     async def _find(self, tenant: str, batch_id: str) -> Batch:
         batch = self._batches.get(batch_id)
@@ -62,7 +91,7 @@ class LiveBatches:
                 if batch is None:
                     batch = await self._store.load_batch(tenant, batch_id, self.judge)
                     if batch is not None:
-                        self._batches[batch_id] = batch
+                        self.add(batch)
             self._loading.pop(batch_id, None)
         if batch is None or batch.tenant != tenant:
             raise unknown_batch(batch_id)

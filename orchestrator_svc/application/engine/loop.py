@@ -77,6 +77,7 @@ class Engine:
         self.timers = Timers(clock)
         self.dispatcher = Dispatcher()
         self.recorder = Recorder(store, clock, self._committed, self._lost, settings.max_backlog)
+        live.busy = self.recorder.pending
         self._signals = SignalHandler(self.flights, executors, clock, on_tools)
         self._sender = Sender(self.flights, self.dispatcher, executors, observer, clock)
         self._faults = Faults(self)
