@@ -14,6 +14,6 @@ EXAMPLE = ROOT / "examples" / "research_stock"
 @contextmanager
 def console(folder: Path) -> Iterator[Console]:
     """A console on fresh services that keep everything in `folder`."""
-    env = {"RESEARCH_STOCK_OUT": str(folder / "research_stock_out"), "RESEARCH_STOCK_LATENCY_MS": "20"}
+    env = {"RESEARCH_STOCK_OUT": str(folder / "research_stock_out")}
     with services(folder, toolbox=EXAMPLE / "toolbox.py", templates=EXAMPLE, env=env) as pair:
         yield Console(pair.orchestrator_address, pair.executor_address, str(folder))

@@ -64,6 +64,7 @@ def test_three_dots_stand_for_any_lines():
     assert same("first\n...\nlast", "first\nsecond\nthird\nlast")
     assert same("first\n...", "first\nsecond")
     assert not same("first\n...\nlast", "first\nsecond")
+    assert same('{\n  "frame": {\n...\n}', '{\n  "frame": {\n    "events": []\n  }\n}')
 
 
 def test_an_id_in_a_command_means_the_one_that_took_its_place():
