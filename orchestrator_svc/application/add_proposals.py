@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import orjson
 
-from shared.kernel.errors import FieldViolation, PreconditionError
-
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.judging import Judging, check_structure, invalid
@@ -17,6 +15,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes, CommandRecord
 from orchestrator_svc.domain.proposal import ProposalSpec
 from orchestrator_svc.domain.states import OnInvalid
+from shared.kernel.errors import FieldViolation, PreconditionError
 
 FIELD = "proposals"
 

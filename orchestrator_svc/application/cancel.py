@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from shared.kernel.errors import FieldViolation, InvalidError, PreconditionError
-
 from orchestrator_svc.application.add_proposals import remember
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.each_item import EachItem
@@ -14,6 +12,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.cancelling import cancel_batch, cancel_proposal
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.proposal import ProposalState as State
+from shared.kernel.errors import FieldViolation, InvalidError, PreconditionError
 
 MAX_ITEMS = 1000
 MAX_REASON = 4096

@@ -6,14 +6,13 @@ import logging
 from dataclasses import dataclass
 from typing import Any, cast
 
-from shared.kernel.clock import Clock
-from shared.kernel.errors import GreenlightError, UnavailableError
-
 from orchestrator_svc.domain.defaults import Fill, compile_defaults
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey, version_order
 from orchestrator_svc.ports.executor import Executors, Target
 from orchestrator_svc.ports.schemas import SchemaCompiler, SchemaValidator
 from orchestrator_svc.ports.store import Store
+from shared.kernel.clock import Clock
+from shared.kernel.errors import GreenlightError, UnavailableError
 
 _log = logging.getLogger(__name__)
 _EVERYTHING = "{}"

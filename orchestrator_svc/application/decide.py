@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.kernel.errors import ConflictError, FieldViolation, GreenlightError, InvalidError
-
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.each_item import EachItem
 from orchestrator_svc.application.items import ItemAnswer, by_batch, done, fault, split_id
@@ -14,6 +12,7 @@ from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.deciding import Decision, Edit, check, make
 from orchestrator_svc.domain.digest import call_digest
 from orchestrator_svc.domain.proposal import Verdict
+from shared.kernel.errors import ConflictError, FieldViolation, GreenlightError, InvalidError
 
 MAX_DECISIONS = 1000
 MAX_MESSAGE = 4096

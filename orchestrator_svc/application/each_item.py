@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from shared.kernel.errors import NotFoundError
-
 from orchestrator_svc.application.add_proposals import remember
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.engine.loop import Engine
@@ -11,6 +9,7 @@ from orchestrator_svc.application.items import ItemAnswer, by_batch, dump, load,
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
+from shared.kernel.errors import NotFoundError
 
 ForBatch = Callable[[Batch, Changes, Sequence[int]], list[ItemAnswer]]
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import orjson
 
-from shared.kernel.errors import ErrorKind, GreenlightError, NotFoundError
-
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal
+from shared.kernel.errors import ErrorKind, GreenlightError, NotFoundError
 
 
 @dataclass(frozen=True, slots=True)

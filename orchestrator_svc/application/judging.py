@@ -5,8 +5,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.kernel.errors import FieldViolation, InvalidError
-
 from orchestrator_svc.application.catalogue import ToolCatalogue, UnknownToolError
 from orchestrator_svc.domain.adding import Judged
 from orchestrator_svc.domain.canonical import JsonError, parse, write
@@ -25,6 +23,7 @@ from orchestrator_svc.domain.tool import (
     ToolDescriptor,
     ToolKey,
 )
+from shared.kernel.errors import FieldViolation, InvalidError
 
 SLICE = 128
 MAX_VIOLATIONS = 20

@@ -8,8 +8,6 @@ from typing import Generic, TypeVar
 
 import orjson
 
-from shared.kernel.errors import FieldViolation, InvalidError
-
 from orchestrator_svc.application.catalogue import Entry, ToolCatalogue
 from orchestrator_svc.application.engine.live import unknown_batch
 from orchestrator_svc.application.items import split_id, unknown_proposal
@@ -27,6 +25,7 @@ from orchestrator_svc.ports.store import (
     Store,
 )
 from orchestrator_svc.ports.templates import TemplateCatalogue
+from shared.kernel.errors import FieldViolation, InvalidError
 
 MAX_PAGE = 1000
 _FAR = 1 << 62

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from shared.kernel.clock import Clock
-from shared.kernel.errors import FieldViolation, InvalidError
-
 from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.ports.store import Request, Store
+from shared.kernel.clock import Clock
+from shared.kernel.errors import FieldViolation, InvalidError
 
 RETENTION = 24 * 3600 * 1_000_000_000
 _SWEEP_SECONDS = 3600.0

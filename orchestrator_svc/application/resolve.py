@@ -1,10 +1,8 @@
 """ResolveProposal: a person says what became of an unknown outcome."""
 
-from shared.kernel.errors import FieldViolation, InvalidError, NotFoundError
-
 from orchestrator_svc.application.add_proposals import remember
-from orchestrator_svc.application.cancel import MAX_REASON
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.cancel import MAX_REASON
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.items import split_id, unknown_proposal
 from orchestrator_svc.application.requests import Requests
@@ -13,6 +11,7 @@ from orchestrator_svc.domain.canonical import JsonError, parse
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.retrying import check_resolve, resolve
 from orchestrator_svc.domain.states import Resolution
+from shared.kernel.errors import FieldViolation, InvalidError, NotFoundError
 
 MAX_RESULT = 1 << 20
 

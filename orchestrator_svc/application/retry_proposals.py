@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from orchestrator_svc.application.add_proposals import remember
-from orchestrator_svc.application.cancel import check_items, check_reason, request_invalid
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.cancel import check_items, check_reason, request_invalid
 from orchestrator_svc.application.each_item import EachItem
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.items import ItemAnswer, done, dump, fault, load, split_id

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 import orjson
 
+from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.judging import check_labels
+from orchestrator_svc.application.requests import Requests
+from orchestrator_svc.domain.canonical import JsonError, canonical
+from orchestrator_svc.ports.store import Session, SessionStatistics, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import (
     AlreadyExistsError,
@@ -15,12 +20,6 @@ from shared.kernel.errors import (
     NotFoundError,
 )
 from shared.kernel.ids import IdSource
-
-from orchestrator_svc.application.caller import Caller, RequestKey
-from orchestrator_svc.application.judging import check_labels
-from orchestrator_svc.application.requests import Requests
-from orchestrator_svc.domain.canonical import JsonError, canonical
-from orchestrator_svc.ports.store import Session, SessionStatistics, Store
 
 _ID = re.compile(r"[!-.0-~]{1,128}")
 _MAX_CONTEXT = 64 * 1024

@@ -5,9 +5,6 @@ from dataclasses import asdict, dataclass, field
 
 import orjson
 
-from shared.kernel.clock import Clock
-from shared.kernel.errors import FieldViolation, InvalidError
-
 from orchestrator_svc.application.add_proposals import remember
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.engine.loop import Engine
@@ -21,6 +18,8 @@ from orchestrator_svc.domain.deciding import Decision, check, make
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.proposal import Verdict
 from orchestrator_svc.ports.store import SoftCandidate, Store
+from shared.kernel.clock import Clock
+from shared.kernel.errors import FieldViolation, InvalidError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,6 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from shared.kernel.clock import Clock
-from shared.kernel.errors import FieldViolation
-from shared.kernel.ids import IdSource
-
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.expand_template import ExpandTemplate
@@ -23,6 +19,9 @@ from orchestrator_svc.domain.changes import Changes, CommandRecord
 from orchestrator_svc.domain.proposal import Proposal, ProposalSpec
 from orchestrator_svc.domain.states import OnInvalid
 from orchestrator_svc.ports.store import Request
+from shared.kernel.clock import Clock
+from shared.kernel.errors import FieldViolation
+from shared.kernel.ids import IdSource
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 

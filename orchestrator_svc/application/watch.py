@@ -5,9 +5,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from shared.kernel.clock import Clock
-from shared.kernel.errors import FieldViolation, InvalidError, OutOfRangeError, UnavailableError
-
 from orchestrator_svc.application.engine.live import unknown_batch
 from orchestrator_svc.application.sessions import unknown_session
 from orchestrator_svc.application.tokens import SessionCursor
@@ -15,6 +12,8 @@ from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.codec import FRAME_BYTES, EventCodec, StoredFrame
 from orchestrator_svc.ports.feed import Feed, Subscription
 from orchestrator_svc.ports.store import BatchHead, Store
+from shared.kernel.clock import Clock
+from shared.kernel.errors import FieldViolation, OutOfRangeError, UnavailableError
 
 
 class Until(IntEnum):
@@ -89,14 +88,7 @@ class Watch:
     ) -> AsyncIterator[Item]:
         """Raises NotFoundError (BATCH_UNKNOWN), OutOfRangeError (SEQUENCE_IN_FUTURE)."""
         with self._feed.watch_batch(tenant, batch_id) as subscription:
-            head = await self._head(tenant, batch_id)
-            if after > head.head:
-                raise OutOfRangeError(
-                    "SEQUENCE_IN_FUTURE",
-                    f"resume_after {after} is beyond the last event, {head.head}",
-                    violations=[FieldViolation("resume_after", f"must be at most {head.head}")],
-                    metadata={"sequence": str(head.head)},
-                )
+            _check_cursor(after, await self._head(tenant, batch_id))
             async for item in self.follow(subscription, tenant, batch_id, after, until, max_wait):
                 yield item
 
@@ -172,8 +164,7 @@ class Watch:
     async def events(self, tenant: str, batch_id: str, after: int) -> tuple[list[StoredFrame], BatchHead]:
         """About 1 MiB of stored frames after a sequence. Raises as `batch`."""
         head = await self._head(tenant, batch_id)
-        if after > head.head:
-            raise OutOfRangeError("SEQUENCE_IN_FUTURE", f"resume_after {after} is beyond the last event, {head.head}")
+        _check_cursor(after, head)
         return await self._store.read_frames(head.number, after, FRAME_BYTES), head
 
     async def session(
@@ -244,8 +235,11 @@ class Watch:
         return [batch_id for batch_id, _ in await self._store.session_heads(tenant, session_id, 0, [])]
 
 
-def check_wait(seconds: float | None) -> None:
-    """Raises InvalidError (REQUEST_INVALID)."""
-    if seconds is not None and seconds < 0:
-        problem = "must not be negative"
-        raise InvalidError("REQUEST_INVALID", f"max_wait {problem}", violations=[FieldViolation("max_wait", problem)])
+def _check_cursor(after: int, head: BatchHead) -> None:
+    if after > head.head:
+        raise OutOfRangeError(
+            "SEQUENCE_IN_FUTURE",
+            f"resume_after {after} is beyond the last event, {head.head}",
+            violations=[FieldViolation("resume_after", f"must be at most {head.head}")],
+            metadata={"sequence": str(head.head)},
+        )

@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 
+from orchestrator_svc.domain import events
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.changes import Changes
+from orchestrator_svc.domain.proposal import DecisionRecord, Proposal, Verdict
+from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.tool import Tier
 from shared.kernel.errors import (
     ConflictError,
     DeniedError,
@@ -9,13 +15,6 @@ from shared.kernel.errors import (
     InvalidError,
     PreconditionError,
 )
-
-from orchestrator_svc.domain import events
-from orchestrator_svc.domain.batch import Batch
-from orchestrator_svc.domain.changes import Changes
-from orchestrator_svc.domain.proposal import DecisionRecord, Proposal, Verdict
-from orchestrator_svc.domain.proposal import ProposalState as State
-from orchestrator_svc.domain.tool import Tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Trying again by hand, and resolving an unknown outcome: dependents that were skipped come back."""
 
-from shared.kernel.errors import ConflictError, GreenlightError, PreconditionError
-
 from orchestrator_svc.domain import events
 from orchestrator_svc.domain.adding import satisfied
 from orchestrator_svc.domain.batch import Batch
@@ -10,6 +8,7 @@ from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, Tier
+from shared.kernel.errors import ConflictError, GreenlightError, PreconditionError
 
 _RETRYABLE = (State.FAILED, State.CANCELLED, State.EXPIRED)
 

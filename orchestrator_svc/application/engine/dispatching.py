@@ -6,8 +6,6 @@ READ goes out at once, its record follows. IDEMPOTENT and NON_IDEMPOTENT go out 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.kernel.clock import Clock
-
 from orchestrator_svc.application.engine.dispatcher import Dispatcher, Lane, Ready
 from orchestrator_svc.application.engine.flights import Flight, Flights
 from orchestrator_svc.domain.batch import Batch
@@ -19,6 +17,7 @@ from orchestrator_svc.domain.settling import Ending, dispatch, settle
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect
 from orchestrator_svc.ports.executor import Call, Executors, Origin, Target
 from orchestrator_svc.ports.observer import Observer
+from shared.kernel.clock import Clock
 
 CHUNK = 64
 _NANO = 1_000_000_000

@@ -4,10 +4,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from shared.kernel.errors import GreenlightError
-
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.firing import abandon
+from shared.kernel.errors import GreenlightError
 
 if TYPE_CHECKING:
     from orchestrator_svc.application.engine.loop import Engine

@@ -5,11 +5,9 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from shared.kernel.errors import NotFoundError
-
 from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
 from orchestrator_svc.ports.store import Store
-
+from shared.kernel.errors import NotFoundError
 
 RECENT_PROPOSALS = 4_000
 

@@ -11,9 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from shared.kernel.clock import Clock
-from shared.kernel.errors import GreenlightError, UnavailableError
-
 from orchestrator_svc.application.engine.dispatcher import Dispatcher
 from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.faults import Faults
@@ -30,6 +27,8 @@ from orchestrator_svc.ports.executor import Executors, Signal, Target
 from orchestrator_svc.ports.feed import Feed, News
 from orchestrator_svc.ports.observer import Observer
 from orchestrator_svc.ports.store import Committed, Store
+from shared.kernel.clock import Clock
+from shared.kernel.errors import GreenlightError, UnavailableError
 
 T = TypeVar("T")
 Operation = Callable[[Batch, Changes], T]

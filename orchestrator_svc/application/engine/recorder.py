@@ -6,11 +6,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from shared.kernel.clock import Clock
-from shared.kernel.errors import ExhaustedError, GreenlightError, UnavailableError
-
 from orchestrator_svc.domain.changes import Changes, merge
 from orchestrator_svc.ports.store import Committed, Store
+from shared.kernel.clock import Clock
+from shared.kernel.errors import ExhaustedError, GreenlightError, UnavailableError
 
 GROUP_ROWS = 512
 GROUP_BYTES = 1 << 20

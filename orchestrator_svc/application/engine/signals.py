@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from shared.kernel.clock import Clock
-
 from orchestrator_svc.application.engine.flights import Flight, Flights
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
@@ -27,6 +25,7 @@ from orchestrator_svc.ports.executor import (
     Target,
     ToolsSeen,
 )
+from shared.kernel.clock import Clock
 
 _log = logging.getLogger(__name__)
 _NANO = 1_000_000_000

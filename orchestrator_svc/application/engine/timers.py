@@ -3,9 +3,8 @@
 import heapq
 from itertools import count
 
-from shared.kernel.clock import Clock
-
 from orchestrator_svc.domain.changes import Timer
+from shared.kernel.clock import Clock
 
 _SECOND = 1_000_000_000
 
