@@ -49,10 +49,10 @@ def _wrap(handler: Handler, method: str) -> Handler:
             return await inner(request, context)
         except GreenlightError as error:
             await _abort(context, error)
-        except grpc.aio.AbortError:
-            raise
+        except (grpc.aio.AbortError, grpc.aio.InternalError):
+            raise  # aborted; or the client went away in the middle of a write, which gRPC deals with
         except DecodeError:
-            await _abort(context, InvalidError("MESSAGE_UNREADABLE", "a message of this stream is no such message"))
+            await _abort(context, InvalidError("MESSAGE_UNREADABLE", "a message is not of the type that this method takes"))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():

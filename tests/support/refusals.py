@@ -1,4 +1,4 @@
-"""What a refused RPC says, taken apart: every error has a reason, and where it fits, fields and a time to come again."""
+"""What a refused RPC says, taken apart: a reason always, and where they fit, fields and a time to come again."""
 
 from collections.abc import AsyncIterable, Awaitable
 from dataclasses import dataclass
@@ -33,16 +33,17 @@ class Refusal:
 async def refusal(call: Awaitable[Any] | AsyncIterable[Any]) -> Refusal:
     """The call must fail, and not by a fault of ours."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        if isinstance(call, AsyncIterable):
-            async for _ in call:
-                pass
-        else:
-            await call
+        await (_read(call) if isinstance(call, AsyncIterable) else call)
     error: Any = raised.value
     assert error.code() not in OURS, error
     status = rpc_status.from_call(error)
     assert status is not None, error
     return _taken_apart(error.code().name, status)
+
+
+async def _read(stream: AsyncIterable[Any]) -> None:
+    async for _ in stream:
+        pass
 
 
 def item_refusal(status: status_pb2.Status) -> tuple[str, str]:
