@@ -103,6 +103,7 @@ class Engine:
         batch = changes.batch
         self.live.add(batch)
         self._record(changes, future, None)
+        self._wake.set()  # it may have brought timers
         try:
             await future
         except GreenlightError:
