@@ -1,7 +1,6 @@
 """Arguments as people type them, for CallTool: strict JSON text, or a Struct, whose numbers are doubles."""
 
 import json
-import math
 from typing import Any, NoReturn, cast
 
 from google.protobuf import json_format
@@ -18,8 +17,11 @@ def arguments_of(request: pb.CallToolRequest) -> str:
         case "arguments_json":
             return _checked(request.arguments_json)
         case "arguments":
-            values = json_format.MessageToDict(request.arguments)
-            return json.dumps(_exact(values, "arguments"), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            try:
+                values = json_format.MessageToDict(request.arguments)
+            except (ValueError, RecursionError, json_format.Error) as error:  # NaN, an infinity, a value of no kind
+                raise _invalid("arguments", str(error)) from error
+            return json.dumps(_exact(values, "arguments"), ensure_ascii=False, separators=(",", ":"))
         case _:
             return "{}"
 
@@ -43,8 +45,6 @@ def _checked(text: str) -> str:
 
 def _exact(value: Any, path: str) -> Any:
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise _invalid(path, "NaN and infinities are not JSON")
         if not value.is_integer():
             return value
         if abs(value) > _EXACT:

@@ -12,7 +12,7 @@ _STOPPED = {
     Stop.CANCELLED: (FailureClass.CANCELLED, "CANCELLED", "it was cancelled"),
     Stop.TIMEOUT: (FailureClass.TIMEOUT, "TOOL_TIMEOUT", "it took longer than {timeout:g} s"),
     Stop.STALLED: (FailureClass.TIMEOUT, "TOOL_STALLED", "no sign of life for {stall_timeout:g} s"),
-    Stop.BLOCKED_LOOP: (FailureClass.PERMANENT, "LOOP_BLOCKED", "it held the event loop and kept others from running"),
+    Stop.HELD_LOOP: (FailureClass.PERMANENT, "LOOP_BLOCKED", "it held the event loop and kept others from running"),
     Stop.SHUTDOWN: (FailureClass.UNAVAILABLE, "EXECUTOR_STOPPED", "the executor was shut down"),
 }
 
@@ -49,9 +49,9 @@ def too_large(size: int, limit: int) -> Failure:
     return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_TOO_LARGE", message)
 
 
-def blocked_loop(run: Run) -> Failure:
-    """Of a call that returned, but held the loop meanwhile."""
-    return of_stop(run, Stop.BLOCKED_LOOP, KnownEffect.DONE)
+def held_loop(run: Run, failure: Failure | None) -> Failure:
+    """Of a call that held the loop, whatever it came to; None: it returned."""
+    return of_stop(run, Stop.HELD_LOOP, failure.effect if failure else KnownEffect.DONE)
 
 
 def _before_start(error: BaseException) -> Failure:

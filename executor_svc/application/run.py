@@ -30,17 +30,18 @@ class Stop(Enum):
     CANCELLED = "cancelled"
     TIMEOUT = "timeout"
     STALLED = "stalled"
-    BLOCKED_LOOP = "blocked_loop"
+    HELD_LOOP = "held_loop"
     SHUTDOWN = "shutdown"
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What all runs use: the clock, the pulse, and whom to tell (from any thread) that chunks wait."""
+    """What all runs use. `tell` (from any thread) that chunks wait; `block_limit`: how long a step may take, in s."""
 
     clock: Clock
     pulse: Pulse
     tell: Callable[["Run"], None]
+    block_limit: float
 
 
 class Run:
@@ -50,7 +51,6 @@ class Run:
     """
 
     __slots__ = (
-        "_means",
         "call",
         "chunk_count",
         "chunk_size",
@@ -58,8 +58,10 @@ class Run:
         "deadline",
         "entered",
         "holder",
+        "holds_loop",
         "hosted",
         "latest",
+        "means",
         "overflow",
         "progress_due",
         "received",
@@ -77,7 +79,7 @@ class Run:
     )
 
     def __init__(self, call: Call, hosted: Hosted, received: float, means: Means) -> None:
-        self._means = means
+        self.means = means
         self.call = call
         self.hosted = hosted
         self.received = received
@@ -90,6 +92,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.entered = False
         self.settled = False
+        self.holds_loop = False
         self.start = 0.0
         self.start_ns = 0
         self.stop: Stop | None = None
@@ -107,7 +110,7 @@ class Run:
         return self.stop is not None
 
     def started(self) -> None:
-        means = self._means
+        means = self.means
         self.start = start = means.clock.monotonic()
         self.start_ns = means.clock.time_ns()
         self.sign = sign = start - means.pulse.stalled
@@ -116,7 +119,7 @@ class Run:
     def progress(self, fraction: float | None, message: str) -> None:
         if fraction is not None:
             fraction = None if math.isnan(fraction) else min(1.0, max(0.0, float(fraction)))
-        self.sign = self._means.pulse.lived()
+        self.sign = self.means.pulse.lived()
         # One store: the tick fetches the newest, so that a flood costs nobody anything.
         self.latest = fraction, clean(str(message), _PROGRESS_MESSAGE)
 
@@ -133,10 +136,10 @@ class Run:
             self.chunks.append(text)
             self.chunk_count += 1
             self.chunk_size += len(text)
-        self.sign = self._means.pulse.lived()
+        self.sign = self.means.pulse.lived()
         if not self.telling:
             self.telling = True
-            self._means.tell(self)
+            self.means.tell(self)
 
     def take_chunks(self, make: Callable[[str, int, bytes], ChunkEntry]) -> list[ChunkEntry]:
         """The chunks that have not gone out, numbered. On the loop only."""

@@ -12,6 +12,7 @@ from executor_svc.application.outbox import ChunkEntry, ProgressEntry
 from executor_svc.application.pulse import Pulse
 from executor_svc.application.registry import Hosted
 from executor_svc.application.run import CURRENT_RUN, Means, Run, Stop, too_many_chunks
+from executor_svc.application.steps import timed
 from executor_svc.application.streams import Stream, Streams
 from executor_svc.application.watchdog import Watchdog
 from executor_svc.domain.call import Call
@@ -50,7 +51,7 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._pulse = Pulse(clock, self._tick, period=pace.tick, stall=pace.loop_stall)
         self._watchdog = Watchdog(clock, self._pulse, self._owner, limit=pace.loop_block)
-        self._means = Means(clock, self._pulse, self._tell)
+        self._means = Means(clock, self._pulse, self._tell, pace.loop_block)
         self._waiting: set[asyncio.Event] = set()
 
     def open(self) -> None:
@@ -111,7 +112,7 @@ class Runner:
         result: bytes | None = None
         failure: Failure | None = None
         try:
-            result = await run.tool.run(run)
+            result = await timed(run.tool.run(run), run)
         except BaseException as error:  # a tool that raises SystemExit ends its call, not the executor
             failure = failures.of_error(run, error)
             if failure.reason == failures.RAISED:
@@ -127,9 +128,8 @@ class Runner:
             self._streams.stuck_changed()
             self._streams.divide(self.total)
             return
-        if self._watchdog.culprit is run:
-            self._watchdog.culprit = None
-            run.stop = run.stop or Stop.BLOCKED_LOOP
+        if run.holds_loop:
+            failure = failures.held_loop(run, failure)
         if result is not None and failure is None:
             failure = self._spoiled(run, result)
         self._settle(run, result if failure is None else None, failure)
@@ -149,9 +149,7 @@ class Runner:
         limit = run.tool.spec.result_limit
         if len(result) > limit:
             return failures.too_large(len(result), limit)
-        if run.overflow:
-            return too_many_chunks(limit)
-        return failures.blocked_loop(run) if run.stop is Stop.BLOCKED_LOOP else None
+        return too_many_chunks(limit) if run.overflow else None
 
     def _settle(self, run: Run, result: bytes | None, failure: Failure | None) -> None:
         call = run.call
@@ -185,9 +183,6 @@ class Runner:
     def _tick(self) -> bool:
         now = self._clock.monotonic()
         lived = self._pulse.lived()
-        culprit, self._watchdog.culprit = self._watchdog.culprit, None
-        if culprit is not None:
-            self.stop(culprit, Stop.BLOCKED_LOOP)
         for run in list(self.running.values()):
             if run.latest is not None and now >= run.progress_due:
                 run.progress_due = now + _PROGRESS_INTERVAL
@@ -195,6 +190,8 @@ class Runner:
             if run.stop is not None:
                 if lived >= run.stop_by:
                     self._abandon(run)
+            elif run.holds_loop:
+                self.stop(run, Stop.HELD_LOOP)
             elif lived >= run.deadline:
                 self.stop(run, Stop.TIMEOUT)
             elif (stall := run.tool.spec.stall_timeout) is not None and run.start_ns and lived - run.sign >= stall:

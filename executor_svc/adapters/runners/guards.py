@@ -9,7 +9,8 @@ from collections.abc import Coroutine, Generator
 from typing import Any
 
 from executor_svc.adapters.runners.translation import ForkRefusedError
-from executor_svc.application.run import CURRENT_RUN
+from executor_svc.application.run import CURRENT_RUN, Run
+from executor_svc.application.steps import timed
 
 _FORKS = ("os.fork", "os.forkpty")
 
@@ -38,7 +39,7 @@ def refuse_forks(refuse: bool = True) -> None:
 class ToolTask(asyncio.Task[Any]):
     """A task that a tool started; `run` is the call that it works for."""
 
-    run: Any
+    run: Run
 
 
 class ToolExitError(Exception):
@@ -52,13 +53,13 @@ def tool_tasks(
     run = CURRENT_RUN.get()
     if run is None:
         return asyncio.Task(work, loop=loop, **given)  # pyright: ignore
-    task = ToolTask(_held(work), loop=loop, **given)
+    task = ToolTask(_held(work, run), loop=loop, **given)
     task.run = run
     return task
 
 
-async def _held(work: Any) -> Any:
+async def _held(work: Any, run: Run) -> Any:
     try:
-        return await work
+        return await timed(work, run)
     except (SystemExit, KeyboardInterrupt) as error:
         raise ToolExitError(f"{type(error).__name__}: {error}") from error
