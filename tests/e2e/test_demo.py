@@ -55,7 +55,7 @@ def _figures(out: str) -> tuple[float, float, float]:
 
 @pytest.mark.slow
 def test_the_whole_story(tmp_path: Path) -> None:
-    code, out, err = _demo(tmp_path, "--yes", "--keep", str(tmp_path / "kept"), RESEARCH_STOCK_LATENCY_MS="60")
+    code, out, err = _demo(tmp_path, "--yes", "--data", str(tmp_path / "kept"), RESEARCH_STOCK_LATENCY_MS="60")
     assert code == 0, err
     assert "note is SOFT: the user's next turn confirms it" in err
     assert "confirmed" in err
@@ -67,8 +67,8 @@ def test_the_whole_story(tmp_path: Path) -> None:
     assert "data/history" in out
     sequential, took, path = _figures(out)
     assert path <= took < sequential
-    reports = list((tmp_path / "kept").rglob("*.md"))
-    assert reports
+    assert len(list((tmp_path / ".greenlight" / "demo").rglob("*.md"))) == 2
+    assert list((tmp_path / "kept").iterdir())
 
 
 def test_without_a_terminal_it_says_what_waits(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_without_a_terminal_it_says_what_waits(tmp_path: Path) -> None:
     assert code == 0, err
     assert "publish waits for a decision, and nobody is here to give it: --yes approves it" in err
     assert LINE.search(out)
-    assert not list(tmp_path.iterdir())
+    assert len(list((tmp_path / ".greenlight" / "demo").rglob("*.md"))) == 1
 
 
 def test_one_by_one(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ class Reading(Connected):
                 return
             request.page_token = page.next_page_token
 
+    async def proposals(self, batch_id: str) -> list[proposal_pb2.Proposal]:
+        """All of a batch's proposals with everything on record of them, in input order, however large they are."""
+        found = list((await self.get_batch(batch_id, "full")).proposals)
+        there = {proposal.key for proposal in found}
+        rest = [item async for item in self.list_proposals(batch_id=batch_id, states=ANY_STATE, page_size=200)]
+        found += [await self.get_proposal(item.proposal_id) for item in rest if item.key not in there]
+        return sorted(found, key=lambda proposal: proposal.ordinal)
+
     async def list_events(
         self, batch_id: str, *, resume_after: int = 0, page_size: int = 0
     ) -> AsyncIterator[event_pb2.Event]:

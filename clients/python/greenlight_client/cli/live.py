@@ -37,9 +37,9 @@ _HINTS = 3
 
 
 class LiveView:
-    """Redraws on `tick`; `stop` leaves the last picture, with all rows."""
+    """Redraws on `tick`; `stop` leaves the last picture, with all rows. `again` makes a command line to type."""
 
-    def __init__(self, console: Console, board: Board, again: Callable[..., str]) -> None:
+    def __init__(self, console: Console, board: Board, again: Callable[..., str] | None) -> None:
         self._console = console
         self._board = board
         self._again = again
@@ -57,7 +57,8 @@ class LiveView:
         self._note = clean(text)
 
     def tick(self) -> None:
-        wanted = [self._again(*words) for words in self._board.asks()[:_HINTS]]
+        again = self._again
+        wanted = [again(*words) for words in self._board.asks()[:_HINTS]] if again is not None else []
         lines = max(5, self._console.size.height - _REST_OF_SCREEN - len(wanted))
         self._live.update(render(self._board, now(), lines, self._note, wanted), refresh=True)
 

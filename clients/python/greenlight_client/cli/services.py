@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from greenlight.orchestrator.v1 import orchestrator_pb2
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.processes import Child, OnLine, python
+from greenlight_client.client import GreenlightClient
+from greenlight_client.errors import GreenlightError
 
 _MODULES = ("orchestrator_svc", "executor_svc")
+_CONNECTED_WITHIN = 15.0
 _EXAMPLE = Path("examples", "research_stock")
 
 
@@ -77,6 +81,19 @@ async def _stop(children: Sequence[Child], grace: float) -> None:
             cancelled = error
     if cancelled is not None:
         raise cancelled
+
+
+async def first_look(address: str) -> tuple[orchestrator_pb2.GetServerInfoResponse | None, int]:
+    """What the orchestrator says of itself, once it has found the executor; and how many tools it knows."""
+    with suppress(GreenlightError, TimeoutError):
+        async with GreenlightClient(address, retry_for=5.0) as client, asyncio.timeout(_CONNECTED_WITHIN):
+            while True:
+                info = await client.server_info()
+                tools = [tool async for tool in client.list_tools()]
+                if info.executors_connected and tools:
+                    return info, len(tools)
+                await asyncio.sleep(0.05)
+    return None, 0
 
 
 def example_folder() -> Path | None:

@@ -1,7 +1,9 @@
 """What the demo tells: agents propose, it runs live, the user's turn confirms, somebody approves, and the figures."""
 
+import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.markdown import Markdown
 from rich.padding import Padding
@@ -20,10 +22,10 @@ from greenlight_client.cli.sanitise import clean, clean_block
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.cli.watching import Watcher
 from greenlight_client.client import GreenlightClient
-from greenlight_client.reading import ANY_STATE
 from greenlight_client.wire import FINISHED_BATCH_STATES
 
 _SESSION = "demo"
+_TIMES_WITHIN = 2.0
 _YES = ("y", "yes")
 
 
@@ -39,7 +41,7 @@ class Story:
         self._sequential = sequential
         self._yes = yes
         self._blocked = BlockedTime()
-        self._watcher = Watcher(terminal, agent, on_event=self._blocked.add)
+        self._watcher = Watcher(terminal, agent, on_event=self._blocked.add, hints=False)
         self._left_waiting = False
 
     async def tell(self, ticker: str) -> ExitCode:
@@ -100,8 +102,7 @@ class Story:
     async def _end(self, summary: batch_pb2.Summary) -> ExitCode:
         self._terminal.json("summary", summary)
         batch_id = summary.batch.batch_id
-        found = self._agent.list_proposals(batch_id=batch_id, states=ANY_STATE, page_size=1000)
-        proposals = sorted([item async for item in found], key=lambda item: item.ordinal)
+        proposals = await self._measured(batch_id)
         self._show_result(proposals, summary)
         self._show_times(proposals, summary)
         if self._left_waiting:
@@ -116,17 +117,29 @@ class Story:
         rejected = any(answer.state == proposal_pb2.PROPOSAL_STATE_REJECTED for answer in summary.answers)
         return ExitCode.SUCCEEDED if code is ExitCode.PARTIAL and rejected else code
 
+    async def _measured(self, batch_id: str) -> list[proposal_pb2.Proposal]:
+        """With the time that recording took, which itself is recorded a little later than all else."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _TIMES_WITHIN
+        while True:
+            proposals = await self._agent.proposals(batch_id)
+            attempts = [attempt for item in proposals for attempt in item.attempts]
+            if all(attempt.timing.HasField("record") for attempt in attempts) or loop.time() > end:
+                return proposals
+            await asyncio.sleep(0.1)
+
     def _show_result(self, proposals: Sequence[proposal_pb2.Proposal], summary: batch_pb2.Summary) -> None:
         results = {item.key: json.loads(item.result_json) for item in proposals if item.result_json}
         self._say("4", "The result")
         if "report" in results:
-            markdown = Markdown(clean_block(str(results["report"]["markdown"])), hyperlinks=False)
-            self._terminal.result(Padding(markdown, (0, 3)))
+            text = clean_block(str(results["report"]["markdown"]))
+            live = self._terminal.out.is_terminal
+            self._terminal.result(Padding(Markdown(text, hyperlinks=False), (0, 3)) if live else Text(text))
         else:
             self._terminal.result(answers_table(summary.answers))
         for key in ("note", "publish"):
             if key in results:
-                self._terminal.result(Text(f"   {key}: written to {clean(str(results[key]['path']))}"))
+                self._terminal.result(Text(f"   {key}: {clean(_near(str(results[key]['path'])))}"))
 
     def _show_times(self, proposals: Sequence[proposal_pb2.Proposal], summary: batch_pb2.Summary) -> None:
         self._say("5", "Where the time went")
@@ -153,3 +166,9 @@ class Story:
 
     def _say(self, number: str, text: str) -> None:
         self._terminal.say(Text.assemble("\n", (f"{number}. ", "bold cyan"), (clean(text), "bold")))
+
+
+def _near(path: str) -> str:
+    """From the current folder, where it lies below it."""
+    place = Path(path)
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else path

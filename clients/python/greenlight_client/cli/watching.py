@@ -66,9 +66,12 @@ class Watcher:
         client: GreenlightClient,
         board: Board | None = None,
         on_event: Callable[[event_pb2.Event], None] = lambda event: None,
+        *,
+        hints: bool = True,
     ) -> None:
         self.board = board or Board()
         self._on_event = on_event
+        self._again = terminal.again if hints else None
         self._client = client
         self._terminal = terminal
         self._view: View | None = None
@@ -76,12 +79,13 @@ class Watcher:
     def interrupted(self, error: GreenlightError) -> None:
         """For `on_interruption`."""
         if self._view is not None:
-            self._view.note(f"the connection is lost ({error.message}); trying again")
+            what = error.message if error.reason else f"the connection is lost ({error.message})"
+            self._view.note(f"{what}; trying again")
 
     async def follow(self, stream: EventStream) -> batch_pb2.Summary:
         """To the end of the stream. Cancelled (Ctrl-C), it leaves the terminal in order; the batch goes on."""
         view = self._view = (
-            LiveView(self._terminal.err, self.board, self._terminal.again)
+            LiveView(self._terminal.err, self.board, self._again)
             if self._terminal.is_live
             else PlainView(self._terminal)
         )

@@ -22,7 +22,7 @@ from greenlight_client.client import GreenlightClient
 from greenlight_client.wire import Seconds
 
 _YES = ("y", "yes")
-_CATCH_UP = 0.2
+_CATCH_UP = 0.01
 
 
 def register(app: typer.Typer) -> None:

@@ -15,7 +15,7 @@ from greenlight_client.cli.commands.serving import show_death
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.processes import ServiceError
-from greenlight_client.cli.services import Plan, Services, example_folder, running
+from greenlight_client.cli.services import Plan, Services, example_folder, first_look, running
 from greenlight_client.cli.story import Story
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.client import GreenlightClient
@@ -34,8 +34,11 @@ async def demo(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve the report without asking.")] = False,
     sequential: Annotated[bool, typer.Option("--sequential", help="Really run it one call after another.")] = False,
     ticker: Annotated[str, typer.Option(metavar="SYMBOL", help="The stock to research.")] = "AAPL",
-    keep: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep data and report there instead of in a temporary folder.")
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="DIR", help="Where note and report are written to.")
+    ] = Path(".greenlight", "demo"),
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the database there, not in a temporary folder.")
     ] = None,
 ) -> ExitCode:
     """Run the example live: start both services, research a stock, confirm, ask, report, compare, stop both."""
@@ -44,14 +47,14 @@ async def demo(
         raise UsageError("the example is not here: run the demo from a checkout of the project (make demo)")
     _stop_as_by_interrupt()
     try:
-        with _data_folder(keep) as folder:
+        with _data_folder(data) as kept:
             plan = Plan(
                 orchestrator=_FREE_PORT,
                 executor=_FREE_PORT,
-                data=folder / "data",
+                data=kept,
                 toolbox=str(example / "toolbox.py"),
                 templates=[example],
-                folder=folder,
+                folder=_made(folder),
                 grace=_GRACE,
             )
             async with running(plan, lambda name, line: None) as services:
@@ -81,6 +84,7 @@ async def _against_death(
 
 async def _tell(services: Services, terminal: Terminal, *, yes: bool, sequential: bool, ticker: str) -> ExitCode:
     address = services.orchestrator_address
+    await first_look(address)
     async with (
         GreenlightClient(address, principal="service:research") as agent,
         GreenlightClient(address, principal="user:you") as user,
@@ -89,14 +93,20 @@ async def _tell(services: Services, terminal: Terminal, *, yes: bool, sequential
 
 
 @contextmanager
-def _data_folder(keep: Path | None) -> Generator[Path]:
-    if keep is not None:
-        folder = keep.absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
+def _data_folder(kept: Path | None) -> Generator[Path]:
+    if kept is not None:
+        yield _made(kept)
         return
     with tempfile.TemporaryDirectory(prefix="greenlight-demo-", ignore_cleanup_errors=True) as name:
         yield Path(name)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}") from error
+    return folder.absolute()
 
 
 def _stop_as_by_interrupt() -> None:

@@ -2,25 +2,20 @@
 
 import asyncio
 import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from greenlight.orchestrator.v1 import orchestrator_pb2
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.processes import ServiceError
 from greenlight_client.cli.sanitise import clean
-from greenlight_client.cli.services import Plan, Services, example_folder, running
+from greenlight_client.cli.services import Plan, Services, example_folder, first_look, running
 from greenlight_client.cli.terminal import Terminal
-from greenlight_client.client import GreenlightClient
-from greenlight_client.errors import GreenlightError
 
-_CONNECTED_WITHIN = 15.0
 _SERVICE = "greenlight.orchestrator.v1.OrchestratorService"
 _STYLES = {"orchestrator": "cyan", "executor": "magenta"}
 
@@ -98,7 +93,7 @@ def _plan(orchestrator: str, executor: str, data: Path, toolbox: str, templates:
 
 
 async def _say_ready(terminal: Terminal, plan: Plan, services: Services) -> None:
-    info, tools = await _first_look(services.orchestrator_address)
+    info, tools = await first_look(services.orchestrator_address)
     terminal.json_object(
         "ready",
         {
@@ -123,19 +118,6 @@ async def _say_ready(terminal: Terminal, plan: Plan, services: Services) -> None
         warning += " self_approval is on: a proposer may approve its own HARD proposals."
     terminal.say(Text(warning, style="bold yellow"))
     terminal.say("Ctrl-C drains and stops both.")
-
-
-async def _first_look(address: str) -> tuple[orchestrator_pb2.GetServerInfoResponse | None, int]:
-    """What the orchestrator says of itself, once it has found the executor; and how many tools it knows."""
-    with suppress(GreenlightError, TimeoutError):
-        async with GreenlightClient(address, retry_for=5.0) as client, asyncio.timeout(_CONNECTED_WITHIN):
-            while True:
-                info = await client.server_info()
-                tools = [tool async for tool in client.list_tools()]
-                if info.executors_connected and tools:
-                    return info, len(tools)
-                await asyncio.sleep(0.05)
-    return None, 0
 
 
 def _show_line(terminal: Terminal, name: str, line: str) -> None:
