@@ -1,10 +1,12 @@
 """Calls as the engine makes them, with what a test does not care about filled in."""
 
+import json
+
 from orchestrator_svc.domain.digest import call_digest
 from orchestrator_svc.domain.tool import ToolKey
 from orchestrator_svc.ports.executor import Call, Origin
 
-ECHO = ToolKey("echo", "1")
+ECHO, WAIT, LIMITED, TALK, REFUSE = (ToolKey(name, "1") for name in ("echo", "wait", "limited", "talk", "refuse"))
 
 
 def make_origin(batch_id: str = "batch-1", context: str = "{}") -> Origin:
@@ -40,3 +42,8 @@ def make_call(
 
 def make_calls(count: int, tool: ToolKey = ECHO, *, origin: Origin = ORIGIN, first: int = 0) -> list[Call]:
     return [make_call(f"{origin.batch_id}/k{number}/1", tool, origin=origin) for number in range(first, first + count)]
+
+
+def make_waiting(call_id: str, gate: str = "a", tool: ToolKey = WAIT) -> Call:
+    """For the tools of `tests.support.toolboxes.gates` that wait."""
+    return make_call(call_id, tool, json.dumps({"gate": gate}, separators=(",", ":")))

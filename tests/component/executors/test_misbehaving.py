@@ -8,29 +8,21 @@ import pytest
 from greenlight.executor.v1 import executor_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
 from orchestrator_svc.adapters.executor.grpc import GrpcExecutors
-from orchestrator_svc.domain.tool import FailureClass, KnownEffect, ToolKey
+from orchestrator_svc.domain.tool import KnownEffect
 from orchestrator_svc.ports.executor import (
     Attached,
-    CapacityChanged,
     ChunkReceived,
     Connected,
     Ended,
     Lost,
     Progressed,
     Started,
-    Target,
-    ToolsSeen,
 )
 from shared.kernel.clock import SystemClock
+from tests.component.executors.connecting import connect
 from tests.support.calls import ECHO, make_call, make_calls
-from tests.support.scripted_executor import Conversation, ScriptedExecutor, described
+from tests.support.scripted_executor import ScriptedExecutor
 from tests.support.watching import Watcher
-
-
-async def _connect(scripted: ScriptedExecutor, watcher: Watcher, slots: int = 8) -> tuple[Conversation, Target]:
-    conversation = await scripted.next()
-    await conversation.greet(slots=slots)
-    return conversation, await watcher.connected()
 
 
 async def test_hello_comes_first(scripted: ScriptedExecutor, executors: GrpcExecutors):
@@ -42,7 +34,7 @@ async def test_hello_comes_first(scripted: ScriptedExecutor, executors: GrpcExec
 async def test_an_outcome_of_a_call_it_never_got(
     scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher, caplog: pytest.LogCaptureFixture
 ):
-    conversation, target = await _connect(scripted, watcher)
+    conversation, target = await connect(scripted, watcher)
     executors.send(target, [make_call("b/a/1")])
     await conversation.calls(1)
     for number in range(5):
@@ -54,7 +46,7 @@ async def test_an_outcome_of_a_call_it_never_got(
 
 
 async def test_two_answers_free_one_slot(scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher):
-    conversation, target = await _connect(scripted, watcher)
+    conversation, target = await connect(scripted, watcher)
     executors.send(target, make_calls(2))
     one, other = await conversation.calls(2)
     await conversation.succeed(one.id, one.id)
@@ -69,7 +61,7 @@ async def test_two_answers_free_one_slot(scripted: ScriptedExecutor, executors: 
 async def test_outcomes_without_sense_are_failures_of_their_calls(
     scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
 ):
-    conversation, target = await _connect(scripted, watcher)
+    conversation, target = await connect(scripted, watcher)
     executors.send(target, make_calls(3))
     calls = await conversation.calls(3)
     await conversation.say(
@@ -91,7 +83,7 @@ async def test_outcomes_without_sense_are_failures_of_their_calls(
 async def test_words_about_unknown_calls_are_ignored(
     scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
 ):
-    conversation, target = await _connect(scripted, watcher)
+    conversation, target = await connect(scripted, watcher)
     executors.send(target, [make_call("b/a/1")])
     await conversation.calls(1)
     await conversation.say(
@@ -117,13 +109,13 @@ async def test_words_about_unknown_calls_are_ignored(
 async def test_bytes_that_are_no_message_end_the_stream_and_it_comes_back(
     scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher, garbage: bytes
 ):
-    conversation, target = await _connect(scripted, watcher)
+    conversation, target = await connect(scripted, watcher)
     executors.send(target, [make_call("b/a/1")])
     await conversation.calls(1)
     await conversation.say_bytes(garbage)
     assert (await watcher.next(Lost)).target == target
     assert not executors.attach(target, ["b/a/1"])
-    conversation, again = await _connect(scripted, watcher)
+    conversation, again = await connect(scripted, watcher)
     assert again == target
     assert executors.attach(target, ["b/a/1"])
     assert executors.choose(ECHO) == (target, 7)
@@ -145,7 +137,7 @@ async def test_who_does_not_say_who_it_is_is_not_connected(
     scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher, first: dict[str, object]
 ):
     await (await scripted.next()).say(**first)
-    _, target = await _connect(scripted, watcher)
+    _, target = await connect(scripted, watcher)
     assert executors.connected_count() == 1
     assert [signal.target for signal in watcher.unread(Connected)] == []
     assert target.executor_id == "scripted"
@@ -157,7 +149,7 @@ async def test_who_does_not_say_who_it_is_is_not_connected(
 async def test_however_the_stream_ends_it_comes_back(
     scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher, code: grpc.StatusCode | None
 ):
-    conversation, target = await _connect(scripted, watcher)
+    conversation, target = await connect(scripted, watcher)
     conversation.end(code, "for a reason")
     assert (await watcher.next(Lost)).target == target
     assert not executors.serves(ECHO)
@@ -165,13 +157,13 @@ async def test_however_the_stream_ends_it_comes_back(
     assert not executors.send(target, [make_call()])
     (view,) = executors.views()
     assert not view.connected
-    _, again = await _connect(scripted, watcher)
+    _, again = await connect(scripted, watcher)
     assert again == target
     assert [view.connected for view in executors.views()] == [True]
 
 
 async def test_a_new_start_is_another_target(scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher):
-    conversation, target = await _connect(scripted, watcher)
+    conversation, target = await connect(scripted, watcher)
     conversation.end()
     conversation = await scripted.next()
     await conversation.greet(boot_id="boot-2")
@@ -181,88 +173,6 @@ async def test_a_new_start_is_another_target(scripted: ScriptedExecutor, executo
     assert [view.boot_id for view in executors.views()] == ["boot-2"]
 
 
-async def test_malformed_tools_are_shown_and_not_used(
-    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
-):
-    conversation = await scripted.next()
-    await conversation.greet([described(), described("bad", effect=0), described("ugly", arguments_schema_json="{")])
-    target = (await watcher.next(Connected)).target
-    seen = await watcher.next(ToolsSeen)
-    assert [descriptor.key for descriptor in seen.descriptors] == [ECHO]
-    executors.use_tools(target, [ECHO, ToolKey("bad", "1"), ToolKey("never described", "1")], [ToolKey("other", "1")])
-    assert executors.serves(ECHO)
-    assert not executors.serves(ToolKey("bad", "1"))
-    assert not executors.serves(ToolKey("never described", "1"))
-    (view,) = executors.views()
-    assert (view.tools, view.conflicting_tools) == (["echo@1"], ["bad@1", "other@1", "ugly@1"])
-
-
-async def test_no_slots_are_no_slots(scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher):
-    conversation, _ = await _connect(scripted, watcher, slots=-5)
-    assert executors.serves(ECHO)
-    assert executors.choose(ECHO) is None
-    await conversation.say(slots=pb.SlotGrant(total=2, tools=[pb.ToolSlots(tool="echo", version="1", total=-1)]))
-    await watcher.next(CapacityChanged)
-    assert executors.choose(ECHO) is None
-
-
-async def test_calls_that_were_not_sent_when_it_broke_had_no_effect(
-    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
-):
-    conversation, target = await _connect(scripted, watcher, slots=2)
-    executors.send(target, make_calls(2))
-    await conversation.calls(2)
-    executors.send(target, [make_call("b/late/1")])  # placed before, sent after the grant was used up
-    conversation.end()
-    ended = await watcher.next(Ended)
-    assert ended.call_id == "b/late/1"
-    failure = ended.ending.failure
-    assert failure is not None
-    assert (failure.known_effect, failure.refused) == (KnownEffect.NONE, True)
-    await watcher.next(Lost)
-    assert watcher.unread(Ended) == []
-
-
-async def test_a_call_is_not_sent_beyond_the_grant(
-    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
-):
-    conversation, target = await _connect(scripted, watcher, slots=1)
-    executors.send(target, [make_call("b/one/1"), make_call("b/two/1")])
-    assert [call.id for call in await conversation.calls(1)] == ["b/one/1"]
-    assert conversation.requests.empty()
-    await conversation.succeed("b/one/1")
-    assert [call.id for call in await conversation.calls(1)] == ["b/two/1"]
-
-
-async def test_a_draining_executor_gets_nothing_more(
-    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
-):
-    conversation, target = await _connect(scripted, watcher, slots=1)
-    executors.send(target, [make_call("b/one/1"), make_call("b/two/1")])
-    await conversation.calls(1)
-    await conversation.say(draining=True)
-    ended = await watcher.next(Ended)
-    assert (ended.call_id, ended.ending.failure and ended.ending.failure.refused) == ("b/two/1", True)
-    assert not executors.serves(ECHO)
-    assert not executors.send(target, [make_call("b/three/1")])
-    assert [view.draining for view in executors.views()] == [True]
-    await conversation.succeed("b/one/1")
-    assert (await watcher.next(Ended)).call_id == "b/one/1"
-
-
-async def test_a_cancel_never_overtakes_its_call(
-    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
-):
-    _, target = await _connect(scripted, watcher, slots=1)
-    executors.send(target, [make_call("b/one/1"), make_call("b/two/1")])
-    executors.cancel(target, ["b/one/1", "b/two/1"])
-    ended = {signal.call_id: signal.ending.failure for signal in await watcher.several(Ended, 2)}
-    for failure in ended.values():
-        assert failure is not None
-        assert (failure.failure_class, failure.known_effect) == (FailureClass.CANCELLED, KnownEffect.NONE)
-    assert set(ended) == {"b/one/1", "b/two/1"}
-
-
 async def test_two_addresses_of_one_executor_are_one_executor(scripted: ScriptedExecutor):
     async with ScriptedExecutor() as second:
         executors = GrpcExecutors(
@@ -270,7 +180,7 @@ async def test_two_addresses_of_one_executor_are_one_executor(scripted: Scripted
         )
         await executors.start()
         watcher = Watcher(executors)
-        _, target = await _connect(scripted, watcher)
+        _, target = await connect(scripted, watcher)
         duplicate = await second.next()
         await duplicate.greet()
         await duplicate.gone.wait()
@@ -279,29 +189,11 @@ async def test_two_addresses_of_one_executor_are_one_executor(scripted: Scripted
         await executors.close()
 
 
-async def test_tools_that_change_are_confirmed_anew(
-    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
-):
-    conversation, target = await _connect(scripted, watcher)
-    other = ToolKey("other", "1")
-    await conversation.say(tools=[described(), described("other")])
-    seen = await watcher.next(ToolsSeen)
-    assert {descriptor.key for descriptor in seen.descriptors} == {ECHO, other}
-    assert executors.serves(ECHO)
-    assert not executors.serves(other)
-    executors.use_tools(target, [ECHO, other], [])
-    assert executors.serves(other)
-    await conversation.say(tools=[described(description="something else"), described("other")])
-    await watcher.next(ToolsSeen)
-    assert not executors.serves(ECHO)
-    assert executors.serves(other)
-
-
 async def test_closing_ends_while_streams_break(scripted: ScriptedExecutor):
     for turns in range(40):
         executors = GrpcExecutors([scripted.address], incarnation_id="i", version="0", clock=SystemClock())
         await executors.start()
-        conversation, _ = await _connect(scripted, Watcher(executors))
+        conversation, _ = await connect(scripted, Watcher(executors))
         conversation.end(grpc.StatusCode.INTERNAL, "now")
         for _ in range(turns):
             await asyncio.sleep(0)

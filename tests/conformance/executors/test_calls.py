@@ -1,4 +1,4 @@
-"""What every adapter of the executors port does, with executors that behave."""
+"""What every adapter of the executors port does with calls, on a stream that lasts."""
 
 import json
 
@@ -6,26 +6,18 @@ import pytest
 
 from orchestrator_svc.domain.tool import Effect, FailureClass, KnownEffect, ToolKey
 from orchestrator_svc.ports.executor import (
-    Attached,
     Call,
     CapacityChanged,
     ChunkReceived,
     Connected,
     Ended,
-    Lost,
     Progressed,
     Started,
     ToolsSeen,
 )
 from tests.conformance.executors.worlds import World
-from tests.support.calls import ECHO, make_call, make_calls
+from tests.support.calls import ECHO, LIMITED, REFUSE, TALK, WAIT, make_call, make_calls, make_waiting
 from tests.support.watching import Watcher
-
-WAIT, LIMITED, TALK, REFUSE = (ToolKey(name, "1") for name in ("wait", "limited", "talk", "refuse"))
-
-
-def _waiting(call_id: str, gate: str = "a", tool: ToolKey = WAIT) -> Call:
-    return make_call(call_id, tool, json.dumps({"gate": gate}, separators=(",", ":")))
 
 
 async def test_tools_are_used_once_they_are_confirmed(world: World, watcher: Watcher):
@@ -94,10 +86,10 @@ async def test_many_calls_end_once_each(world: World, watcher: Watcher):
 async def test_slots_are_taken_by_sending_and_freed_by_endings(world: World, watcher: Watcher):
     member = await world.add(slots=3)
     target = await watcher.connected()
-    world.executors.send(target, [_waiting("b/a/1"), _waiting("b/b/1", "b")])
+    world.executors.send(target, [make_waiting("b/a/1"), make_waiting("b/b/1", "b")])
     assert world.executors.choose(WAIT) == (target, 1)
     assert world.executors.choose(ECHO) == (target, 1)
-    world.executors.send(target, [_waiting("b/c/1", "b")])
+    world.executors.send(target, [make_waiting("b/c/1", "b")])
     assert world.executors.choose(ECHO) is None
     assert world.executors.serves(ECHO)
     assert [view.in_flight for view in world.executors.views()] == [3]
@@ -110,7 +102,7 @@ async def test_a_tool_s_own_limit(world: World, watcher: Watcher):
     member = await world.add()
     target = await watcher.connected()
     assert world.executors.choose(LIMITED) == (target, 2)
-    world.executors.send(target, [_waiting("b/a/1", tool=LIMITED), _waiting("b/b/1", tool=LIMITED)])
+    world.executors.send(target, [make_waiting("b/a/1", tool=LIMITED), make_waiting("b/b/1", tool=LIMITED)])
     assert world.executors.choose(LIMITED) is None
     assert world.executors.choose(ECHO) == (target, 6)
     await member.open_gate("a")
@@ -121,7 +113,7 @@ async def test_a_tool_s_own_limit(world: World, watcher: Watcher):
 async def test_what_is_sent_beyond_the_grant_waits_for_it(world: World, watcher: Watcher):
     member = await world.add(slots=1)
     target = await watcher.connected()
-    world.executors.send(target, [_waiting("b/a/1"), make_call("b/b/1")])
+    world.executors.send(target, [make_waiting("b/a/1"), make_call("b/b/1")])
     await watcher.next(Started, call_id="b/a/1")
     assert member.ran() == []
     await member.open_gate("a")
@@ -131,7 +123,7 @@ async def test_what_is_sent_beyond_the_grant_waits_for_it(world: World, watcher:
 async def test_a_running_call_is_heard_of(world: World, watcher: Watcher):
     member = await world.add()
     target = await watcher.connected()
-    world.executors.send(target, [_waiting("b/a/1", tool=TALK)])
+    world.executors.send(target, [make_waiting("b/a/1", tool=TALK)])
     assert (await watcher.next(Started)).call_id == "b/a/1"
     assert await watcher.next(Progressed) == Progressed("b/a/1", 0.5, "half")
     chunk = await watcher.next(ChunkReceived)
@@ -143,7 +135,7 @@ async def test_a_running_call_is_heard_of(world: World, watcher: Watcher):
 async def test_cancelling_gives_the_call_its_ending(world: World, watcher: Watcher):
     await world.add()
     target = await watcher.connected()
-    world.executors.send(target, [_waiting("b/a/1")])
+    world.executors.send(target, [make_waiting("b/a/1")])
     await watcher.next(Started)
     world.executors.cancel(target, ["b/a/1", "never/sent/1"])
     ended = await watcher.next(Ended)
@@ -156,7 +148,7 @@ async def test_cancelling_gives_the_call_its_ending(world: World, watcher: Watch
 async def test_a_cancel_right_behind_its_call_arrives_behind_it(world: World, watcher: Watcher):
     await world.add()
     target = await watcher.connected()
-    calls = [_waiting(f"b/k{number}/1") for number in range(8)]
+    calls = [make_waiting(f"b/k{number}/1") for number in range(8)]
     world.executors.send(target, calls)
     world.executors.cancel(target, [call.id for call in calls])
     failures = [signal.ending.failure for signal in await watcher.several(Ended, 8)]
@@ -194,126 +186,3 @@ async def test_the_same_call_runs_once_and_is_answered_again(world: World, watch
     assert failure is not None
     assert failure.reason == "CALL_ID_REUSED"
     assert len(member.ran()) == 1
-
-
-async def test_a_lost_stream_takes_its_slots_along_and_comes_back(world: World, watcher: Watcher):
-    member = await world.add()
-    target = await watcher.connected()
-    world.executors.send(target, [_waiting("b/a/1"), _waiting("b/b/1")])
-    await watcher.several(Started, 2)
-    await member.cut()
-    assert (await watcher.next(Lost)).target == target
-    assert world.executors.connected_count() == 0
-    assert not world.executors.serves(WAIT)
-    assert world.executors.choose(WAIT) is None
-    assert not world.executors.send(target, [make_call("b/c/1")])
-    assert not world.executors.attach(target, ["b/a/1"])
-    world.executors.cancel(target, ["b/a/1"])
-    world.executors.acknowledge(target, ["b/a/1"])
-    assert [view.connected for view in world.executors.views()] == [False]
-    await member.reconnect()
-    assert await watcher.connected() == target
-    assert world.executors.attach(target, ["b/a/1"])
-    assert await watcher.next(Attached) == Attached("b/a/1", "running")
-    await member.open_gate("a")
-    assert (await watcher.next(Ended)).call_id == "b/a/1"
-    assert watcher.unread(Ended) == []
-    assert member.ran() == []
-
-
-async def test_an_ending_that_nobody_heard_is_kept_for_who_asks(world: World, watcher: Watcher):
-    member = await world.add()
-    target = await watcher.connected()
-    world.executors.send(target, [_waiting("b/a/1")])
-    await watcher.next(Started)
-    await member.cut()
-    await watcher.next(Lost)
-    await member.open_gate("a")
-    await member.reconnect()
-    assert await watcher.connected() == target
-    world.executors.attach(target, ["b/a/1"])
-    await watcher.next(Attached, call_id="b/a/1")
-    ended = await watcher.next(Ended)
-    assert (ended.call_id, ended.ending.result) == ("b/a/1", '"a"')
-    world.executors.acknowledge(target, ["b/a/1"])
-    assert world.executors.choose(WAIT) == (target, 8)
-
-
-async def test_what_was_never_seen_never_runs(world: World, watcher: Watcher):
-    member = await world.add()
-    target = await watcher.connected()
-    world.executors.attach(target, ["b/a/1"])
-    assert await watcher.next(Attached) == Attached("b/a/1", "never_seen")
-    assert world.executors.choose(ECHO) == (target, 8)
-    world.executors.send(target, [make_call("b/a/1")])
-    failure = (await watcher.next(Ended)).ending.failure
-    assert failure is not None
-    assert (failure.reason, failure.known_effect, failure.refused) == ("CALL_FENCED", KnownEffect.NONE, True)
-    assert member.ran() == []
-
-
-async def test_attaching_takes_slots(world: World, watcher: Watcher):
-    member = await world.add(slots=2)
-    target = await watcher.connected()
-    world.executors.send(target, [_waiting("b/a/1"), _waiting("b/b/1")])
-    await watcher.several(Started, 2)
-    world.executors.attach(target, ["b/a/1"])  # open here already: takes no second one
-    assert (await watcher.next(Attached)).state == "running"
-    await member.cut()
-    await watcher.next(Lost)
-    await member.reconnect()
-    assert await watcher.connected() == target
-    world.executors.attach(target, ["b/a/1", "b/b/1"])
-    await watcher.several(Attached, 2)
-    assert [view.in_flight for view in world.executors.views()] == [2]
-    assert world.executors.choose(ECHO) is None
-    await member.open_gate("a")
-    await watcher.several(Ended, 2)
-    assert [view.in_flight for view in world.executors.views()] == [0]
-
-
-async def test_another_start_is_another_target(world: World, watcher: Watcher):
-    member = await world.add()
-    target = await watcher.connected()
-    await member.stop()
-    assert (await watcher.next(Lost)).target == target
-    await world.add()
-    again = await watcher.connected()
-    assert again != target
-    assert not world.executors.attach(target, ["b/a/1"])
-    assert not world.executors.send(target, [make_call()])
-    assert world.executors.choose(ECHO) == (again, 8)
-
-
-async def test_a_draining_executor_ends_what_runs_and_takes_nothing_more(world: World, watcher: Watcher):
-    member = await world.add()
-    target = await watcher.connected()
-    world.executors.send(target, [_waiting("b/a/1")])
-    await watcher.next(Started)
-    await member.drain()
-    while world.executors.serves(ECHO):
-        await watcher.next(CapacityChanged)
-    assert world.executors.choose(ECHO) is None
-    assert not world.executors.send(target, [make_call("b/b/1")])
-    assert [view.draining for view in world.executors.views()] == [True]
-    await member.open_gate("a")
-    assert (await watcher.next(Ended)).ending.result == '"a"'
-
-
-async def test_calls_are_shared_out(world: World, watcher: Watcher):
-    await world.add()
-    await world.add()
-    targets = {await watcher.connected(), await watcher.connected()}
-    assert world.executors.connected_count() == 2
-    sent = dict.fromkeys(targets, 0)
-    for number in range(16):
-        choice = world.executors.choose(WAIT)
-        assert choice is not None
-        target, free = choice
-        assert free == 8 - sent[target]
-        sent[target] += 1
-        world.executors.send(target, [_waiting(f"b/k{number}/1")])
-    assert set(sent.values()) == {8}
-    assert world.executors.choose(WAIT) is None
-    views = world.executors.views()
-    assert [view.executor_id for view in views] == sorted(target.executor_id for target in targets)
