@@ -31,7 +31,7 @@ class EventStream:
         opening: Opening,
         *,
         max_wait: float | None = None,
-        on_interruption: Callable[[GreenlightError], None] | None = None,
+        on_interruption: Callable[[GreenlightError | None], None] | None = None,
     ) -> None:
         self._transport = transport
         self._opening = opening
@@ -45,6 +45,7 @@ class EventStream:
         self._summary: batch_pb2.Summary | None = None
         self._confirmation: orchestrator_pb2.SoftConfirmation | None = None
         self._ended = False
+        self._is_interrupted = False
 
     @property
     def batch_id(self) -> str:
@@ -82,9 +83,7 @@ class EventStream:
 
     def close(self) -> None:
         """Ends the RPC. What is watched goes on."""
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+        self._cancel()
         self._ended = True
 
     async def __aenter__(self) -> Self:
@@ -114,22 +113,41 @@ class EventStream:
     async def _receive(self) -> None:
         """Takes one message; opens the call first, or again, where there is none."""
         try:
-            if self._call is None:
-                self._call = self._opening.open(self._received, self._remaining(), self._transport.metadata())
-            message = await self._call.read()
+            call = self._call or await self._open()
+            message = await call.read()
         except grpc.aio.AioRpcError as raised:
             self._call = None
-            await pause(self._patience, error_from_rpc(raised), self._on_interruption)
+            await pause(self._patience, error_from_rpc(raised), self._interrupted)
             return
         except BaseException:
-            # Cancelled while reading, which ends the call; whoever goes on iterating goes on after the last event.
-            self._call = None
+            # Cancelled while reading: the call ends, and whoever goes on iterating goes on after the last event.
+            self._cancel()
             raise
         if message is grpc.aio.EOF:
             self._end()
             return
         self._patience.reset(self._transport.reconnect_for)
         self._take(cast(Message, message))
+
+    async def _open(self) -> StreamCall:
+        call = self._call = self._opening.open(self._received, self._remaining(), self._transport.metadata())
+        if self._is_interrupted:
+            await call.initial_metadata()  # comes at once, while the first event may take its time
+            if not call.done():
+                self._is_interrupted = False
+                if self._on_interruption is not None:
+                    self._on_interruption(None)
+        return call
+
+    def _interrupted(self, error: GreenlightError) -> None:
+        self._is_interrupted = True
+        if self._on_interruption is not None:
+            self._on_interruption(error)
+
+    def _cancel(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
 
     def _take(self, message: Message) -> None:
         frame = message.frame

@@ -14,7 +14,8 @@ from greenlight_client.reading import Reading
 from greenlight_client.streams import EventStream
 from greenlight_client.wire import ON_INVALID, UNTIL, OnInvalidName, Seconds, UntilName, duration, seconds
 
-OnInterruption = Callable[[GreenlightError], None]
+# Called with what interrupted a stream, and with None when it goes on.
+OnInterruption = Callable[[GreenlightError | None], None]
 
 _WAIT_CHUNK = 60.0
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import os
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -92,6 +94,10 @@ def execute(terminal: Terminal, work: Callable[[Terminal], Coroutine[Any, Any, E
     try:
         return asyncio.run(work(terminal))
     except (KeyboardInterrupt, asyncio.CancelledError):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads any more; what the interpreter flushes at its end must not raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.INTERRUPTED
     except UsageError as error:
         terminal.say(Text(f"greenlight: {clean(str(error))}", style="red"))

@@ -44,7 +44,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.REFUSED: "the orchestrator refused: unknown id, wrong state, moved since it was shown, invalid batch",
     ExitCode.INTERNAL: "a service failed, or answered what makes no sense",
     ExitCode.UNFINISHED: "the time given by --wait was over first; the batch goes on",
-    ExitCode.INTERRUPTED: "Ctrl-C: detached; the batch goes on",
+    ExitCode.INTERRUPTED: "Ctrl-C, or nobody reads the output any more: detached; the batch goes on",
 }
 
 _BY_STATE = {

@@ -97,8 +97,14 @@ class Terminal:
         return " ".join(["greenlight", *words, *options])
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read the output is gone: the command ends as by Ctrl-C, not with an error of its own."""
+        raise BrokenPipeError
+
+
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    console = _Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_FILE
     return console

@@ -50,7 +50,7 @@ class PlainView:
             self._terminal.say(line)
 
     def note(self, text: str) -> None:
-        self._terminal.say(clean(text))
+        self._terminal.say(clean(text) or "connected again")
 
     def tick(self) -> None: ...
 
@@ -76,9 +76,13 @@ class Watcher:
         self._terminal = terminal
         self._view: View | None = None
 
-    def interrupted(self, error: GreenlightError) -> None:
+    def interrupted(self, error: GreenlightError | None) -> None:
         """For `on_interruption`."""
-        if self._view is not None:
+        if self._view is None:
+            return
+        if error is None:
+            self._view.note("")
+        else:
             what = error.message if error.reason else f"the connection is lost ({error.message})"
             self._view.note(f"{what}; trying again")
 
@@ -90,7 +94,7 @@ class Watcher:
             else PlainView(self._terminal)
         )
         view.start()
-        failure: GreenlightError | None = None
+        failure: Exception | None = None
         try:
             async with stream, asyncio.TaskGroup() as group:
                 helpers = [group.create_task(_redraw(view))]
@@ -100,7 +104,7 @@ class Watcher:
                     async for event in stream:
                         self._on_event(event)
                         view.event_applied(event, *self.board.apply(event))
-                except GreenlightError as error:
+                except Exception as error:  # raised again below, and not as a group
                     failure = error
                 for helper in helpers:
                     helper.cancel()

@@ -105,7 +105,7 @@ async def tools(
 
 async def executors(terminal: Terminal) -> ExitCode:
     """List the executors that are connected, or were since the orchestrator's start."""
-    table = _table("executor", "address", "state", "in flight", "capacity", "tools", "stuck threads", "last seen")
+    table = _table("executor", "address", "state", "in flight", "capacity", "tools", "stuck", "last seen")
     found = 0
     async with terminal.client() as client:
         async for executor in client.list_executors():
@@ -169,8 +169,8 @@ def _batch_cells(batch: batch_pb2.Batch) -> tuple[Text, ...]:
 def _executor_cells(executor: orchestrator_pb2.Executor) -> tuple[Text, ...]:
     state = "draining" if executor.draining else "connected" if executor.connected else "gone"
     return (
-        Text(clean(executor.executor_id, 36), style="bold"),
-        Text(clean(executor.address)),
+        Text(short_id(clean(executor.executor_id)), style="bold"),
+        Text(clean(executor.address).removeprefix("ipv4:").removeprefix("ipv6:")),
         Text(state, style="green" if state == "connected" else "yellow" if state == "draining" else "red"),
         Text(str(executor.in_flight)),
         Text(str(executor.capacity)),
