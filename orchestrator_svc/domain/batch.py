@@ -112,6 +112,8 @@ class Batch:
                 if child.state is not State.PROPOSED and child.state is not State.APPROVED:
                     continue
                 if succeeded or edge.when is Condition.FINISHED:
+                    if child.open_dependencies == 0:
+                        continue  # it was sent before its dependency was tried again
                     self.set_open(child, child.open_dependencies - 1)
                     if child.open_dependencies == 0:
                         self.unblocked(changes, child)

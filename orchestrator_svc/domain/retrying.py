@@ -80,7 +80,7 @@ def _unskip_after(batch: Batch, changes: Changes, proposal: Proposal) -> None:
                 _unskip(batch, changes, child, child.skipped_from)
                 back.append(child)
                 stack.append(child)
-            elif child.state in (State.PROPOSED, State.APPROVED):
+            elif child.state in (State.PROPOSED, State.APPROVED) and child.next_time is None:
                 back.append(child)
     for child in back:
         batch.set_open(child, sum(not satisfied(batch, dependency) for dependency in child.depends_on))

@@ -120,6 +120,7 @@ def _failed(
 def _retry(batch: Batch, changes: Changes, proposal: Proposal, failure: Failure, timing: Timing) -> None:
     number = proposal.uncounted if failure.refused else len(proposal.attempts) - proposal.uncounted
     proposal.next_time = changes.time + delay(failure, number, proposal.retry)
+    proposal.open_dependencies = 0
     batch.move(changes, proposal, State.APPROVED)
     changes.emit(proposal, events.AttemptRetrying(failure, proposal.next_time, timing))
     changes.timers.append(Timer(proposal.next_time, TimerKind.BACKOFF, proposal.ordinal, len(proposal.attempts)))

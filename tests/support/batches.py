@@ -134,10 +134,10 @@ class Builder:
         return self.batch.conclude(changes)
 
     def approve(self, *keys: str, edited: str = "") -> Changes:
-        return self._decide(keys, Verdict.APPROVE, edited)
+        return self._decide(keys, approve=True, edited=edited)
 
     def reject(self, *keys: str) -> Changes:
-        return self._decide(keys, Verdict.REJECT, "")
+        return self._decide(keys, approve=False)
 
     def retry(self, *keys: str) -> Changes:
         changes = self.begin()
@@ -146,24 +146,32 @@ class Builder:
         return self.batch.conclude(changes)
 
     def expire(self, key: str) -> Changes:
-        proposal = self.batch.by_key[key]
-        assert proposal.expire_time is not None
-        self.now = max(self.now, proposal.expire_time)
-        timer = Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.expire_time)
+        timer = self.expiry_of(self.batch.by_key[key])
+        self.now = max(self.now, timer.due)
         changes = self.begin()
         firing.fire(self.batch, changes, timer, GRACE)
         return self.batch.conclude(changes)
 
-    def _decide(self, keys: Sequence[str], verdict: Verdict, edited: str) -> Changes:
+    def expiry_of(self, proposal: Proposal) -> Timer:
+        assert proposal.expire_time is not None
+        return Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.expire_time)
+
+    def _decide(self, keys: Sequence[str], *, approve: bool, edited: str = "") -> Changes:
         changes = self.begin()
         for key in keys:
-            deciding.make(self.batch, changes, self._decision(self.batch.by_key[key], verdict, edited), "user:bob")
+            self.decide_in(changes, self.batch.by_key[key], approve=approve, edited=edited)
         return self.batch.conclude(changes)
 
-    def _decision(self, proposal: Proposal, verdict: Verdict, edited: str) -> Decision:
-        edit = Edit(edited, call_digest(proposal.tool, edited)) if edited else None
-        digest = proposal.decidable_digest
-        return Decision(proposal.key, verdict, digest=digest, edit=edit, accept_unbound=not proposal.bound)
+    def decide_in(self, changes: Changes, proposal: Proposal, *, approve: bool, edited: str = "") -> None:
+        edit = Edit(edited, call_digest(proposal.tool, edited)) if edited and approve else None
+        decision = Decision(
+            proposal.key,
+            Verdict.APPROVE if approve else Verdict.REJECT,
+            digest=proposal.decidable_digest,
+            edit=edit,
+            accept_unbound=not proposal.bound,
+        )
+        deciding.make(self.batch, changes, decision, "user:bob")
 
 
 def broken(

@@ -8,6 +8,8 @@ from orchestrator_svc.domain.canonical import JsonError, parse
 from orchestrator_svc.domain.proposal import Proposal, ProposalState
 from orchestrator_svc.domain.references import ReferenceFault, References, find_references, may_have_references
 
+_WAITING = (ProposalState.PROPOSED, ProposalState.APPROVED)
+
 
 def attach(batch: Batch, proposals: Iterable[Proposal]) -> Batch:
     """Gives an empty batch its proposals, by ordinal and in their present states."""
@@ -25,7 +27,8 @@ def attach(batch: Batch, proposals: Iterable[Proposal]) -> Batch:
         if child.depends_on
     )
     for proposal in batch.proposals:
-        if proposal.depends_on:
+        # One that was sent, or backs off, waits for nobody, even where a dependency is tried again.
+        if proposal.depends_on and proposal.state in _WAITING and proposal.next_time is None:
             proposal.open_dependencies = sum(not satisfied(batch, edge) for edge in proposal.depends_on)
         if proposal.state is ProposalState.APPROVED and proposal.open_dependencies == 0:
             batch.ready_count += 1

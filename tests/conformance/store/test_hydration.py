@@ -1,0 +1,72 @@
+"""A batch that is loaded is the batch that was written, whatever it lived through."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import fields
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.proposal import Proposal, ProposalState
+from orchestrator_svc.ports.store import Store
+from tests.support.batches import AnyArguments, Builder
+from tests.support.random_batches import Life, proposals, same, waits
+from tests.support.stores import Opener, commit
+
+_BATCH = [item.name for item in fields(Batch) if item.name not in ("judge", "graph", "proposals", "by_key", "epoch")]
+_PROPOSAL = [item.name for item in fields(Proposal) if item.name != "open_dependencies"]
+# Becoming ready is no fact of its own: it is written with the proposal's next one, and worked out anew after a start.
+_UNTIL_DISPATCH = ("ready_time", "next_time")
+
+
+@pytest.fixture
+def running(opener: Opener) -> Iterator[Callable[[Callable[[Store], Awaitable[None]]], None]]:
+    """Runs something with one store that is open for all examples."""
+    with asyncio.Runner() as runner:
+        store = runner.run(opener.open())
+        yield lambda work: runner.run(_awaited(work(store)))
+        runner.run(opener.close())
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
+
+
+def check_same(loaded: Batch, batch: Batch) -> None:
+    same(loaded, batch, _BATCH)
+    assert loaded.epoch == batch.epoch + 1
+    assert list(loaded.by_key) == list(batch.by_key)
+    for mine, theirs in zip(loaded.proposals, batch.proposals, strict=True):
+        waiting = theirs.state is ProposalState.APPROVED
+        same(mine, theirs, [name for name in _PROPOSAL if not (waiting and name in _UNTIL_DISPATCH)])
+        assert waits(mine) == waits(theirs), mine.key
+        assert loaded.by_key[mine.key] is mine
+        assert set(loaded.graph.children(mine.ordinal)) == set(batch.graph.children(mine.ordinal))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_it_equals_the_original(
+    running: Callable[[Callable[[Store], Awaitable[None]]], None], data: st.DataObject
+) -> None:
+    builder = Builder()
+    batch = builder.batch
+    batch.open, batch.max_in_flight = data.draw(st.booleans()), 2
+    batch.deadline = data.draw(st.sampled_from([None, 10**12]))
+    batch.labels, batch.name, batch.template, batch.context = {"k": "v"}, "name", "t@1", '{"x":1}'
+
+    async def live(store: Store) -> None:
+        life = Life(builder, data.draw)
+        await commit(store, builder.submit(data.draw(proposals())))
+        for _ in range(data.draw(st.integers(0, 6))):
+            group = [life.step() for _ in range(data.draw(st.integers(1, 3)))]
+            if batch.open and data.draw(st.booleans()):
+                group.append(builder.add(data.draw(proposals(first=len(batch.proposals), largest=3))))
+            assert not (await commit(store, *group)).lost
+        loaded = await store.load_batch("default", batch.id, AnyArguments())
+        assert loaded is not None
+        check_same(loaded, batch)
+
+    running(live)
