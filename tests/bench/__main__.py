@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.bench import plan, report
 from tests.bench.figures import Figure
+from tests.bench.machine import conditions
 from tests.bench.measures.approve_to_start import approve_to_start
 from tests.bench.measures.dags import dags
 from tests.bench.measures.demo import demo
@@ -43,9 +44,11 @@ def measure_all(measures: list[Measure], how: Plan) -> list[Figure]:
 
 
 def run(what: list[str], folder: Path) -> None:
+    print(f"before: {conditions()}", file=sys.stderr)
     if what == ["quick"]:
         figures = measure_all(QUICK, plan.quick(folder))
         print(report.terminal(figures))
+        print(f"after: {conditions()}")
         print(report.json_line(figures))
     elif what == ["full"]:
         figures = measure_all(MEASURES, plan.full(folder))
