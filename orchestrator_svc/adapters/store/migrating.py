@@ -1,5 +1,6 @@
 """Brings a database to the schema of this code. Alembic is imported only where there is something to do."""
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect
@@ -26,6 +27,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection, found: str | None, name: str) -> None:
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # its own parts are nobody's news
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
