@@ -152,9 +152,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Parts:
     observer = await _observer(stack, settings, incarnation, clock)
     live = LiveBatches(store, catalogue)
     engine = Engine(store, executors, feed, observer, live, clock, _engine_settings(settings), catalogue.seen)
-    return _Parts(
-        settings, incarnation, clock, ids, codec, store, feed, executors, catalogue, requests, engine
-    )
+    return _Parts(settings, incarnation, clock, ids, codec, store, feed, executors, catalogue, requests, engine)
 
 
 async def _observer(

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
 
     listen: str = Field("127.0.0.1:50051", description="HOST:PORT to serve on; port 0 takes a free one")
     executors: Annotated[list[str], NoDecode] = Field(
-        ["127.0.0.1:50052"], description="HOST:PORT of the executors; a name may stand for many, looked up again and again"
+        ["127.0.0.1:50052"], description="HOST:PORT of the executors; a name may stand for many, looked up all the time"
     )
     data: Path = Field(Path(".greenlight"), description="Folder of the SQLite database and its lock")
     templates: Annotated[list[Path], NoDecode] = Field([], description="Folders with templates")

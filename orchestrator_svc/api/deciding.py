@@ -20,9 +20,7 @@ class Deciding:
     def __init__(self, use_cases: UseCases, finishing: Finishing) -> None:
         self._use, self._finishing = use_cases, finishing
 
-    async def decide_proposals(
-        self, request: pb.DecideProposalsRequest, caller: Caller
-    ) -> pb.DecideProposalsResponse:
+    async def decide_proposals(self, request: pb.DecideProposalsRequest, caller: Caller) -> pb.DecideProposalsResponse:
         specs, key = decision_specs(request), request_key(request)
         answers = await self._use.decide.decide(caller, specs, request.atomic, key)
         return pb.DecideProposalsResponse(answers=item_messages(answers))

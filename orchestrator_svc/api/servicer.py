@@ -35,9 +35,7 @@ Streaming = Callable[[Any, Caller, Stream], Awaitable[None]]
 class OrchestratorApi:
     """`mutations` go on though their client goes away. `allowed_tenants` None: all."""
 
-    def __init__(
-        self, use_cases: UseCases, facts: ServerFacts, allowed_tenants: frozenset[str] | None = None
-    ) -> None:
+    def __init__(self, use_cases: UseCases, facts: ServerFacts, allowed_tenants: frozenset[str] | None = None) -> None:
         self.callers = Callers(allowed_tenants)
         self.finishing = Finishing()
         submitting, deciding = Submitting(use_cases, self.finishing), Deciding(use_cases, self.finishing)

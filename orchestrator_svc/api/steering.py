@@ -19,9 +19,7 @@ class Steering:
         view = await self._use.queries.batch(caller.tenant, request.batch_id)
         return pb.CancelBatchResponse(batch=batch_message(view))
 
-    async def cancel_proposals(
-        self, request: pb.CancelProposalsRequest, caller: Caller
-    ) -> pb.CancelProposalsResponse:
+    async def cancel_proposals(self, request: pb.CancelProposalsRequest, caller: Caller) -> pb.CancelProposalsResponse:
         proposal_ids, key = list(request.proposal_ids), request_key(request)
         answers = await self._use.cancel.proposals(caller, proposal_ids, request.reason, key)
         return pb.CancelProposalsResponse(answers=item_messages(answers))
@@ -37,9 +35,7 @@ class Steering:
         )
         return pb.RetryProposalsResponse(answers=item_messages(answers))
 
-    async def resolve_proposal(
-        self, request: pb.ResolveProposalRequest, caller: Caller
-    ) -> pb.ResolveProposalResponse:
+    async def resolve_proposal(self, request: pb.ResolveProposalRequest, caller: Caller) -> pb.ResolveProposalResponse:
         await self._use.resolve.resolve(
             caller,
             request.proposal_id,

@@ -110,9 +110,7 @@ def _check(specs: Sequence[DecisionSpec], atomic: bool) -> None:
             found.append(FieldViolation(f"{place}.proposal_id", "is decided twice in one request"))
         seen.add(spec.proposal_id)
     if found:
-        raise InvalidError(
-            "DECISIONS_INVALID", f"{found[0].field}: {found[0].description}", violations=found[:20]
-        )
+        raise InvalidError("DECISIONS_INVALID", f"{found[0].field}: {found[0].description}", violations=found[:20])
     if atomic and len(by_batch(spec.proposal_id for spec in specs)) > 1:
         problem = "the decisions span several batches; send one request a batch"
         raise InvalidError("ATOMIC_SPANS_BATCHES", problem, violations=[FieldViolation("atomic", problem)])

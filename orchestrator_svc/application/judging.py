@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator_svc.application.catalogue import ToolCatalogue, UnknownToolError
 from orchestrator_svc.domain.adding import Judged
@@ -41,7 +41,7 @@ class JudgingSettings:
     soft_approval_deadline: int = 1_800_000_000_000
     hard_approval_deadline: int = 86_400_000_000_000
     idle_timeout: int = 900_000_000_000
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 class _CallFault(Exception):
@@ -122,9 +122,7 @@ class Judging:
         digest = call_digest(descriptor.key, arguments)
         return self._judged(spec, key, descriptor, tier, arguments, digest, references, None)
 
-    def _faulty(
-        self, spec: ProposalSpec, key: str, descriptor: ToolDescriptor | None, fault: _CallFault
-    ) -> Judged:
+    def _faulty(self, spec: ProposalSpec, key: str, descriptor: ToolDescriptor | None, fault: _CallFault) -> Judged:
         failure = Failure(
             FailureClass.INVALID_ARGUMENT, KnownEffect.NONE, fault.reason, "; ".join(fault.problems)[:4096]
         )

@@ -41,9 +41,7 @@ def batch_view(batch: Batch) -> BatchView:
 
 def proposal_views(batch: Batch) -> list[ProposalView]:
     return [
-        ProposalView(
-            proposal, batch.id, batch.number, batch.session_id, batch.tenant, _waiting_for(batch, proposal)
-        )
+        ProposalView(proposal, batch.id, batch.number, batch.session_id, batch.tenant, _waiting_for(batch, proposal))
         for proposal in batch.proposals
     ]
 

@@ -1,7 +1,7 @@
 """Repeatable requests: the same id with the same payload gets the earlier answer, and does nothing again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from orchestrator_svc.application.caller import RequestKey
@@ -21,7 +21,7 @@ class Requests:
         self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def once(self, tenant: str, key: RequestKey | None) -> AsyncIterator[Request | None]:
+    async def once(self, tenant: str, key: RequestKey | None) -> AsyncGenerator[Request | None]:
         """Yields what is remembered of it. Raises InvalidError (REQUEST_ID_REUSED)."""
         if key is None:
             yield None

@@ -182,4 +182,3 @@ def _check(spec: BatchSpec, specs: list[ProposalSpec]) -> None:
 def _earlier(request: Request, key: RequestKey | None) -> Prepared:
     batch_id, answer = next(iter(request.answers.items()))
     return Prepared(batch_id, None, key, orjson.loads(answer)["total"], earlier=True)
-

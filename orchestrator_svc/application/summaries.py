@@ -104,9 +104,7 @@ class Summaries:
             batch, views = found
             batches.append(batch)
             answers += [
-                self.answered(view)
-                for view in views
-                if only is None or f"{batch_id}/{view.proposal.key}" in only
+                self.answered(view) for view in views if only is None or f"{batch_id}/{view.proposal.key}" in only
             ]
         return Summary(batches, answers, waited)
 

@@ -38,7 +38,7 @@ def decode_cursor(token: str, field_name: str) -> SessionCursor:
     try:
         text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         highest, pairs = orjson.loads(text)
-        numbers = {number: sequence for number, sequence in pairs}
+        numbers: dict[int, int] = dict(pairs)
         if not all(isinstance(value, int) and value >= 0 for value in [highest, *numbers, *numbers.values()]):
             raise ValueError
     except (binascii.Error, ValueError, TypeError):

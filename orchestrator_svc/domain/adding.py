@@ -120,12 +120,17 @@ def settle_added(batch: Batch, changes: Changes, added: list[Proposal]) -> None:
             if proposal.bound and proposal.state is State.APPROVED:
                 batch.make_ready(changes, proposal)
             else:
-                batch.unblocked(changes, proposal)
-                if proposal.state is State.FAILED:
-                    batch.ended(changes, proposal)
+                unblocked(batch, changes, proposal)
     for proposal in added:
         for dependency in proposal.depends_on:
             _skip_if_in_vain(batch, changes, proposal, dependency)
+
+
+def unblocked(batch: Batch, changes: Changes, proposal: Proposal) -> None:
+    """Nothing keeps it waiting any more; where that makes it FAILED its dependents hear of it."""
+    batch.unblocked(changes, proposal)
+    if proposal.state is State.FAILED:
+        batch.ended(changes, proposal)
 
 
 def _skip_if_in_vain(batch: Batch, changes: Changes, proposal: Proposal, dependency: Dependency) -> None:

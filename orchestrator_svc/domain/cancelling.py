@@ -35,9 +35,7 @@ def _cancel(batch: Batch, changes: Changes, proposal: Proposal, principal: str, 
         proposal.cancel_requested = True
         changes.touch(proposal)
         changes.stops.append(proposal)
-        changes.timers.append(
-            Timer(changes.time + grace, TimerKind.GRACE, proposal.ordinal, len(proposal.attempts))
-        )
+        changes.timers.append(Timer(changes.time + grace, TimerKind.GRACE, proposal.ordinal, len(proposal.attempts)))
         return
     proposal.next_time = None
     batch.move(changes, proposal, State.CANCELLED)

@@ -5,7 +5,7 @@ Refused: NaN and infinities (also numbers too large for a double), duplicate mem
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -100,10 +100,10 @@ def write(value: Any, *, plain: bool = False) -> str:
 
 def _write(value: Any, parts: list[str]) -> None:
     if isinstance(value, dict):
-        _write_object(value, parts)
+        _write_object(cast(dict[str, Any], value), parts)
     elif isinstance(value, list):
         parts.append("[")
-        for position, item in enumerate(value):
+        for position, item in enumerate(cast(list[Any], value)):
             if position:
                 parts.append(",")
             _write(item, parts)

@@ -68,7 +68,8 @@ class Changes:
     `hold`: what is ready may be dispatched only after the commit (submissions, decisions); else at once.
     `urgent`: somebody waits for it; it goes ahead of the machines' changes of other batches.
     `created`: the batch's row is new. `part`: of a new batch that is not visible yet; `publish`: now it is.
-    `stops`: running proposals to cancel. `bytes`: of arguments and results to write, roughly. `received`: monotonic s when its cause came in, for the record time.
+    `stops`: running proposals to cancel. `bytes`: of arguments and results to write, roughly.
+    `received`: monotonic s when its cause came in, for the record time.
     """
 
     batch: "Batch"
@@ -93,9 +94,7 @@ class Changes:
 
     def emit(self, proposal: Proposal, detail: Detail) -> Event:
         """A fact of a proposal, in its present state."""
-        return self._append(
-            proposal.key, proposal.agent, len(proposal.attempts), proposal.state, detail
-        )
+        return self._append(proposal.key, proposal.agent, len(proposal.attempts), proposal.state, detail)
 
     def emit_batch(self, detail: Detail) -> Event:
         """A fact of the batch itself."""

@@ -61,7 +61,7 @@ def _object(properties: dict[str, Any], root: dict[str, Any], depth: int) -> Fil
 
 def _list(inner: Fill) -> Fill:
     def fill_list(value: Any) -> bool:
-        return isinstance(value, list) and any([inner(item) for item in cast(list[Any], value)])
+        return isinstance(value, list) and sum(inner(item) for item in cast(list[Any], value)) > 0
 
     return fill_list
 

@@ -65,7 +65,7 @@ class AttemptProgressed(NamedTuple):
 
 
 class AttemptChunkReceived(NamedTuple):
-    index: int
+    number: int
     chunk: str
 
 

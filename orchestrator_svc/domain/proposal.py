@@ -97,7 +97,7 @@ class Timing(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One send to an executor. `start_time` is by the executor's wall clock; `finish_sequence` is that of its last event."""
+    """One send to an executor. `start_time` is by the executor's wall clock; `finish_sequence`: of its last event."""
 
     number: int
     executor_id: str
@@ -146,7 +146,8 @@ class Proposal:
 
     `arguments` and `digest` are the proposed (canonical, references unfilled); `bound_*` those that run, empty until
     they are known (at once where there are no references). `asked_time`: since when a decision is asked for (None: not
-    yet). `added_sequence`: of its first event. `next_time`: of the next attempt while it backs off. `uncounted`: attempts that do not count
+    yet). `added_sequence`: of its first event. `next_time`: of the next attempt while it backs off.
+    `uncounted`: attempts that do not count
     against the retry policy. `open_dependencies` is the graph's, kept here because it is read at each settlement.
     """
 

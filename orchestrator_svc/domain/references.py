@@ -5,7 +5,7 @@ Found once, when a proposal is added; filled in with results when its dependenci
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from orchestrator_svc.domain.canonical import JsonError, canonical, write
 
@@ -102,13 +102,14 @@ def fill(arguments: str, results: Mapping[str, str | None]) -> tuple[Any, str, t
 def _objects(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object that could be special; not what stands inside a reference or a literal."""
     if isinstance(value, dict):
-        yield path, value
-        if _dollars(value) in (["$literal"], ["$from"]):
+        node = cast(dict[str, Any], value)
+        yield path, node
+        if _dollars(node) in (["$literal"], ["$from"]):
             return
-        for name, item in value.items():
+        for name, item in node.items():
             yield from _objects(item, f"{path}/{_escape(name)}")
     elif isinstance(value, list):
-        for position, item in enumerate(value):
+        for position, item in enumerate(cast(list[Any], value)):
             yield from _objects(item, f"{path}/{position}")
 
 
@@ -130,14 +131,16 @@ def _refuse_others(path: str, node: dict[str, Any], allowed: frozenset[str]) -> 
 
 def _fill(value: Any, path: str, results: Mapping[str, Any], missing: dict[str, None]) -> Any:
     if isinstance(value, list):
-        return [_fill(item, f"{path}/{position}", results, missing) for position, item in enumerate(value)]
+        items = enumerate(cast(list[Any], value))
+        return [_fill(item, f"{path}/{position}", results, missing) for position, item in items]
     if not isinstance(value, dict):
         return value
-    if "$literal" in value and len(value) == 1:
-        return value["$literal"]
-    if _dollars(value) == ["$from"]:
-        return _look_up(_reference(path, value), path, results, missing)
-    return {name: _fill(item, f"{path}/{_escape(name)}", results, missing) for name, item in value.items()}
+    node = cast(dict[str, Any], value)
+    if "$literal" in node and len(node) == 1:
+        return node["$literal"]
+    if _dollars(node) == ["$from"]:
+        return _look_up(_reference(path, node), path, results, missing)
+    return {name: _fill(item, f"{path}/{_escape(name)}", results, missing) for name, item in node.items()}
 
 
 def _look_up(reference: Reference, path: str, results: Mapping[str, Any], missing: dict[str, None]) -> Any:
@@ -149,16 +152,25 @@ def _look_up(reference: Reference, path: str, results: Mapping[str, Any], missin
     node = results[reference.key]
     for token in reference.pointer.split("/")[1:]:
         token = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, dict) and token in node:
-            node = node[token]
-        elif isinstance(node, list) and token.isascii() and token.isdigit() and int(token) < len(node):
-            node = node[int(token)]
-        elif reference.has_default:
+        found, node = _step(node, token)
+        if found:
+            continue
+        if reference.has_default:
             missing[reference.key] = None
             return reference.default
-        else:
-            raise ReferenceFault(path, f"the result of {reference.key!r} has nothing at {reference.pointer!r}")
+        raise ReferenceFault(path, f"the result of {reference.key!r} has nothing at {reference.pointer!r}")
     return node
+
+
+def _step(node: Any, token: str) -> tuple[bool, Any]:
+    """One token of a JSON Pointer down."""
+    if isinstance(node, dict):
+        members = cast(dict[str, Any], node)
+        return token in members, members.get(token)
+    if isinstance(node, list) and token.isascii() and token.isdigit():
+        items = cast(list[Any], node)
+        return int(token) < len(items), items[int(token)] if int(token) < len(items) else None
+    return False, None
 
 
 def _dollars(value: dict[str, Any]) -> list[str]:

@@ -10,9 +10,7 @@ from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEff
 
 MAX_UNCOUNTED = 20
 _SECOND = 1_000_000_000
-_AGAIN = frozenset(
-    {FailureClass.TRANSIENT, FailureClass.RATE_LIMITED, FailureClass.UNAVAILABLE, FailureClass.TIMEOUT}
-)
+_AGAIN = frozenset({FailureClass.TRANSIENT, FailureClass.RATE_LIMITED, FailureClass.UNAVAILABLE, FailureClass.TIMEOUT})
 
 
 class Judgement(Enum):

@@ -46,7 +46,7 @@ class Call(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A call's ending. `received`: monotonic s. Durations of the executor stand in the ending; `wire` is the engine's."""
+    """A call's ending. `received`: monotonic s. The executor's durations stand in the ending; `wire` is the engine's."""
 
     call_id: str
     ending: Ending
@@ -66,7 +66,7 @@ class Progressed(NamedTuple):
 
 class ChunkReceived(NamedTuple):
     call_id: str
-    index: int
+    number: int
     chunk: str
 
 
@@ -100,17 +100,7 @@ class ToolsSeen(NamedTuple):
     descriptors: tuple[ToolDescriptor, ...]
 
 
-Signal = (
-    Ended
-    | Started
-    | Progressed
-    | ChunkReceived
-    | Attached
-    | Connected
-    | Lost
-    | CapacityChanged
-    | ToolsSeen
-)
+Signal = Ended | Started | Progressed | ChunkReceived | Attached | Connected | Lost | CapacityChanged | ToolsSeen
 
 
 @dataclass(slots=True)

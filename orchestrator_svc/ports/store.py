@@ -222,9 +222,9 @@ class Store(Protocol):
 
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None: ...
 
-    async def session_heads(self, tenant: str, session_id: str, after_no: int, also: Sequence[int]) -> list[
-        tuple[str, BatchHead]
-    ]:
+    async def session_heads(
+        self, tenant: str, session_id: str, after_no: int, also: Sequence[int]
+    ) -> list[tuple[str, BatchHead]]:
         """(batch id, head) of the session's batches by number: those above `after_no`, those in `also` (session
         numbers), and those that were ever reopened."""
         ...

@@ -101,7 +101,7 @@ def attempt_progressed(event: pb.Event, detail: events.AttemptProgressed) -> Non
 def attempt_chunk_received(event: pb.Event, detail: events.AttemptChunkReceived) -> None:
     message = event.attempt_chunk_received
     message.SetInParent()
-    message.index, message.chunk_json = detail.index, detail.chunk
+    message.index, message.chunk_json = detail.number, detail.chunk
 
 
 @_writes(events.AttemptRetrying)

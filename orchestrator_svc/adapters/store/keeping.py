@@ -32,9 +32,7 @@ def begin(connection: Connection, incarnation: Incarnation) -> None:
 
 def take(connection: Connection, tenant: str, batch_id: str, incarnation: str) -> None:
     """From now on only what is loaded after this may write the batch."""
-    statement = update(batches).where(
-        batches.c.tenant == tenant, batches.c.id == batch_id, batches.c.published == 1
-    )
+    statement = update(batches).where(batches.c.tenant == tenant, batches.c.id == batch_id, batches.c.published == 1)
     connection.execute(statement.values(epoch=batches.c.epoch + 1, incarnation=incarnation))
 
 

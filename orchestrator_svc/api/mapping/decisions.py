@@ -48,9 +48,7 @@ def soft_confirm_spec(request: pb.SoftConfirmRequest) -> SoftConfirmSpec:
             faults.add(f"objections[{index}].message", "has more than 4,096 characters")
         objections[objection.proposal_id] = objection.message
     faults.check()
-    return SoftConfirmSpec(
-        request.session_id, request.shown_through, request.all, objections, tuple(request.agents)
-    )
+    return SoftConfirmSpec(request.session_id, request.shown_through, request.all, objections, tuple(request.agents))
 
 
 def confirmation_message(confirmation: Confirmation) -> pb.SoftConfirmation:

@@ -28,9 +28,7 @@ def proposal_message(answered: Answered) -> pb.Proposal:
         title=p.title,
         rationale=p.rationale,
         labels=p.labels,
-        depends_on=[
-            pb.Dependency(key=d.key, when=pb.DependencyCondition.ValueType(d.when)) for d in p.depends_on
-        ],
+        depends_on=[pb.Dependency(key=d.key, when=pb.DependencyCondition.ValueType(d.when)) for d in p.depends_on],
         proposed_arguments_json=p.arguments,
         proposed_digest=p.digest,
         bound_arguments_json=p.bound_arguments,

@@ -171,9 +171,7 @@ class Sender:
                 work.setdefault(flight.batch, []).append(_never_sent(flight.proposal))
         return work
 
-    def queue_timeouts(
-        self, now: float, timeout: float
-    ) -> dict[Batch, list[Callable[[Batch, Changes], None]]]:
+    def queue_timeouts(self, now: float, timeout: float) -> dict[Batch, list[Callable[[Batch, Changes], None]]]:
         """Those for whose tool no executor was connected for too long."""
         work: dict[Batch, list[Callable[[Batch, Changes], None]]] = {}
         for lane in self._dispatcher.lanes():

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
@@ -67,7 +67,7 @@ class LiveBatches:
             self._recent_proposals -= len(batch.proposals)
 
     @asynccontextmanager
-    async def pin(self, tenant: str, batch_id: str) -> AsyncIterator[Batch]:
+    async def pin(self, tenant: str, batch_id: str) -> AsyncGenerator[Batch]:
         """Loads it if need be. Raises NotFoundError (BATCH_UNKNOWN)."""
         self._pins[batch_id] = self._pins.get(batch_id, 0) + 1
         try:

@@ -320,5 +320,3 @@ class Engine:
 
 def batch_lost() -> UnavailableError:
     return UnavailableError("BATCH_LOST", "the batch is being taken up anew; try again", retry_after=0.5)
-
-

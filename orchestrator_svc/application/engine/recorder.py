@@ -79,9 +79,7 @@ class Recorder:
         if self.failing is not None:
             raise self.failing
         if self.backlog > self._max_backlog:
-            raise ExhaustedError(
-                "OVERLOADED", "too much waits to be recorded; try again in a second", retry_after=1.0
-            )
+            raise ExhaustedError("OVERLOADED", "too much waits to be recorded; try again in a second", retry_after=1.0)
 
     async def drain(self) -> None:
         """Until nothing waits."""

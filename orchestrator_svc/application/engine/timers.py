@@ -1,4 +1,4 @@
-"""One heap for everything that happens by itself. Wall times become monotonic ones on entry: clock steps move nothing."""
+"""One heap for all that happens by itself. Wall times become monotonic ones on entry: clock steps move nothing."""
 
 import heapq
 from itertools import count
