@@ -34,6 +34,11 @@ class Board:
                     asked[("confirm", model.session_id) if soft else ("approve", proposal)] = None
         return list(asked)
 
+    def moving(self) -> bool:
+        """Something runs or is about to: the picture changes by itself."""
+        rows = (row for model in self.models.values() for row in model.rows.values())
+        return any(row.state == proposal_pb2.PROPOSAL_STATE_RUNNING or row.retry_at is not None for row in rows)
+
     def stalled(self) -> list[BatchModel]:
         """Batches in which something might run and does not: why, only the server knows."""
         return [model for model in self.models.values() if any(_is_stalled(row, model) for row in model.rows.values())]

@@ -44,23 +44,30 @@ class LiveView:
         self._board = board
         self._again = again
         self._note = ""
+        self._changed = True
+        self._drawn: datetime | None = None
         self._live = Live(console=console, auto_refresh=False, transient=False, redirect_stderr=False)
 
     def start(self) -> None:
         self._live.start()
 
     def event_applied(self, event: event_pb2.Event, model: BatchModel, row: Row | None) -> None:
-        self._note = ""
+        self._note, self._changed = "", True
 
     def note(self, text: str) -> None:
         """One line below the picture, until the next event."""
-        self._note = clean(text)
+        self._note, self._changed = clean(text), True
 
     def tick(self) -> None:
+        at = now()
+        idle = not self._changed and not self._board.moving()
+        if idle and self._drawn is not None and (at - self._drawn).total_seconds() < 1.0:
+            return
+        self._changed, self._drawn = False, at
         again = self._again
         wanted = [again(*words) for words in self._board.asks()[:_HINTS]] if again is not None else []
         lines = max(5, self._console.size.height - _REST_OF_SCREEN - len(wanted))
-        self._live.update(render(self._board, now(), lines, self._note, wanted), refresh=True)
+        self._live.update(render(self._board, at, lines, self._note, wanted), refresh=True)
 
     def stop(self) -> None:
         self._live.update(render(self._board, now(), _ALL_LINES, self._note), refresh=False)
