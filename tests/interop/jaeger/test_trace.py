@@ -27,7 +27,9 @@ def jaeger(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Jaeger's OTLP address, and that of its query API."""
     ports = {name: str(free_port()) for name in ("JAEGER_OTLP", "JAEGER_HTTP", "JAEGER_GRPC")}
     command = [str(require("jaeger")), "--config", str(HERE / "jaeger.yaml")]
-    with running("jaeger", command, tmp_path, environment(**ports)) as process:
+    # Its own traces it would send to the usual port, and wait for that when it ends.
+    env = environment(**ports, OTEL_TRACES_SAMPLER="always_off")
+    with running("jaeger", command, tmp_path, env) as process:
         for port in ports.values():
             process.listening(int(port))
         yield f"http://127.0.0.1:{ports['JAEGER_OTLP']}", f"http://127.0.0.1:{ports['JAEGER_HTTP']}"
