@@ -59,7 +59,9 @@ class AddProposals:
             judged = await self._judging.judge(specs, on_invalid, existing, FIELD)
 
             def operation(batch: Batch, changes: Changes) -> Added:
-                return _add(batch, changes, judged, caller.principal, close, key, existing.keys())
+                _rename(batch, judged, [spec.key for spec in specs], existing.keys())
+                self._judging.check_total(len(batch.proposals) + len(judged), FIELD)
+                return _add(batch, changes, judged, caller.principal, close, key)
 
             return await self._engine.execute(batch, operation)
 
@@ -80,13 +82,8 @@ def _add(
     principal: str,
     close: bool,
     key: RequestKey | None,
-    judged_against: KeysView[str],
 ) -> Added:
     _check_open(batch)
-    if batch.by_key.keys() != judged_against:
-        violations = check_structure(judged, batch.by_key, FIELD)
-        if violations:
-            raise invalid(violations)
     first = len(batch.proposals) + 1
     added = adding.add(batch, changes, judged, principal)
     adding.settle_added(batch, changes, added)
@@ -94,6 +91,17 @@ def _add(
         adding.close(batch, changes, principal)
     remember(changes, key, {"first": first, "count": len(added)})
     return Added(first, len(added))
+
+
+def _rename(batch: Batch, judged: list[Judged], keys: Sequence[str], judged_against: KeysView[str]) -> None:
+    """Others may have joined since it was judged: keys that were left to us follow theirs."""
+    if batch.by_key.keys() == judged_against:
+        return
+    for index, item in enumerate(judged):
+        item.key = keys[index] or f"p{len(batch.proposals) + index + 1}"
+    violations = check_structure(judged, batch.by_key, FIELD)
+    if violations:
+        raise invalid(violations)
 
 
 def _close(batch: Batch, changes: Changes, principal: str, key: RequestKey | None) -> None:

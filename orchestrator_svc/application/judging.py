@@ -64,10 +64,7 @@ class Judging:
 
         Works in slices, so that a large batch does not hold up its neighbours.
         """
-        total = len(existing) + len(specs)
-        if total > self.settings.max_proposals:
-            limit = self.settings.max_proposals
-            raise invalid([FieldViolation(field, f"{total:,} proposals; a batch has at most {limit:,}")])
+        self.check_total(len(existing) + len(specs), field)
         violations: list[FieldViolation] = []
         judged: list[Judged] = []
         for start in range(0, len(specs), SLICE):
@@ -84,6 +81,12 @@ class Judging:
         if violations:
             raise invalid(violations)
         return judged
+
+    def check_total(self, total: int, field: str) -> None:
+        """Raises InvalidError (BATCH_INVALID) where a batch would have too many proposals."""
+        limit = self.settings.max_proposals
+        if total > limit:
+            raise invalid([FieldViolation(field, f"{total:,} proposals; a batch has at most {limit:,}")])
 
     def _one(
         self, spec: ProposalSpec, ordinal: int, on_invalid: OnInvalid, place: str, violations: list[FieldViolation]
