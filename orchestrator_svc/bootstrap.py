@@ -166,6 +166,7 @@ async def _observer(
         version=service_version(),
         instance_id=incarnation.id,
         clock=clock,
+        metrics=settings.metrics_exporter == "otlp",
     )
     await stack.enter_async_context(telemetry)
     observer = TelemetryObserver(telemetry.spans, telemetry.meters, clock, settings.sampled_per_second)
@@ -261,8 +262,10 @@ async def _drain(server: GrpcServer, engine: Engine, grace: float) -> None:
     """Not serving any more; what runs has `grace` seconds to end and be recorded."""
     await server.not_serving()
     engine.drain()
-    end = asyncio.get_running_loop().time() + grace
-    while len(engine.flights) and asyncio.get_running_loop().time() < end:
-        await asyncio.sleep(0.05)
+    try:
+        async with asyncio.timeout(grace):
+            await engine.landed()
+    except TimeoutError:
+        _log.warning("what still runs is left to the executors")
     await engine.recorder.drain()
     await server.stop(_STREAM_END_GRACE)

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("otlp_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
         description="Where spans and metrics go (OTEL_EXPORTER_OTLP_ENDPOINT); none: nowhere",
     )
+    metrics_exporter: str = Field(
+        "otlp",
+        validation_alias=AliasChoices("metrics_exporter", "OTEL_METRICS_EXPORTER"),
+        description="Whether metrics go there too (OTEL_METRICS_EXPORTER): otlp, or none",
+    )
     sampled_per_second: float = Field(
         500, ge=0, description="Calls with spans, in batches of more than 100 proposals; smaller ones always have them"
     )

@@ -14,8 +14,9 @@ MESSAGE = "the orchestrator was restarted while it ran"
 
 
 def recover(batch: Batch, changes: Changes) -> list[Proposal]:
-    """Returns those whose last attempt only its executor can tell about."""
-    uncertain: list[Proposal] = []
+    """Returns those whose last attempt an executor may know of: the ones that only it can tell about, and the ones
+    that run again, so that what it still holds of them can be let go."""
+    sent: list[Proposal] = []
     for proposal in batch.unfinished():
         if proposal.state is State.PROPOSED and proposal.expire_time is not None:
             timer = Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.expire_time)
@@ -24,12 +25,13 @@ def recover(batch: Batch, changes: Changes) -> list[Proposal]:
             _go_on(batch, changes, proposal)
         elif proposal.state is State.RUNNING and proposal.effect is not Effect.NON_IDEMPOTENT:
             _run_again(batch, changes, proposal)
+            sent.append(proposal)
         elif proposal.state in (State.RUNNING, State.OUTCOME_UNKNOWN):
-            uncertain.append(proposal)
+            sent.append(proposal)
     batch.start_deadline(changes)
     if batch.state is BatchState.IDLE:
         changes.timers.append(Timer(changes.time + batch.idle_timeout, TimerKind.IDLE, 0, batch.head))
-    return uncertain
+    return sent
 
 
 def _go_on(batch: Batch, changes: Changes, proposal: Proposal) -> None:

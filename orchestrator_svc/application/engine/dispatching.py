@@ -20,6 +20,7 @@ from orchestrator_svc.ports.observer import Observer
 from shared.kernel.clock import Clock
 
 CHUNK = 64
+DRAWS = 4
 _NANO = 1_000_000_000
 
 
@@ -65,16 +66,13 @@ class Sender:
         on_fault: Callable[[Batch, Exception], None],
     ) -> None:
         while lane.count:
-            choice = self._executors.choose(lane.tool)
+            choice = self._choose(lane)
             if choice is None:
                 if not self._executors.serves(lane.tool):
                     lane.unserved_since = lane.unserved_since or self._clock.monotonic()
                 return
             lane.unserved_since = None
-            target, free = choice
-            room = free - self._held.get(target, 0)
-            if room <= 0:
-                return
+            target, room = choice
             calls: list[Call] = []
             for ready in lane.take(min(room, CHUNK)):
                 self._dispatcher.left(ready)
@@ -86,6 +84,18 @@ class Sender:
                     work.pop(ready.batch.id, None)
                     on_fault(ready.batch, error)
             self._hand_over(target, calls)
+
+    def _choose(self, lane: Lane) -> tuple[Target, int] | None:
+        """A target with room beside what is promised to it; a full one is drawn again, a few times."""
+        for _ in range(DRAWS):
+            choice = self._executors.choose(lane.tool)
+            if choice is None:
+                return None
+            target, free = choice
+            room = free - self._held.get(target, 0)
+            if room > 0:
+                return target, room
+        return None
 
     def _send_one(
         self,

@@ -38,8 +38,7 @@ class Faults:
                 _log.error("batch %s could not be ended: %s", batch.id, error)
 
     async def _end(self, batch: Batch, message: str) -> None:
-        while self._engine.recorder.pending(batch.id):
-            await asyncio.sleep(0.01)
+        await self._engine.recorder.recorded(batch.id)
         async with self._engine.live.pin(batch.tenant, batch.id) as loaded:
             if not loaded.state.finished:
                 await self._engine.execute(loaded, lambda b, c: abandon(b, c, message))

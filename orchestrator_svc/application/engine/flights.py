@@ -67,13 +67,13 @@ class Flights:
             self.pop(call_id)
 
     def lose(self, target: Target, now: float) -> list[Flight]:
-        """The stream broke: returns those that need no answer of that executor (they may be sent again)."""
-        repeatable = [f for f in self.of(target) if f.proposal.effect is not Effect.NON_IDEMPOTENT]
-        for flight in repeatable:
-            self.pop(flight.call_id)
+        """The stream broke: returns those that need no answer of that executor (they may be sent again).
+
+        All stay, for the case that it comes back: what nobody waits for any more is cancelled and acknowledged then.
+        """
         if target in self._by_target:
             self._lost_since.setdefault(target, now)
-        return repeatable
+        return [f for f in self.of(target) if f.current and f.proposal.effect is not Effect.NON_IDEMPOTENT]
 
     def found(self, target: Target) -> list[Flight]:
         """It is back: returns what to ask it about."""
@@ -83,11 +83,19 @@ class Flights:
     def overdue(self, before: float) -> list[Flight]:
         """RUNNING ones whose executor is lost since before a time (monotonic s). They stay: it may answer late."""
         late: list[Flight] = []
-        for target, since in list(self._lost_since.items()):
-            if since <= before:
-                del self._lost_since[target]
-                late += [flight for flight in self.of(target) if flight.proposal.state is State.RUNNING]
+        for target in [target for target, since in self._lost_since.items() if since <= before]:
+            del self._lost_since[target]
+            for flight in self.of(target):
+                if not flight.current:
+                    self.pop(flight.call_id)
+                elif flight.proposal.state is State.RUNNING:
+                    late.append(flight)
         return late
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any ending would still say something."""
+        return any(flight.current for flight in self._by_call.values())
 
     def next_overdue(self) -> float | None:
         """Since when the longest lost one is (monotonic s)."""

@@ -83,6 +83,7 @@ class Engine:
         self._commands: deque[_Command] = deque()
         self._incoming: deque[Signal] = deque()
         self._wake = asyncio.Event()
+        self._stepped = asyncio.Event()
         self._draining = False
 
     # -- what use cases call
@@ -131,6 +132,12 @@ class Engine:
         """Starts nothing more; what runs may end. Takes no more submissions, and lets the watchers go."""
         self._draining = True
         self._feed.close()
+
+    async def landed(self) -> None:
+        """Until no attempt is under way."""
+        while self.flights.waiting:
+            self._stepped.clear()
+            await self._stepped.wait()
 
     def check_capacity(self) -> None:
         """Raises UnavailableError (DRAINING, STORE_UNAVAILABLE), ExhaustedError (OVERLOADED)."""
@@ -188,6 +195,7 @@ class Engine:
             self._fire(batch_id, timer)
         self._patrol()
         self._dispatch()
+        self._stepped.set()
 
     def _each(self, work: dict[Batch, list[Callable[[Batch, Changes], None]]]) -> None:
         """Runs what the signals mean, one change a batch."""

@@ -49,6 +49,7 @@ class Recorder:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._turned = asyncio.Event()
         self._times: list[tuple[int, int, int]] = []
         self._max_backlog = max_backlog
         self.backlog = 0
@@ -84,6 +85,12 @@ class Recorder:
     async def drain(self) -> None:
         """Until nothing waits."""
         await self._idle.wait()
+
+    async def recorded(self, batch_id: str) -> None:
+        """Until nothing waits of that batch."""
+        while self.pending(batch_id):
+            self._turned.clear()
+            await self._turned.wait()
 
     async def run(self) -> None:
         while True:
@@ -172,6 +179,7 @@ class Recorder:
                 recording.then()
         for batch_id in committed.lost:
             self._drop(batch_id, group)
+        self._turned.set()
         if self._queues:
             self._wake.set()
 

@@ -77,7 +77,7 @@ class SignalHandler:
         return work
 
     def expect(self, batch: Batch, proposals: Sequence[Proposal]) -> None:
-        """Attempts of an earlier start of the orchestrator that only their executor can tell about."""
+        """Proposals whose last attempt was sent by an earlier start of the orchestrator: their executors know of it."""
         for proposal in proposals:
             last = proposal.attempts[-1]
             target = Target(last.executor_id, last.boot_id)
@@ -106,7 +106,10 @@ class SignalHandler:
 
     def _ended(self, signal: Ended, work: Work) -> None:
         flight = self._flights.pop(signal.call_id)
-        if flight is None or not flight.current:
+        if flight is None:
+            return
+        if not flight.current:
+            self._executors.acknowledge(flight.target, [flight.call_id])
             return
         ending = signal.ending
         if flight.sent and ending.tool is not None:
@@ -141,9 +144,10 @@ class SignalHandler:
             _settle_lost(work, flight, "EXECUTOR_CANNOT_SAY", "the executor cannot say what became of it")
 
     def _connected(self, target: Target, work: Work) -> None:
-        waiting = self._flights.found(target)
-        if waiting:
-            self._executors.attach(target, [flight.call_id for flight in waiting])
+        known = self._flights.found(target)
+        if known and self._executors.attach(target, [flight.call_id for flight in known]):
+            stale = [flight.call_id for flight in known if not flight.current]
+            self._executors.cancel(target, stale)
 
 
 def _settle(batch: Batch, changes: Changes, flight: Flight, proposal: Proposal, ending: Ending) -> None:

@@ -127,7 +127,7 @@ async def test_a_running_call_is_heard_of(world: World, watcher: Watcher):
     assert (await watcher.next(Started)).call_id == "b/a/1"
     assert await watcher.next(Progressed) == Progressed("b/a/1", 0.5, "half")
     chunk = await watcher.next(ChunkReceived)
-    assert (chunk.call_id, chunk.index, json.loads(chunk.chunk)) == ("b/a/1", 0, {"part": 1})
+    assert (chunk.call_id, chunk.number, json.loads(chunk.chunk)) == ("b/a/1", 0, {"part": 1})
     await member.open_gate("a")
     assert (await watcher.next(Ended)).ending.result == '"a"'
 
