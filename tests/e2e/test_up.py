@@ -118,3 +118,24 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
         running.up.popen.send_signal(signal.SIGINT)
         running.up.popen.wait(5)
     assert not any(alive(pid) for pid in pids)
+
+
+def test_a_data_folder_that_another_one_has(tmp_path: Path) -> None:
+    with pair(tmp_path):
+        done = _up(tmp_path, "--orchestrator", "127.0.0.1:0", "--executor", "127.0.0.1:0", "--toolbox", str(TOOLBOX))
+    assert done.returncode == ExitCode.INTERNAL
+    assert "STORE_LOCKED" in done.stderr
+
+
+def test_tools_are_loaded_anew_when_they_change(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    head = "from greenlight_tool import tool\n\n@tool(effect='READ')\nasync def first() -> int:\n    return 1\n"
+    mine.write_text(head)
+    with pair(tmp_path, "--reload", toolbox=str(mine)) as running:
+        assert running.ready["tools"] == 1
+        mine.write_text(head + "\n@tool(effect='READ')\nasync def second() -> int:\n    return 2\n")
+        for _ in waiting("the new tool", timeout=20):
+            if "second" in running.greenlight("tools").out:
+                break
+        done = running.run([{"key": "x", "tool": "second"}])
+    assert done.out.split() == ["x", "succeeded", "2"]

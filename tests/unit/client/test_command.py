@@ -82,6 +82,25 @@ def test_nobody_there(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None
     assert "greenlight up" in result.output
 
 
+def test_services_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("greenlight_client.cli.services.find_spec", lambda name: None)
+    result = CliRunner().invoke(build(), ["up"])
+    assert result.exit_code == ExitCode.USAGE
+    assert "pip install greenlight-svc" in result.output
+
+
+def test_a_demo_without_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("greenlight_client.cli.commands.demonstrating.example_folder", lambda: None)
+    result = CliRunner().invoke(build(), ["demo"])
+    assert result.exit_code == ExitCode.USAGE
+    assert "make demo" in result.output
+
+
+def test_completion() -> None:
+    env = {"_GREENLIGHT_COMPLETE": "complete_bash", "COMP_WORDS": "greenlight wa", "COMP_CWORD": "1"}
+    assert CliRunner().invoke(build(), [], env=env, prog_name="greenlight").output.strip() == "watch"
+
+
 def test_the_version() -> None:
     assert CliRunner().invoke(build(), ["--version"]).output.startswith("greenlight ")
 

@@ -32,12 +32,15 @@ _STATE_STYLES = {
 }
 _AGENT_STYLES = {"idle": "dim", "running": "cyan", "complete": "green", "error": "red"}
 _REST_OF_SCREEN = 4
-_ALL_LINES = 400
+_ALL_LINES = 250
 _HINTS = 3
 
 
 class LiveView:
-    """Redraws on `tick`; `stop` leaves the last picture, with all rows. `again` makes a command line to type."""
+    """Redraws on `tick`; `stop` leaves the last picture, with all rows if there are not too many.
+
+    `again` makes a command line to type (None: none is shown).
+    """
 
     def __init__(self, console: Console, board: Board, again: Callable[..., str] | None) -> None:
         self._console = console
@@ -70,7 +73,9 @@ class LiveView:
         self._live.update(render(self._board, at, lines, self._note, wanted), refresh=True)
 
     def stop(self) -> None:
-        self._live.update(render(self._board, now(), _ALL_LINES, self._note), refresh=False)
+        rows = sum(len(model.rows) for model in self._board.models.values())
+        lines = _ALL_LINES if rows < _ALL_LINES else self._console.size.height
+        self._live.update(render(self._board, now(), lines, self._note), refresh=False)
         self._live.stop()
 
 
