@@ -21,12 +21,12 @@ class Tenant:
 
     @classmethod
     def parse(cls, value: str | bytes | None) -> "Tenant":
-        """From the metadata value; absent is `default`. Raises InvalidError (TENANT_INVALID)."""
+        """From the metadata value; absent is `default`. Raises InvalidError (METADATA_INVALID)."""
         if value is None:
             return DEFAULT_TENANT
         text = _ascii(value)
         if text is None or not _TENANT.fullmatch(text):
-            raise _invalid("TENANT_INVALID", TENANT_METADATA_KEY, "must be 1-64 characters of a-z, 0-9, '.', '_', '-'")
+            raise _invalid(TENANT_METADATA_KEY, "must be 1-64 characters of a-z, 0-9, '.', '_', '-'")
         return cls(text)
 
     def __str__(self) -> str:
@@ -42,14 +42,14 @@ class Principal:
 
     @classmethod
     def parse(cls, value: str | bytes | None) -> "Principal":
-        """From `kind:name`; absent is `user:anonymous`. Raises InvalidError (PRINCIPAL_INVALID)."""
+        """From `kind:name`; absent is `user:anonymous`. Raises InvalidError (METADATA_INVALID)."""
         if value is None:
             return ANONYMOUS
         text = _ascii(value)
         match = _PRINCIPAL.fullmatch(text) if text is not None and len(text) <= _PRINCIPAL_LENGTH else None
         if match is None:
             wanted = f"must be kind:name, visible ASCII, at most {_PRINCIPAL_LENGTH} characters, for example user:ann"
-            raise _invalid("PRINCIPAL_INVALID", PRINCIPAL_METADATA_KEY, wanted)
+            raise _invalid(PRINCIPAL_METADATA_KEY, wanted)
         return cls(match[1], match[2])
 
     def __str__(self) -> str:
@@ -67,5 +67,5 @@ def _ascii(value: str | bytes) -> str | None:
         return None
 
 
-def _invalid(reason: str, field: str, description: str) -> InvalidError:
-    return InvalidError(reason, f"{field} {description}", violations=[FieldViolation(field, description)])
+def _invalid(field: str, description: str) -> InvalidError:
+    return InvalidError("METADATA_INVALID", f"{field} {description}", violations=[FieldViolation(field, description)])

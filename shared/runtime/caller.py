@@ -19,14 +19,14 @@ class Caller:
 
 
 def caller_of(context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
-    """Raises InvalidError (TENANT_INVALID, PRINCIPAL_INVALID, METADATA_REPEATED)."""
+    """Raises InvalidError (METADATA_INVALID)."""
     found: dict[str, str | bytes] = {}
     for key, value in context.invocation_metadata() or ():
         if key not in (TENANT_METADATA_KEY, PRINCIPAL_METADATA_KEY, "traceparent"):
             continue
         if key in found and key != "traceparent":
             violation = FieldViolation(key, "must be given once")
-            raise InvalidError("METADATA_REPEATED", f"{key} must be given once", violations=[violation])
+            raise InvalidError("METADATA_INVALID", f"{key} must be given once", violations=[violation])
         found[key] = value
     traceparent = found.get("traceparent", "")
     return Caller(
