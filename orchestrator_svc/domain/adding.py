@@ -111,19 +111,20 @@ def settle_added(batch: Batch, changes: Changes, added: list[Proposal]) -> None:
     )
     for proposal in added:
         if proposal.depends_on:
-            batch.set_open(proposal, sum(not satisfied(batch, dependency) for dependency in proposal.depends_on))
+            batch.set_open(proposal, open_dependencies(batch, proposal))
+    free = [proposal for proposal in added if proposal.open_dependencies == 0]
     for proposal in added:
-        if proposal.state is State.PROPOSED and (proposal.tier is Tier.SOFT or proposal.bound):
+        if proposal.depends_on and proposal.state in (State.PROPOSED, State.APPROVED):
+            _skip_if_in_vain(batch, changes, proposal)
+    for proposal in added:
+        asks_unbound = proposal.tier is Tier.SOFT or proposal.bound
+        if proposal.state is State.PROPOSED and proposal.asked_time is None and asks_unbound:
             batch.ask(changes, proposal)
-    for proposal in added:
-        if proposal.open_dependencies == 0 and proposal.state in (State.PROPOSED, State.APPROVED):
-            if proposal.bound and proposal.state is State.APPROVED:
-                batch.make_ready(changes, proposal)
-            else:
-                unblocked(batch, changes, proposal)
-    for proposal in added:
-        for dependency in proposal.depends_on:
-            _skip_if_in_vain(batch, changes, proposal, dependency)
+    for proposal in free:
+        if proposal.state is State.APPROVED and proposal.bound:
+            batch.make_ready(changes, proposal)
+        elif proposal.state is State.PROPOSED or proposal.state is State.APPROVED:
+            unblocked(batch, changes, proposal)
 
 
 def unblocked(batch: Batch, changes: Changes, proposal: Proposal) -> None:
@@ -133,14 +134,25 @@ def unblocked(batch: Batch, changes: Changes, proposal: Proposal) -> None:
         batch.ended(changes, proposal)
 
 
-def _skip_if_in_vain(batch: Batch, changes: Changes, proposal: Proposal, dependency: Dependency) -> None:
-    """It needs the success of one that has already ended otherwise (or was born FAILED)."""
-    if proposal.state not in (State.PROPOSED, State.APPROVED) or dependency.when is Condition.FINISHED:
-        return
-    parent = batch.by_key[dependency.key]
-    if parent.state not in UNFINISHED and parent.state is not State.SUCCEEDED:
+def _skip_if_in_vain(batch: Batch, changes: Changes, proposal: Proposal) -> None:
+    parent = in_vain(batch, proposal)
+    if parent is not None:
         batch.skip(changes, proposal, parent.key)
         batch.ended(changes, proposal)
+
+
+def in_vain(batch: Batch, proposal: Proposal) -> Proposal | None:
+    """The first dependency that has ended (or was born FAILED), and not as this one needs it."""
+    for dependency in proposal.depends_on:
+        parent = batch.by_key[dependency.key]
+        if parent.state not in UNFINISHED and not satisfied(batch, dependency):
+            return parent
+    return None
+
+
+def open_dependencies(batch: Batch, proposal: Proposal) -> int:
+    """How many it waits for, counted anew."""
+    return sum(not satisfied(batch, dependency) for dependency in proposal.depends_on)
 
 
 def satisfied(batch: Batch, dependency: Dependency) -> bool:

@@ -95,7 +95,7 @@ def _check_self(
 
 def repeats(proposal: Proposal, decision: Decision) -> bool:
     """Whether exactly this stands already."""
-    if proposal.state is State.PROPOSED or not proposal.decisions:
+    if proposal.state in (State.PROPOSED, State.EXPIRED) or not proposal.decisions:
         return False
     last = proposal.decisions[-1]
     if last.verdict is not decision.verdict:

@@ -11,6 +11,7 @@ from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect
 
 DEADLINE_PRINCIPAL = "policy:deadline"
+FAULT_PRINCIPAL = "policy:fault"
 IDLE_PRINCIPAL = "policy:idle_timeout"
 
 
@@ -28,7 +29,7 @@ def fire(batch: Batch, changes: Changes, timer: Timer, grace: int) -> None:
         case TimerKind.BACKOFF:
             proposal = batch.proposals[timer.ordinal - 1]
             waiting = proposal.state is State.APPROVED and proposal.next_time is not None
-            if waiting and len(proposal.attempts) == timer.token:
+            if waiting and proposal.open_dependencies == 0 and len(proposal.attempts) == timer.token:
                 batch.make_ready(changes, proposal)
         case TimerKind.GRACE:
             _end_grace(batch, changes, batch.proposals[timer.ordinal - 1], timer.token)
@@ -69,4 +70,4 @@ def abandon(batch: Batch, changes: Changes, message: str) -> None:
             changes.emit(proposal, events.OutcomeBecameUnknown(failure))
         else:
             batch.fail(changes, proposal, failure)
-    batch.open = False
+    adding.close(batch, changes, FAULT_PRINCIPAL)

@@ -3,6 +3,7 @@
 Found once, when a proposal is added; filled in with results when its dependencies are done.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,6 +11,7 @@ from typing import Any, cast
 from orchestrator_svc.domain.canonical import JsonError, canonical, write
 
 MAX_BOUND_BYTES = 1 << 20
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _ALLOWED = frozenset({"$from", "path", "default"})
 _REFUSED = {
     "$secret": "secrets are not supported here",
@@ -167,7 +169,7 @@ def _step(node: Any, token: str) -> tuple[bool, Any]:
     if isinstance(node, dict):
         members = cast(dict[str, Any], node)
         return token in members, members.get(token)
-    if isinstance(node, list) and token.isascii() and token.isdigit():
+    if isinstance(node, list) and _INDEX.fullmatch(token):
         items = cast(list[Any], node)
         return int(token) < len(items), items[int(token)] if int(token) < len(items) else None
     return False, None

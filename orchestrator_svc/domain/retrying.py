@@ -1,7 +1,7 @@
 """Trying again by hand, and resolving an unknown outcome: dependents that were skipped come back."""
 
 from orchestrator_svc.domain import events
-from orchestrator_svc.domain.adding import satisfied
+from orchestrator_svc.domain.adding import in_vain, open_dependencies
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.proposal import Proposal
@@ -15,6 +15,8 @@ _RETRYABLE = (State.FAILED, State.CANCELLED, State.EXPIRED)
 
 def check_retry(batch: Batch, proposal: Proposal) -> GreenlightError | None:
     """What stands against it."""
+    if batch.cancelling and not batch.state.finished:
+        return _being_cancelled(batch)
     effect_done = proposal.failure is not None and proposal.failure.known_effect is KnownEffect.DONE
     if proposal.state in _RETRYABLE and not effect_done and proposal.digest:
         return None
@@ -33,6 +35,23 @@ def retry(batch: Batch, changes: Changes, proposal: Proposal, principal: str, re
     proposal.operator, proposal.operator_reason = principal, reason
     _restart(batch, changes, proposal, State.APPROVED if stands else State.PROPOSED)
     changes.emit(proposal, events.ProposalRetried(principal, reason, proposal.revision))
+    _go_on(batch, changes, proposal)
+
+
+def _being_cancelled(batch: Batch) -> PreconditionError:
+    return PreconditionError(
+        "BATCH_CANCELLING",
+        f"{batch.id} is being cancelled; wait until that has ended",
+        metadata={"state": batch.state.name},
+    )
+
+
+def _go_on(batch: Batch, changes: Changes, proposal: Proposal) -> None:
+    """It waits in vain where a dependency is not retried with it: skipped until that one is."""
+    parent = in_vain(batch, proposal)
+    if parent is not None:
+        batch.skip(changes, proposal, parent.key)
+        return
     _unskip_after(batch, changes, proposal)
     _continue(batch, changes, proposal)
 
@@ -55,7 +74,7 @@ def _restart(batch: Batch, changes: Changes, proposal: Proposal, to: State) -> N
     if proposal.references is not None:
         proposal.bound_arguments = proposal.bound_digest = ""
         proposal.missing_inputs = ()
-    proposal.open_dependencies = sum(not satisfied(batch, dependency) for dependency in proposal.depends_on)
+    proposal.open_dependencies = open_dependencies(batch, proposal)
     batch.move(changes, proposal, to)
 
 
@@ -72,36 +91,39 @@ def _continue(batch: Batch, changes: Changes, proposal: Proposal) -> None:
 
 def _unskip_after(batch: Batch, changes: Changes, proposal: Proposal) -> None:
     """Those skipped because of it (and so on down) are where they were; those still waiting wait for it again."""
-    stack, back = [proposal], list[Proposal]()
+    stack, back = [proposal], dict[int, Proposal]()
     while stack:
         for edge in batch.graph.children(stack.pop().ordinal):
             child = batch.proposals[edge.child - 1]
             if child.state is State.SKIPPED and child.skipped_from is not None:
+                if in_vain(batch, child) is not None:
+                    continue
                 _unskip(batch, changes, child, child.skipped_from)
-                back.append(child)
                 stack.append(child)
-            elif child.state in (State.PROPOSED, State.APPROVED) and child.next_time is None:
-                back.append(child)
-    for child in back:
-        batch.set_open(child, sum(not satisfied(batch, dependency) for dependency in child.depends_on))
-    for child in back:
-        _skip_again(batch, changes, child)
-    for child in back:
-        if child.open_dependencies == 0 or child.state is State.PROPOSED:
-            _continue(batch, changes, child)
+            elif child.state is State.PROPOSED or child.state is State.APPROVED:
+                if child.next_time is not None:
+                    continue  # between two attempts: it goes on as it was sent
+                _unbind(batch, changes, child)
+            else:
+                continue
+            back[child.ordinal] = child
+    for child in back.values():
+        batch.set_open(child, open_dependencies(batch, child))
+    for child in back.values():
+        _continue(batch, changes, child)
 
 
-def _skip_again(batch: Batch, changes: Changes, child: Proposal) -> None:
-    """Another of its dependencies failed for good."""
-    if child.state not in (State.PROPOSED, State.APPROVED):
+def _unbind(batch: Batch, changes: Changes, child: Proposal) -> None:
+    """It goes on when its dependencies are done once more, with what they give then."""
+    changes.touch(child)
+    if child.references is None:
         return
-    for dependency in child.depends_on:
-        parent = batch.by_key[dependency.key]
-        hopeless = parent.state in (State.FAILED, State.REJECTED, State.EXPIRED, State.SKIPPED, State.CANCELLED)
-        if hopeless and not satisfied(batch, dependency):
-            batch.skip(changes, child, parent.key)
-            batch.ended(changes, child)
-            return
+    child.bound_arguments = child.bound_digest = ""
+    child.missing_inputs = ()
+    child.revision += 1
+    if child.state is State.PROPOSED and child.tier is Tier.HARD and child.asked_time is not None:
+        child.asked_time = child.expire_time = None
+        batch.asked -= 1
 
 
 def _unskip(batch: Batch, changes: Changes, child: Proposal, to: State) -> None:
@@ -112,6 +134,8 @@ def _unskip(batch: Batch, changes: Changes, child: Proposal, to: State) -> None:
 
 def check_resolve(batch: Batch, proposal: Proposal, revision: int | None) -> GreenlightError | None:
     """What stands against it."""
+    if batch.cancelling and not batch.state.finished:
+        return _being_cancelled(batch)
     done = proposal.state is State.FAILED and (
         proposal.failure is not None and proposal.failure.known_effect is KnownEffect.DONE
     )
@@ -148,9 +172,7 @@ def resolve(
     if resolution is Resolution.RUN_AGAIN:
         _restart(batch, changes, proposal, State.APPROVED)
         changes.emit(proposal, detail)
-        if was_failed:
-            _unskip_after(batch, changes, proposal)
-        _continue(batch, changes, proposal)
+        _go_on(batch, changes, proposal)
         return
     if resolution is Resolution.SUCCEEDED:
         proposal.result, proposal.failure = result, None
@@ -164,6 +186,7 @@ def resolve(
         batch.move(changes, proposal, State.FAILED)
         changes.emit(proposal, detail)
     else:
+        changes.touch(proposal)
         changes.emit(proposal, detail)
         return
     batch.ended(changes, proposal)

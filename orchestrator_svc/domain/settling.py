@@ -23,6 +23,16 @@ class Ending:
     wire: int | None = None
 
 
+def is_ready(proposal: Proposal) -> bool:
+    """Whether it may be sent now. What was made ready earlier may have moved on since."""
+    return (
+        proposal.state is State.APPROVED
+        and proposal.open_dependencies == 0
+        and proposal.next_time is None
+        and proposal.bound_digest != ""
+    )
+
+
 def dispatch(
     batch: Batch, changes: Changes, proposal: Proposal, executor_id: str, boot_id: str, queue_wait: int
 ) -> None:
