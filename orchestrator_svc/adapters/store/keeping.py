@@ -1,10 +1,11 @@
 """The writer's other transactions: starts, sessions, requests, tools. The caller begins and ends them."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, delete, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from orchestrator_svc.adapters.store.creating import upsert
 from orchestrator_svc.adapters.store.documents import write_map
 from orchestrator_svc.adapters.store.reading.tools import write_descriptor
 from orchestrator_svc.adapters.store.removing import remove_unpublished
@@ -20,6 +21,11 @@ from orchestrator_svc.adapters.store.tables import (
 )
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.store import Incarnation, Request, Session
+
+
+def upsert(connection: Connection, table: Table) -> Any:
+    """An INSERT that can say ON CONFLICT: SQLAlchemy has one a dialect, with the same methods."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def begin(connection: Connection, incarnation: Incarnation) -> None:

@@ -1,0 +1,61 @@
+"""Requests and their commands' answers, in the transaction of the changes that they caused."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, tuple_
+
+from orchestrator_svc.adapters.store.bulk import bulk_insert
+from orchestrator_svc.adapters.store.tables import commands, requests
+from orchestrator_svc.domain.changes import BatchWrite, CommandRecord
+
+_REQUEST = ("tenant", "request_id", "kind", "payload_hash", "chosen", "create_time")
+_NEW = bulk_insert(requests, _REQUEST)
+_LATER = bulk_insert(requests, _REQUEST, "ON CONFLICT DO NOTHING")
+_ANSWER = bulk_insert(commands, ("tenant", "request_id", "batch_no", "answer"))
+
+
+def _row(tenant: str, command: CommandRecord, now: int) -> tuple[Any, ...]:
+    return (tenant, command.request_id, command.kind, command.payload_hash, b"", now)
+
+
+def _claims(write: BatchWrite) -> bool:
+    """Whether its first command is the one that makes the batch."""
+    return bool(write.commands) and (write.created or write.publish)
+
+
+def claim(connection: Connection, writes: Sequence[BatchWrite], now: int) -> set[str]:
+    """Remembers the requests that batches are made by; returns the batches whose request was there already."""
+    rows: dict[tuple[str, str], tuple[Any, ...]] = {}
+    claimants: dict[tuple[str, str], str] = {}
+    refused: set[str] = set()
+    for write in filter(_claims, writes):
+        command = write.commands[0]
+        key = (write.batch.tenant, command.request_id)
+        if claimants.setdefault(key, write.batch.id) == write.batch.id:
+            rows[key] = _row(write.batch.tenant, command, now)
+        else:
+            refused.add(write.batch.id)
+    if rows:
+        columns = (requests.c.tenant, requests.c.request_id)
+        for row in connection.execute(select(*columns).where(tuple_(*columns).in_(list(rows)))).all():
+            refused.add(claimants[row.tenant, row.request_id])
+            del rows[row.tenant, row.request_id]
+        _NEW.run(connection, list(rows.values()))
+    return refused
+
+
+def remember(connection: Connection, writes: Sequence[tuple[BatchWrite, int]], now: int) -> None:
+    """The answers, by batch number; and the requests, but for those that `claim` wrote or an earlier command did."""
+    later = {
+        (write.batch.tenant, command.request_id): _row(write.batch.tenant, command, now)
+        for write, _ in writes
+        for command in write.commands[1 if _claims(write) else 0 :]
+    }
+    _LATER.run(connection, list(later.values()))
+    answers = [
+        (write.batch.tenant, command.request_id, number, command.answer)
+        for write, number in writes
+        for command in write.commands
+    ]
+    _ANSWER.run(connection, answers)
