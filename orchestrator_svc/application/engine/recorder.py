@@ -11,9 +11,9 @@ from orchestrator_svc.ports.store import Committed, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import ExhaustedError, GreenlightError, UnavailableError
 
-GROUP_ROWS = 512
+GROUP_ROWS = 192
 GROUP_BYTES = 1 << 20
-TURN_ROWS = 128
+TURN_ROWS = 64
 RECORD_TIMES_AFTER = 0.05
 
 _log = logging.getLogger(__name__)
