@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.executor.grpc import GrpcExecutors
@@ -41,6 +42,7 @@ from orchestrator_svc.ports.observer import Observer
 from orchestrator_svc.ports.store import Incarnation
 from orchestrator_svc.settings import Settings
 from shared.kernel.clock import SystemClock
+from shared.kernel.errors import UnavailableError
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
 from shared.runtime.limits import MAX_REQUEST_BYTES
@@ -91,7 +93,8 @@ class _Parts:
 async def serving(settings: Settings) -> AsyncGenerator[Serving]:
     """Runs the orchestrator within its context; leaving it drains.
 
-    Raises PreconditionError (STORE_LOCKED, STORE_NEWER), InvalidError (TEMPLATE_INVALID), ListenError.
+    Raises PreconditionError (STORE_LOCKED, STORE_NEWER), UnavailableError (STORE_UNAVAILABLE), InvalidError
+    (TEMPLATE_INVALID), ListenError.
     """
     failed = asyncio.Event()
 
@@ -135,7 +138,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Parts:
     """Opens what holds resources, the store first."""
     clock, ids, codec = SystemClock(), IdSource(), ProtobufEventCodec()
     incarnation = Incarnation(ids.new(), clock.time_ns(), service_version())
-    settings.data.mkdir(parents=True, exist_ok=True)
+    _make_folder(settings.data)
     store = SqliteStore(settings.data / _DATABASE, codec, clock)
     await store.start(incarnation)
     stack.push_async_callback(store.close)
@@ -153,6 +156,13 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Parts:
     live = LiveBatches(store, catalogue)
     engine = Engine(store, executors, feed, observer, live, clock, _engine_settings(settings), catalogue.seen)
     return _Parts(settings, incarnation, clock, ids, codec, store, feed, executors, catalogue, requests, engine)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError("STORE_UNAVAILABLE", f"no data folder can be had at {path}: {error.strerror}") from error
 
 
 async def _observer(
