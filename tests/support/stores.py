@@ -23,7 +23,7 @@ class Opener(ABC):
         self.codec = codec or ProtobufEventCodec()
         self.opened: list[str] = []
         self._numbers = itertools.count(1)
-        self._open: Store | None = None
+        self.store: Store | None = None
 
     @abstractmethod
     def _make(self) -> Store: ...
@@ -34,13 +34,13 @@ class Opener(ABC):
         store = self._make()
         self.opened.append(f"incarnation-{next(self._numbers)}")
         await store.start(Incarnation(self.opened[-1], START, "0.1.0"))
-        self._open = store
+        self.store = store
         return store
 
     async def close(self) -> None:
-        if self._open is not None:
-            await self._open.close()
-            self._open = None
+        if self.store is not None:
+            await self.store.close()
+            self.store = None
 
 
 class MemoryOpener(Opener):

@@ -1,9 +1,11 @@
 """SQLite as the store needs it: one connection that writes, durably; a few that read, each in a snapshot."""
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, exc
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 READERS = 4
@@ -21,7 +23,16 @@ def writer_engine(path: Path) -> Engine:
         max_overflow=0,
         connect_args={"timeout": _BUSY_SECONDS},
     )
-    _prepare(engine, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
+
+    def began(connection: Connection) -> None:
+        """Past SQLAlchemy, whose bookkeeping of a statement takes longer than this one."""
+        driver: Any = connection.connection.driver_connection
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise exc.OperationalError("BEGIN IMMEDIATE", None, error) from error
+
+    _prepare(engine, _WRITER_PRAGMAS, began)
     return engine
 
 
@@ -32,11 +43,15 @@ def reader_engine(path: Path) -> AsyncEngine:
         max_overflow=0,
         connect_args={"timeout": _BUSY_SECONDS},
     )
-    _prepare(engine.sync_engine, _READER_PRAGMAS, "BEGIN")
+
+    def began(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    _prepare(engine.sync_engine, _READER_PRAGMAS, began)
     return engine
 
 
-def _prepare(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
+def _prepare(engine: Engine, pragmas: tuple[str, ...], began: Callable[[Connection], None]) -> None:
     """SQLAlchemy says when a transaction begins, not the driver."""
 
     def connected(connection: Any, _record: object) -> None:
@@ -45,9 +60,6 @@ def _prepare(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-
-    def began(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", began)

@@ -6,12 +6,12 @@ A batch whose head, epoch or incarnation is not what the writer believes stays a
 from collections.abc import Sequence
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import ProposalState
 
-_SQLITE = text("""
+_SQLITE = """
 UPDATE batches SET
   head = json_extract(j.value, '$[4]'),
   state = json_extract(j.value, '$[5]'),
@@ -25,13 +25,13 @@ UPDATE batches SET
   deadline_time = json_extract(j.value, '$[13]'),
   deadline_left = json_extract(j.value, '$[14]'),
   reopened_after = json_extract(j.value, '$[15]')
-FROM json_each(:writes) AS j
+FROM json_each(?) AS j
 WHERE batches.batch_no = json_extract(j.value, '$[0]')
   AND batches.epoch = json_extract(j.value, '$[1]')
   AND batches.incarnation = json_extract(j.value, '$[2]')
   AND batches.head = json_extract(j.value, '$[3]')
 RETURNING batches.batch_no
-""")
+"""
 _STATEMENTS = {"sqlite": _SQLITE}
 
 
@@ -39,7 +39,7 @@ def guard(connection: Connection, writes: Sequence[BatchWrite]) -> set[int]:
     """Returns the numbers of the batches that are still the writer's; their rows say the new state."""
     rows = [_row(write) for write in sorted(writes, key=lambda write: write.batch.number)]
     statement = _STATEMENTS[connection.dialect.name]
-    return set(connection.execute(statement, {"writes": orjson.dumps(rows).decode()}).scalars())
+    return {number for (number,) in connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),)).all()}
 
 
 def _row(write: BatchWrite) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from orchestrator_svc.adapters.store.tables import (
     proposals,
     record_times,
     requests,
+    standings,
 )
 
 
@@ -26,5 +27,5 @@ def remove_unpublished(connection: Connection, numbers: Sequence[int] | None = N
             connection.execute(delete(requests).where(claimed))
             given = and_(commands.c.tenant == tenant, commands.c.request_id == request_id)
             connection.execute(delete(commands).where(given, commands.c.batch_no == number))
-        for table in (proposals, frames, record_times, batches):
+        for table in (proposals, standings, frames, record_times, batches):
             connection.execute(delete(table).where(table.c.batch_no == number))

@@ -15,7 +15,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal, ProposalRecord
 
 # What is known when a proposal is added, and stays.
-FIXED = (
+PROPOSED = (
     "batch_no",
     "ordinal",
     "tenant",
@@ -36,14 +36,15 @@ FIXED = (
     "idempotency_key",
     "title",
     "rationale",
+    "proposed_arguments",
+    "proposed_digest",
 )
-# What a record says.
+# What a record says, and whose it is.
 MOVING = (
     "state",
     "revision",
-    "arguments",
-    "digest",
-    "original_arguments",
+    "edited_arguments",
+    "edited_digest",
     "bound",
     "bound_arguments",
     "bound_digest",
@@ -64,17 +65,18 @@ MOVING = (
     "operator_reason",
     "cancel_requested",
 )
-ADDED = FIXED + MOVING
+OF_PROPOSAL = ("batch_no", "ordinal")
 
 NOT_BOUND, BOUND_AS_PROPOSED, BOUND_OTHERWISE = range(3)
 
 
-def added_row(number: int, batch: Batch, proposal: Proposal, record: ProposalRecord) -> tuple[Any, ...]:
-    """In the order of ADDED."""
+def proposed_row(number: int, batch: Batch, proposal: Proposal, record: ProposalRecord) -> tuple[Any, ...]:
+    """In the order of PROPOSED."""
     depends_on = ""
     if proposal.depends_on:
         by_key = batch.by_key
         depends_on = dumps([(by_key[edge.key].ordinal, edge.when) for edge in proposal.depends_on]).decode()
+    edited = record.original_arguments
     return (
         number,
         proposal.ordinal,
@@ -96,18 +98,15 @@ def added_row(number: int, batch: Batch, proposal: Proposal, record: ProposalRec
         proposal.idempotency_key,
         proposal.title,
         proposal.rationale,
-        *_moving(record),
+        edited or record.arguments,
+        "" if edited else record.digest,
     )
 
 
-def changed_row(number: int, record: ProposalRecord) -> tuple[Any, ...]:
-    """In the order of MOVING, then the key."""
-    return (*_moving(record), number, record.ordinal)
-
-
-def _moving(record: ProposalRecord) -> tuple[Any, ...]:
+def standing_row(number: int, record: ProposalRecord) -> tuple[Any, ...]:
+    """In the order of MOVING, then OF_PROPOSAL."""
     (
-        _ordinal,
+        ordinal,
         state,
         revision,
         arguments,
@@ -140,9 +139,8 @@ def _moving(record: ProposalRecord) -> tuple[Any, ...]:
     return (
         int(state),
         revision,
-        arguments,
-        digest,
-        original_arguments,
+        arguments if original_arguments else "",
+        digest if original_arguments else "",
         bound,
         bound_arguments,
         bound_digest,
@@ -162,4 +160,6 @@ def _moving(record: ProposalRecord) -> tuple[Any, ...]:
         operator,
         operator_reason,
         1 if cancel_requested else 0,
+        number,
+        ordinal,
     )

@@ -13,15 +13,17 @@ from orchestrator_svc.adapters.store.creating import create, publish
 from orchestrator_svc.adapters.store.guard import guard
 from orchestrator_svc.adapters.store.remembering import claim, remember
 from orchestrator_svc.adapters.store.removing import remove_unpublished
-from orchestrator_svc.adapters.store.rows import ADDED, MOVING, added_row, changed_row
-from orchestrator_svc.adapters.store.tables import frames, proposals
+from orchestrator_svc.adapters.store.rows import MOVING, OF_PROPOSAL, PROPOSED, proposed_row, standing_row
+from orchestrator_svc.adapters.store.tables import frames, proposals, standings
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame
 from orchestrator_svc.ports.store import Committed
 
-_ADD = bulk_insert(proposals, ADDED)
-_CHANGE = bulk_update(proposals, MOVING, ("batch_no", "ordinal"))
+_ADD = bulk_insert(proposals, PROPOSED)
+_STAND = bulk_insert(standings, (*MOVING, *OF_PROPOSAL, "tenant"))
+_MOVE = bulk_update(standings, MOVING, OF_PROPOSAL)
 _APPEND = bulk_insert(frames, ("batch_no", "first_sequence", "last_sequence", "tenant", "payload"))
+_Rows = list[tuple[Any, ...]]
 
 
 def apply(connection: Connection, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:
@@ -46,15 +48,18 @@ def apply(connection: Connection, writes: Sequence[BatchWrite], codec: EventCode
 def _write_rows(
     connection: Connection, writes: Sequence[tuple[BatchWrite, int]], codec: EventCodec
 ) -> dict[str, list[StoredFrame]]:
-    added, changed, appended = list[tuple[Any, ...]](), list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    added, standing, moved, appended = _Rows(), _Rows(), _Rows(), _Rows()
     stored: dict[str, list[StoredFrame]] = {}
     for write, number in writes:
         batch = write.batch
-        added += [added_row(number, batch, proposal, record) for proposal, record in write.added]
-        changed += [changed_row(number, record) for record in write.records.values()]
+        for proposal, record in write.added:
+            added.append(proposed_row(number, batch, proposal, record))
+            standing.append((*standing_row(number, record), batch.tenant))
+        moved += [standing_row(number, record) for record in write.records.values()]
         encoded = stored[batch.id] = codec.encode(batch.id, write.events)
         appended += [(number, first, last, batch.tenant, payload) for first, last, payload in encoded]
     _ADD.run(connection, added)
-    _CHANGE.run(connection, changed)
+    _STAND.run(connection, standing)
+    _MOVE.run(connection, moved)
     _APPEND.run(connection, appended)
     return stored

@@ -46,7 +46,7 @@ def check_same(loaded: Batch, batch: Batch) -> None:
         assert set(loaded.graph.children(mine.ordinal)) == set(batch.graph.children(mine.ordinal))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_it_equals_the_original(
     running: Callable[[Callable[[Store], Awaitable[None]]], None], data: st.DataObject

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator_svc.adapters.store.documents import read_map
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
 from orchestrator_svc.adapters.store.reading.filters import FAR_FUTURE, has_label, starts_with
-from orchestrator_svc.adapters.store.tables import REOPENED, UNPUBLISHED, batches, frames, proposals
+from orchestrator_svc.adapters.store.reading.joined import PROPOSALS
+from orchestrator_svc.adapters.store.tables import REOPENED, UNPUBLISHED, batches, frames, proposals, standings
 from orchestrator_svc.domain.batch import MAX_MISSING
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
@@ -136,9 +137,10 @@ def _view(row: AnyRow, agents: list[AgentTally], missing: list[str]) -> BatchVie
 async def _agents(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, list[AgentTally]]:
     first = func.min(proposals.c.ordinal).label("first")
     statement = (
-        select(proposals.c.batch_no, proposals.c.agent, proposals.c.state, func.count().label("total"), first)
+        select(proposals.c.batch_no, proposals.c.agent, standings.c.state, func.count().label("total"), first)
+        .select_from(PROPOSALS)
         .where(proposals.c.batch_no.in_(numbers))
-        .group_by(proposals.c.batch_no, proposals.c.agent, proposals.c.state)
+        .group_by(proposals.c.batch_no, proposals.c.agent, standings.c.state)
         .order_by(proposals.c.batch_no, first)
     )
     tallies: dict[int, dict[str, list[int]]] = {}
@@ -157,7 +159,8 @@ async def _missing(connection: AsyncConnection, numbers: Sequence[int]) -> dict[
     place = func.row_number().over(partition_by=proposals.c.batch_no, order_by=proposals.c.ordinal).label("place")
     ranked = (
         select(proposals.c.batch_no, proposals.c.key, place)
-        .where(proposals.c.batch_no.in_(numbers), proposals.c.state != int(ProposalState.SUCCEEDED))
+        .select_from(PROPOSALS)
+        .where(proposals.c.batch_no.in_(numbers), standings.c.state != int(ProposalState.SUCCEEDED))
         .subquery()
     )
     statement = select(ranked.c.batch_no, ranked.c.key).where(ranked.c.place <= MAX_MISSING)

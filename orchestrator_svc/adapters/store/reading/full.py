@@ -4,6 +4,7 @@ from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator_svc.adapters.store.reading.batches import views
+from orchestrator_svc.adapters.store.reading.joined import COLUMNS, PROPOSALS
 from orchestrator_svc.adapters.store.reading.times import with_record_times
 from orchestrator_svc.adapters.store.reading.views import proposal_views
 from orchestrator_svc.adapters.store.reading.whole import batch_row
@@ -23,9 +24,8 @@ async def get_batch_full(
     if row is None:
         return None
     [view] = await views(connection, [row])
-    statement = select(proposals, literal(row.id).label("batch_id"), literal(row.session_id).label("session_id")).where(
-        proposals.c.batch_no == row.batch_no
-    )
+    named = literal(row.id).label("batch_id"), literal(row.session_id).label("session_id")
+    statement = select(*COLUMNS, *named).select_from(PROPOSALS).where(proposals.c.batch_no == row.batch_no)
     rows = (await connection.execute(statement.order_by(proposals.c.ordinal))).all()
     shown = await proposal_views(connection, rows)
     await with_record_times(connection, row.batch_no, shown)

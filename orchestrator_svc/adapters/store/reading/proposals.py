@@ -5,18 +5,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator_svc.adapters.store.reading.any_rows import AnySelect
 from orchestrator_svc.adapters.store.reading.filters import FAR_FUTURE, has_label
+from orchestrator_svc.adapters.store.reading.joined import COLUMNS, OF_BATCHES
 from orchestrator_svc.adapters.store.reading.times import with_record_times
 from orchestrator_svc.adapters.store.reading.views import proposal_views
-from orchestrator_svc.adapters.store.tables import EXPIRED, PENDING, UNFINISHED, batches, proposals
+from orchestrator_svc.adapters.store.tables import EXPIRED, PENDING, UNFINISHED, batches, proposals, standings
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import ProposalCursor, ProposalFilter, ProposalView, SoftCandidate
 
 _OF_UNFINISHED = frozenset({ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.RUNNING})
-_DUE = case((proposals.c.expire_time == 0, FAR_FUTURE), else_=proposals.c.expire_time)
+_DUE = case((standings.c.expire_time == 0, FAR_FUTURE), else_=standings.c.expire_time)
 _SELECT = (
-    select(proposals, batches.c.id.label("batch_id"), batches.c.session_id)
-    .join_from(batches, proposals, batches.c.batch_no == proposals.c.batch_no)
+    select(*COLUMNS, batches.c.id.label("batch_id"), batches.c.session_id)
+    .select_from(OF_BATCHES)
     .where(batches.c.published == 1)
 )
 
@@ -44,10 +45,10 @@ async def list_proposals(
 def _matching(connection: AsyncConnection, tenant: str, where: ProposalFilter) -> AnySelect:
     statement = _SELECT.where(batches.c.tenant == tenant)
     if not where.states:
-        pending = and_(PENDING, proposals.c.state == int(ProposalState.PROPOSED), proposals.c.asked_time != 0)
+        pending = and_(PENDING, standings.c.state == int(ProposalState.PROPOSED), standings.c.asked_time != 0)
         statement = statement.where(pending)
     else:
-        statement = statement.where(proposals.c.state.in_([int(state) for state in where.states]))
+        statement = statement.where(standings.c.state.in_([int(state) for state in where.states]))
         if _OF_UNFINISHED.issuperset(where.states):
             statement = statement.where(UNFINISHED)
     if where.tiers:
@@ -69,12 +70,12 @@ async def soft_candidates(
     connection: AsyncConnection, tenant: str, session_id: str, expired_since: int
 ) -> list[SoftCandidate]:
     """Pending and lately expired ones lie in batches of two indexes, so they are two queries in one."""
-    pending = and_(PENDING, proposals.c.state == int(ProposalState.PROPOSED), proposals.c.asked_time != 0)
+    pending = and_(PENDING, standings.c.state == int(ProposalState.PROPOSED), standings.c.asked_time != 0)
     expired = and_(
         EXPIRED,
         or_(batches.c.finish_time.is_(None), batches.c.finish_time >= expired_since),
-        proposals.c.state == int(ProposalState.EXPIRED),
-        proposals.c.finish_time >= expired_since,
+        standings.c.state == int(ProposalState.EXPIRED),
+        standings.c.finish_time >= expired_since,
     )
     both = _soft(tenant, session_id).where(pending).union_all(_soft(tenant, session_id).where(expired)).subquery()
     statement = select(both).order_by(both.c.batch_no, both.c.ordinal)
@@ -103,11 +104,11 @@ def _soft(tenant: str, session_id: str) -> AnySelect:
             proposals.c.ordinal,
             proposals.c.key,
             proposals.c.agent,
-            proposals.c.state,
+            standings.c.state,
             proposals.c.added_sequence,
-            proposals.c.asked_time,
+            standings.c.asked_time,
         )
-        .join_from(batches, proposals, batches.c.batch_no == proposals.c.batch_no)
+        .select_from(OF_BATCHES)
         .where(
             batches.c.tenant == tenant,
             batches.c.session_id == session_id,

@@ -26,9 +26,12 @@ def read_edges(row: AnyRow) -> list[tuple[int, Condition]]:
 
 def read_proposal(row: AnyRow, keys: dict[int, str]) -> Proposal:
     """`keys`: ordinal -> key, of those it depends on at least."""
+    edited = row.edited_digest != ""
+    arguments = row.edited_arguments if edited else row.proposed_arguments
+    digest = row.edited_digest if edited else row.proposed_digest
     bound_arguments, bound_digest = row.bound_arguments, row.bound_digest
     if row.bound == BOUND_AS_PROPOSED:
-        bound_arguments, bound_digest = row.arguments, row.digest
+        bound_arguments, bound_digest = arguments, digest
     return Proposal(
         ordinal=row.ordinal,
         key=row.key,
@@ -36,9 +39,9 @@ def read_proposal(row: AnyRow, keys: dict[int, str]) -> Proposal:
         tool=ToolKey(row.tool, row.version),
         effect=Effect(row.effect),
         tier=Tier(row.tier),
-        arguments=row.arguments,
-        digest=row.digest,
-        references=references_of(row.arguments, edited=row.original_arguments != "", invalid=row.digest == ""),
+        arguments=arguments,
+        digest=digest,
+        references=references_of(arguments, edited=edited, invalid=digest == ""),
         depends_on=tuple([Dependency(keys[ordinal], when) for ordinal, when in read_edges(row)]),
         title=row.title,
         rationale=row.rationale,
@@ -52,7 +55,7 @@ def read_proposal(row: AnyRow, keys: dict[int, str]) -> Proposal:
         state=ProposalState(row.state),
         added_sequence=row.added_sequence,
         revision=row.revision,
-        original_arguments=row.original_arguments,
+        original_arguments=row.proposed_arguments if edited else "",
         bound_arguments=bound_arguments,
         bound_digest=bound_digest,
         decisions=read_decisions(row.decisions),

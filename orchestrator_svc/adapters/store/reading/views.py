@@ -6,9 +6,10 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
+from orchestrator_svc.adapters.store.reading.joined import PROPOSALS
 from orchestrator_svc.adapters.store.reading.rows import read_edges, read_proposal
 from orchestrator_svc.adapters.store.reading.slices import SLICE, mapped
-from orchestrator_svc.adapters.store.tables import proposals
+from orchestrator_svc.adapters.store.tables import proposals, standings
 from orchestrator_svc.domain.proposal import UNFINISHED, Condition, ProposalState
 from orchestrator_svc.ports.store import ProposalView
 
@@ -25,10 +26,10 @@ async def _parents(connection: AsyncConnection, rows: Sequence[AnyRow]) -> Paren
     """Batch number -> ordinal -> (key, state), of everything that the rows depend on."""
     wanted = sorted({(row.batch_no, ordinal) for row in rows for ordinal, _ in read_edges(row)})
     parents: Parents = {}
-    key = tuple_(proposals.c.batch_no, proposals.c.ordinal)
+    place = (proposals.c.batch_no, proposals.c.ordinal)
     for start in range(0, len(wanted), SLICE):
-        statement = select(proposals.c.batch_no, proposals.c.ordinal, proposals.c.key, proposals.c.state)
-        statement = statement.where(key.in_(wanted[start : start + SLICE]))
+        statement = select(*place, proposals.c.key, standings.c.state).select_from(PROPOSALS)
+        statement = statement.where(tuple_(*place).in_(wanted[start : start + SLICE]))
         for row in await connection.execute(statement):
             parents.setdefault(row.batch_no, {})[row.ordinal] = (row.key, ProposalState(row.state))
     return parents

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator_svc.adapters.store.hydration import attach
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
+from orchestrator_svc.adapters.store.reading.joined import COLUMNS, PROPOSALS
 from orchestrator_svc.adapters.store.reading.rows import read_batch, read_proposal
 from orchestrator_svc.adapters.store.reading.slices import mapped
 from orchestrator_svc.adapters.store.tables import UNFINISHED, batches, proposals
@@ -45,7 +46,7 @@ async def _load(connection: AsyncConnection, row: AnyRow, judge: ArgumentsJudge)
 
 
 async def _proposals(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, list[Proposal]]:
-    statement = select(proposals).where(proposals.c.batch_no.in_(numbers))
+    statement = select(*COLUMNS).select_from(PROPOSALS).where(proposals.c.batch_no.in_(numbers))
     rows = (await connection.execute(statement.order_by(proposals.c.batch_no, proposals.c.ordinal))).all()
     found: dict[int, list[Proposal]] = {}
     for number, group in groupby(rows, lambda row: row.batch_no):

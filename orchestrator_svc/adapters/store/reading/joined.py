@@ -1,0 +1,10 @@
+"""Proposals with where they stand: the two tables as one."""
+
+from sqlalchemy import and_
+
+from orchestrator_svc.adapters.store.tables import batches, proposals, standings
+
+_SAME = and_(standings.c.batch_no == proposals.c.batch_no, standings.c.ordinal == proposals.c.ordinal)
+PROPOSALS = proposals.join(standings, _SAME)
+OF_BATCHES = batches.join(PROPOSALS, proposals.c.batch_no == batches.c.batch_no)
+COLUMNS = (*proposals.c, *[column for column in standings.c if column.name not in proposals.c])
