@@ -9,24 +9,36 @@ from typing import NamedTuple
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.settling import is_ready
 from orchestrator_svc.domain.tool import ToolKey
 
 QUANTUM = 8
 
 
 class Ready(NamedTuple):
-    """A proposal that may be sent. `since`: monotonic s."""
+    """A proposal that may be sent. `since`: monotonic s. `token`: tells whether it has moved on since."""
 
     batch: Batch
     proposal: Proposal
     since: float
+    token: int
+
+    @property
+    def stale(self) -> bool:
+        return self.token != _token(self.proposal) or not is_ready(self.proposal)
+
+
+def _token(proposal: Proposal) -> int:
+    """Neither ever falls: the sum stands as long as both do."""
+    return proposal.revision + len(proposal.attempts)
 
 
 @dataclass(slots=True)
 class _Gate:
     """Holds back what a batch's `max_in_flight` does not allow yet: the first in input order goes first."""
 
-    waiting: list[tuple[int, float, Proposal]] = field(default_factory=list[tuple[int, float, Proposal]])
+    waiting: list[tuple[int, int, Ready]] = field(default_factory=list[tuple[int, int, Ready]])
+    entered: int = 0
     queued: int = 0
 
 
@@ -68,6 +80,16 @@ class Lane:
         self.count -= len(taken)
         return taken
 
+    def drop(self, batch: Batch) -> None:
+        """Takes out what is a batch's."""
+        sessions = self._tenants.get(batch.tenant, OrderedDict())
+        batches = sessions.get(batch.session_id, OrderedDict())
+        self.count -= len(batches.pop(batch.id, ()))
+        if not batches:
+            sessions.pop(batch.session_id, None)
+        if not sessions:
+            self._tenants.pop(batch.tenant, None)
+
     def overdue(self, since: float) -> list[Ready]:
         """Takes out those that wait from before a time."""
         everything = self.take(self.count)
@@ -91,11 +113,13 @@ class Dispatcher:
         """Proposals that are APPROVED and wait for nothing else."""
         if batch.max_in_flight == 0:
             for proposal in proposals:
-                self._enter(Ready(batch, proposal, since))
+                self._enter(Ready(batch, proposal, since, _token(proposal)))
             return
         gate = self._gates.setdefault(batch.id, _Gate())
         for proposal in proposals:
-            heapq.heappush(gate.waiting, (proposal.ordinal, since, proposal))
+            gate.entered += 1
+            ready = Ready(batch, proposal, since, _token(proposal))
+            heapq.heappush(gate.waiting, (proposal.ordinal, gate.entered, ready))
         self.open_gate(batch)
 
     def open_gate(self, batch: Batch) -> None:
@@ -104,10 +128,10 @@ class Dispatcher:
         if gate is None:
             return
         while gate.waiting and batch.counts[State.RUNNING] + gate.queued < batch.max_in_flight:
-            _, since, proposal = heapq.heappop(gate.waiting)
-            if proposal.state is State.APPROVED:
+            _, _, ready = heapq.heappop(gate.waiting)
+            if not ready.stale:
                 gate.queued += 1
-                self._enter(Ready(batch, proposal, since))
+                self._enter(ready)
         if batch.state.finished:
             del self._gates[batch.id]
 
@@ -118,11 +142,21 @@ class Dispatcher:
             gate.queued -= 1
 
     def forget(self, batch_id: str) -> None:
-        """Its gate; what stands in lanes is found stale when taken."""
+        """Of a finished batch, its gate; what stands in lanes is found stale when taken."""
         self._gates.pop(batch_id, None)
 
+    def drop(self, batch: Batch) -> None:
+        """Everything of a batch whose memory is not to be trusted."""
+        self._gates.pop(batch.id, None)
+        for lane in self._lanes.values():
+            lane.drop(batch)
+
+    def served(self, lane: Lane) -> None:
+        """It goes to the end: where slots are scarce the tools take turns."""
+        self._lanes[lane.tool] = self._lanes.pop(lane.tool)
+
     def lanes(self) -> Iterator[Lane]:
-        """Those where something waits; a lane served goes to the end."""
+        """Those where something waits."""
         for tool in list(self._lanes):
             lane = self._lanes[tool]
             if lane.count == 0:

@@ -21,6 +21,7 @@ from shared.kernel.clock import Clock
 
 CHUNK = 64
 DRAWS = 4
+SLICE = 256
 _NANO = 1_000_000_000
 
 
@@ -34,24 +35,32 @@ class Sending:
 
 
 class Sender:
-    """Counts what it has promised to targets but not sent yet, so that slots are not promised twice."""
+    """What is promised to targets but not sent yet counts against their slots, so that none is promised twice."""
 
     def __init__(
         self, flights: Flights, dispatcher: Dispatcher, executors: Executors, observer: Observer, clock: Clock
     ) -> None:
         self._flights, self._dispatcher, self._executors = flights, dispatcher, executors
         self._observer, self._clock = observer, clock
-        self._held: dict[Target, int] = {}
         self._origins: dict[str, Origin] = {}
         self._unsent: list[Flight] = []
+        self.more = False
 
     def dispatch(
         self, begin: Callable[[Batch], Changes], on_fault: Callable[[Batch, Exception], None]
     ) -> list[Sending]:
-        """Fills the free slots, lane by lane."""
+        """Fills free slots, a chunk a lane in turn, at most a slice in all: `more` says whether there may be more."""
         work: dict[str, Sending] = {}
-        for lane in self._dispatcher.lanes():
-            self._serve(lane, begin, work, on_fault)
+        left, served = SLICE, True
+        while left > 0 and served:
+            served = False
+            for lane in self._dispatcher.lanes():
+                count = self._serve(lane, min(CHUNK, left), begin, work, on_fault)
+                left -= count
+                served = served or count > 0
+                if left <= 0:
+                    break
+        self.more = left <= 0
         sendings = list(work.values())
         for sending in sendings:
             if sending.durable:
@@ -61,29 +70,36 @@ class Sender:
     def _serve(
         self,
         lane: Lane,
+        most: int,
         begin: Callable[[Batch], Changes],
         work: dict[str, Sending],
         on_fault: Callable[[Batch, Exception], None],
-    ) -> None:
-        while lane.count:
-            choice = self._choose(lane)
-            if choice is None:
-                if not self._executors.serves(lane.tool):
-                    lane.unserved_since = lane.unserved_since or self._clock.monotonic()
-                return
-            lane.unserved_since = None
-            target, room = choice
-            calls: list[Call] = []
-            for ready in lane.take(min(room, CHUNK)):
-                self._dispatcher.left(ready)
-                if ready.proposal.state is not State.APPROVED:
-                    continue
-                try:
-                    self._send_one(ready, target, begin, work, calls)
-                except Exception as error:
-                    work.pop(ready.batch.id, None)
-                    on_fault(ready.batch, error)
-            self._hand_over(target, calls)
+    ) -> int:
+        """Returns how many it took from the lane."""
+        choice = self._choose(lane) if lane.count else None
+        if choice is None:
+            if lane.count and not self._executors.serves(lane.tool):
+                lane.unserved_since = lane.unserved_since or self._clock.monotonic()
+            return 0
+        lane.unserved_since = None
+        target, room = choice
+        taken, calls = lane.take(min(room, most)), list[Call]()
+        self._dispatcher.served(lane)
+        faulty: set[Batch] = set()
+        for ready in taken:
+            self._dispatcher.left(ready)
+            if ready.stale or ready.batch in faulty:
+                continue
+            try:
+                self._send_one(ready, target, begin, work, calls)
+            except Exception as error:
+                faulty.add(ready.batch)
+                work.pop(ready.batch.id, None)
+                on_fault(ready.batch, error)
+        if faulty:
+            calls = [call for call in calls if self._flights.get(call.id) is not None]
+        self._hand_over(target, calls)
+        return len(taken)
 
     def _choose(self, lane: Lane) -> tuple[Target, int] | None:
         """A target with room beside what is promised to it; a full one is drawn again, a few times."""
@@ -92,7 +108,7 @@ class Sender:
             if choice is None:
                 return None
             target, free = choice
-            room = free - self._held.get(target, 0)
+            room = free - self._flights.held(target)
             if room > 0:
                 return target, room
         return None
@@ -105,7 +121,7 @@ class Sender:
         work: dict[str, Sending],
         at_once: list[Call],
     ) -> None:
-        batch, proposal, since = ready
+        batch, proposal, since, _ = ready
         sending = work.get(batch.id)
         if sending is None:
             sending = work[batch.id] = Sending(begin(batch))
@@ -114,11 +130,12 @@ class Sender:
             batch, sending.changes, proposal, target.executor_id, target.boot_id, max(0, int((now - since) * _NANO))
         )
         call = self._call(batch, proposal)
-        self._flights.add(Flight(call.id, batch, proposal, call.attempt, target, now))
+        flight = Flight(call.id, batch, proposal, call.attempt, target, now)
+        self._flights.add(flight)
         if proposal.effect is Effect.READ:
             at_once.append(call)
         else:
-            self._held[target] = self._held.get(target, 0) + 1
+            self._flights.hold(flight)
             sending.durable.setdefault(target, []).append(call)
 
     def _call(self, batch: Batch, proposal: Proposal) -> Call:
@@ -158,12 +175,21 @@ class Sender:
     def _sender_of(self, sending: Sending) -> Callable[[], None]:
         def send() -> None:
             for target, calls in sending.durable.items():
-                self._held[target] -= len(calls)
-                if not self._held[target]:
-                    del self._held[target]
-                self._hand_over(target, [call for call in calls if self._flights.get(call.id) is not None])
+                self._hand_over(target, [call for call in calls if self._still_due(call)])
 
         return send
+
+    def _still_due(self, call: Call) -> bool:
+        """Not where its executor was lost, or it was cancelled, while the attempt was being recorded."""
+        flight = self._flights.get(call.id)
+        if flight is None:
+            return False
+        self._flights.release(flight)
+        if flight.proposal.cancel_requested:
+            self._flights.pop(call.id)
+            self._unsent.append(flight)
+            return False
+        return True
 
     def _hand_over(self, target: Target, calls: list[Call]) -> None:
         if calls and not self._executors.send(target, calls):
@@ -189,7 +215,7 @@ class Sender:
                 continue
             for ready in lane.overdue(now - timeout):
                 self._dispatcher.left(ready)
-                if ready.proposal.state is State.APPROVED:
+                if not ready.stale:
                     work.setdefault(ready.batch, []).append(_timed_out(ready.proposal, timeout))
         return work
 
@@ -199,14 +225,18 @@ def _timed_out(proposal: Proposal, timeout: float) -> Callable[[Batch, Changes],
     failure = Failure(FailureClass.UNAVAILABLE, KnownEffect.NONE, "QUEUE_TIMEOUT", message)
 
     def operation(batch: Batch, changes: Changes) -> None:
-        batch.fail(changes, proposal, failure)
-        batch.ended(changes, proposal)
+        if proposal.state is State.APPROVED:  # it may stand in its lane twice
+            batch.fail(changes, proposal, failure)
+            batch.ended(changes, proposal)
 
     return operation
 
 
 def _never_sent(proposal: Proposal) -> Callable[[Batch, Changes], None]:
-    failure = Failure(
-        FailureClass.UNAVAILABLE, KnownEffect.NONE, "EXECUTOR_LOST", "the executor went away first", refused=True
-    )
+    if proposal.cancel_requested:
+        failure_class, reason, message = FailureClass.CANCELLED, "CANCELLED", "cancelled before it was sent"
+    else:
+        failure_class, reason = FailureClass.UNAVAILABLE, "EXECUTOR_LOST"
+        message = "the executor went away first"
+    failure = Failure(failure_class, KnownEffect.NONE, reason, message, refused=True)
     return lambda batch, changes: settle(batch, changes, proposal, Ending(None, failure))

@@ -11,7 +11,7 @@ from orchestrator_svc.ports.executor import Target
 
 @dataclass(slots=True, eq=False)
 class Flight:
-    """One attempt. `sent`: monotonic s; 0: by an earlier start of the orchestrator."""
+    """One attempt. `sent`: monotonic s; 0: by an earlier start. `held`: a slot is promised, its record is under way."""
 
     call_id: str
     batch: Batch
@@ -19,6 +19,7 @@ class Flight:
     attempt: int
     target: Target
     sent: float
+    held: bool = False
 
     @property
     def current(self) -> bool:
@@ -33,6 +34,7 @@ class Flights:
 
     def __init__(self) -> None:
         self._by_call: dict[str, Flight] = {}
+        self._held: dict[Target, int] = {}
         self._by_target: dict[Target, set[str]] = {}
         self._lost_since: dict[Target, float] = {}
 
@@ -46,12 +48,33 @@ class Flights:
             calls = self._by_target[flight.target] = set()
         calls.add(flight.call_id)
 
+    def hold(self, flight: Flight) -> None:
+        """Promises it a slot until it is sent (`release`) or forgotten."""
+        flight.held = True
+        self._held[flight.target] = self._held.get(flight.target, 0) + 1
+
+    def release(self, flight: Flight) -> None:
+        if flight.held:
+            flight.held = False
+            self._held[flight.target] -= 1
+            if not self._held[flight.target]:
+                del self._held[flight.target]
+
+    def held(self, target: Target) -> int:
+        """How many slots are promised there."""
+        return self._held.get(target, 0)
+
+    def awaits(self, batch: Batch) -> bool:
+        """Whether an ending that is still to come would say something."""
+        return any(flight.batch is batch and flight.current for flight in self._by_call.values())
+
     def get(self, call_id: str) -> Flight | None:
         return self._by_call.get(call_id)
 
     def pop(self, call_id: str) -> Flight | None:
         flight = self._by_call.pop(call_id, None)
         if flight is not None:
+            self.release(flight)
             calls = self._by_target[flight.target]
             calls.discard(call_id)
             if not calls:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.ports.store import Store
 from shared.kernel.errors import NotFoundError
 
@@ -16,10 +17,14 @@ class LiveBatches:
     """One object a batch. `pin` keeps it while a command is on its way. A few finished ones stay to be looked at."""
 
     busy: Callable[[str], bool]
-    """Whether changes of a batch wait to be recorded: then it stays. Set by the engine."""
+    """Whether changes of a batch wait to be recorded: then it stays. Set by the engine, as are the next two."""
+    recorded: Callable[[str], Awaitable[None]]
+    """Until they no longer do: a batch is loaded with everything that was done to it."""
+    awaited: Callable[[Batch], bool]
+    """Whether an executor may still say how an attempt ended."""
 
     def __init__(self, store: Store, judge: ArgumentsJudge) -> None:
-        self.busy = lambda batch_id: False
+        self.busy, self.awaited = (lambda batch_id: False), (lambda batch: False)
         self._store, self.judge = store, judge
         self._batches: dict[str, Batch] = {}
         self._pins: dict[str, int] = {}
@@ -47,8 +52,10 @@ class LiveBatches:
         self._batches.pop(batch_id, None)
 
     def evict(self, batch: Batch) -> bool:
-        """Forgets a finished one, unless a command is on its way to it."""
+        """Forgets a finished one, unless a command is on its way to it, or an ending that may still come."""
         held = self._batches.get(batch.id) is batch
+        if batch.counts[ProposalState.OUTCOME_UNKNOWN] and self.awaited(batch):
+            return False
         if held and batch.state.finished and not self._pins.get(batch.id):
             del self._batches[batch.id]
             self._remember(batch)
@@ -87,6 +94,8 @@ class LiveBatches:
             async with lock:
                 batch = self._batches.get(batch_id)
                 if batch is None:
+                    if self.busy(batch_id):
+                        await self.recorded(batch_id)
                     batch = await self._store.load_batch(tenant, batch_id, self.judge)
                     if batch is not None:
                         self.add(batch)

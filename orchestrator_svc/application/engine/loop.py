@@ -6,7 +6,7 @@ one batch ends that batch, with events that say so; the loop goes on.
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -31,6 +31,9 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import GreenlightError, UnavailableError
 
 T = TypeVar("T")
+SLICE = 256
+"""Signals of one step; more wait for the next, so that neighbours of the loop get their turn."""
+
 Operation = Callable[[Batch, Changes], T]
 
 _log = logging.getLogger(__name__)
@@ -76,11 +79,12 @@ class Engine:
         self.timers = Timers(clock)
         self.dispatcher = Dispatcher()
         self.recorder = Recorder(store, clock, self._committed, self._lost, settings.max_backlog)
-        live.busy = self.recorder.pending
+        live.busy, live.recorded, live.awaited = self.recorder.pending, self.recorder.recorded, self.flights.awaits
         self._signals = SignalHandler(self.flights, executors, clock, on_tools)
         self._sender = Sender(self.flights, self.dispatcher, executors, observer, clock)
         self._faults = Faults(self)
         self._commands: deque[_Command] = deque()
+        self._holding: Counter[str] = Counter()
         self._incoming: deque[Signal] = deque()
         self._wake = asyncio.Event()
         self._stepped = asyncio.Event()
@@ -118,7 +122,10 @@ class Engine:
         count = 0
         async for batch in self._store.unfinished(self.live.judge):
             self.live.add(batch)
-            self.resume(batch)
+            try:
+                self.resume(batch)
+            except Exception as error:
+                self._faults.end(batch, error)
             count += 1
         return count
 
@@ -166,6 +173,10 @@ class Engine:
 
     async def _wait(self) -> None:
         """Until there is something to do."""
+        if self._wake.is_set():
+            self._wake.clear()
+            await asyncio.sleep(0)
+            return
         dues = [due for due in (self.timers.due_in(), self._next_patrol()) if due is not None]
         try:
             async with asyncio.timeout(min(dues) if dues else None):
@@ -185,10 +196,10 @@ class Engine:
     # -- one step
 
     def step(self) -> None:
-        """Works off the inbox: signals, commands, timers, patrol; then sends what fits."""
+        """Works off the inbox: signals (a slice), commands, timers, patrol; then sends what fits (a slice)."""
         if self._incoming:
-            signals, self._incoming = self._incoming, deque()
-            self._each(self._signals.handle(signals))
+            count = min(len(self._incoming), SLICE)
+            self._each(self._signals.handle([self._incoming.popleft() for _ in range(count)]))
         while self._commands:
             self._command(self._commands.popleft())
         for batch_id, timer in self.timers.take_due():
@@ -196,6 +207,8 @@ class Engine:
         self._patrol()
         self._dispatch()
         self._stepped.set()
+        if self._incoming:
+            self._wake.set()
 
     def _each(self, work: dict[Batch, list[Callable[[Batch, Changes], None]]]) -> None:
         """Runs what the signals mean, one change a batch."""
@@ -206,6 +219,7 @@ class Engine:
                     operation(batch, changes)
             except Exception as error:
                 self._faults.end(batch, error)
+                self._signals.acknowledgement(batch)
                 continue
             self._record(changes, None, None, self._signals.acknowledgement(batch))
 
@@ -246,6 +260,8 @@ class Engine:
         if self.dispatcher.waiting() and not self._draining:
             for sending in self._sender.dispatch(self._begin, self._faults.end):
                 self._record(sending.changes, None, None, sending.send)
+            if self._sender.more:
+                self._wake.set()
 
     def _begin(self, batch: Batch) -> Changes:
         return batch.begin(self._clock.time_ns(), self._clock.monotonic())
@@ -269,24 +285,37 @@ class Engine:
                 future.set_exception(batch_lost())
             return
         self.timers.add(batch.id, changes.timers, changes.time)
-        if changes.ready and not changes.hold:
+        # What people did is committed before anything that may rest on it is sent.
+        if changes.hold:
+            self._holding[batch.id] += 1
+        waits = batch.id in self._holding
+        if changes.ready and not waits:
             self._offer(changes)
         self._stop(changes)
         self.dispatcher.open_gate(batch)
 
         def then() -> None:
-            if changes.hold and changes.ready:
+            self._release(changes)
+            if waits and changes.ready and self.live.get(batch.id) is batch:
                 self._offer(changes)
             if after is not None:
                 after()
+                self._wake.set()  # slots that were promised are free again, and some may not have been sent
             if future is not None and not future.done():
                 future.set_result(answer)
 
         def lost(error: GreenlightError) -> None:
+            self._release(changes)
             if future is not None and not future.done():
                 future.set_exception(error)
 
         self.recorder.record(Recording(changes, then, lost))
+
+    def _release(self, changes: Changes) -> None:
+        if changes.hold:
+            self._holding[changes.batch.id] -= 1
+            if not self._holding[changes.batch.id]:
+                del self._holding[changes.batch.id]
 
     def _offer(self, changes: Changes) -> None:
         self.dispatcher.offer(changes.batch, changes.ready, self._clock.monotonic())
@@ -310,20 +339,15 @@ class Engine:
         for changes in group:
             batch = changes.batch
             if batch.state.finished and not self.recorder.pending(batch.id) and self.live.evict(batch):
-                self._forget(batch)
+                self.dispatcher.forget(batch.id)
 
     def _lost(self, batch_id: str) -> None:
         """Its changes were refused: what memory holds is not what is on record."""
         batch = self.live.get(batch_id)
-        self.live.drop(batch_id)
-        if batch is not None:
-            self._forget(batch)
-            _log.error("batch %s could not be recorded and was dropped from memory", batch_id)
-
-    def _forget(self, batch: Batch) -> None:
-        self.dispatcher.forget(batch.id)
-        if not batch.state.finished:
-            self.flights.forget_batch(batch.id)
+        if batch is not None and batch.number:
+            self._faults.end(batch, batch_lost())
+        else:
+            self.live.drop(batch_id)
 
 
 def batch_lost() -> UnavailableError:

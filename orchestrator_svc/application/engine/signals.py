@@ -146,8 +146,8 @@ class SignalHandler:
     def _connected(self, target: Target, work: Work) -> None:
         known = self._flights.found(target)
         if known and self._executors.attach(target, [flight.call_id for flight in known]):
-            stale = [flight.call_id for flight in known if not flight.current]
-            self._executors.cancel(target, stale)
+            unwanted = [f.call_id for f in known if not f.current or f.proposal.cancel_requested]
+            self._executors.cancel(target, unwanted)
 
 
 def _settle(batch: Batch, changes: Changes, flight: Flight, proposal: Proposal, ending: Ending) -> None:
