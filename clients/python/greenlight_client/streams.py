@@ -16,6 +16,8 @@ from greenlight_client.errors import GreenlightError, ServerError, error_from_rp
 from greenlight_client.openings import Cursor, Message, Opening, StreamCall
 from greenlight_client.transport import Transport, pause
 
+_LATE = 1.0
+
 
 class EventStream:
     """An async iterator of events that ends when the server ends it; then `summary` says what everything came to.
@@ -117,7 +119,10 @@ class EventStream:
             message = await call.read()
         except grpc.aio.AioRpcError as raised:
             self._call = None
-            await pause(self._patience, error_from_rpc(raised), self._interrupted)
+            error = error_from_rpc(raised)
+            if self._is_over():
+                raise error from None
+            await pause(self._patience, error, self._interrupted)
             return
         except BaseException:
             # Cancelled while reading: the call ends, and whoever goes on iterating goes on after the last event.
@@ -166,6 +171,10 @@ class EventStream:
         self._ended = True
         if self._summary is None:
             raise ServerError("the stream ended without a summary", code=grpc.StatusCode.UNKNOWN)
+
+    def _is_over(self) -> bool:
+        """Nobody waits any longer: `max_wait` has passed, and some more, in which the server would have said so."""
+        return self._give_up_at is not None and time.monotonic() > self._give_up_at + _LATE
 
     def _remaining(self) -> float | None:
         if self._give_up_at is None:

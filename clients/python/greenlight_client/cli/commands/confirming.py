@@ -19,6 +19,7 @@ from greenlight_client.cli.sanitise import clean
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.cli.watching import Watcher
 from greenlight_client.client import GreenlightClient
+from greenlight_client.streams import SoftConfirmStream
 from greenlight_client.wire import Seconds
 
 _YES = ("y", "yes")
@@ -67,11 +68,15 @@ async def confirm(
             on_interruption=watcher.interrupted,
         )
         say_confirmation(terminal, await stream.confirmed())
-        try:
-            return show_summary(terminal, await watcher.follow(stream))
-        except asyncio.CancelledError:
-            terminal.say(f"detached; what was confirmed goes on: {terminal.again('watch', '--session', session)}")
-            raise
+        return await _follow(terminal, watcher, stream, session)
+
+
+async def _follow(terminal: Terminal, watcher: Watcher, stream: SoftConfirmStream, session: str) -> ExitCode:
+    try:
+        return show_summary(terminal, await watcher.follow(stream))
+    except asyncio.CancelledError:
+        terminal.say(f"detached; what was confirmed goes on: {terminal.again('watch', '--session', clean(session))}")
+        raise
 
 
 async def shown(client: GreenlightClient, session: str, wait: Seconds = _CATCH_UP) -> tuple[str, Board]:

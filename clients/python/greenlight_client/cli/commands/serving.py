@@ -51,14 +51,7 @@ async def up(
     try:
         async with running(plan, lambda name, line: _show_line(terminal, name, line)) as services:
             await _say_ready(terminal, plan, services)
-            async with asyncio.TaskGroup() as group:
-                death = group.create_task(services.first_death())
-                stopped = group.create_task(stop.wait())
-                await asyncio.wait([death, stopped], return_when=asyncio.FIRST_COMPLETED)
-                death.cancel()
-                stopped.cancel()
-            if not death.cancelled():
-                raise death.result()
+            await _until_stopped(services, stop)
             terminal.say("draining; Ctrl-C again stops at once")
             _let_next_interrupt_cancel(loop)
     except ServiceError as error:
@@ -66,6 +59,18 @@ async def up(
         return ExitCode.INTERNAL
     terminal.say("both services have stopped")
     return ExitCode.SUCCEEDED
+
+
+async def _until_stopped(services: Services, stop: asyncio.Event) -> None:
+    """Raises ServiceError where one of them ends by itself before."""
+    async with asyncio.TaskGroup() as group:
+        death = group.create_task(services.first_death())
+        stopped = group.create_task(stop.wait())
+        await asyncio.wait([death, stopped], return_when=asyncio.FIRST_COMPLETED)
+        death.cancel()
+        stopped.cancel()
+    if not death.cancelled():
+        raise death.result()
 
 
 def show_death(terminal: Terminal, error: ServiceError) -> None:
