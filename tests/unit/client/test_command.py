@@ -1,5 +1,6 @@
 """The command line itself: its tree, its document, and what it says without a server."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from greenlight_client import GreenlightClient
 from greenlight_client.cli.app import build
 from greenlight_client.cli.exit_codes import ExitCode
+from greenlight_client.cli.terminal import Settings, Terminal
 
 _DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
 _COMMANDS = [
@@ -94,6 +97,20 @@ def test_a_demo_without_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(build(), ["demo"])
     assert result.exit_code == ExitCode.USAGE
     assert "make demo" in result.output
+
+
+def test_a_command_line_to_paste_runs_nothing_else() -> None:
+    line = Terminal(Settings(server="here:1", tenant="t")).again("watch", "--session", "$(reboot); x y")
+    assert line == "greenlight watch --session '$(reboot); x y' --server here:1 --tenant t"
+
+
+def test_the_documents_python_is_python() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", _DOCUMENT.with_name("client.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) > 4
+    for block in blocks:
+        compile(block, "docs/client.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    names = set(re.findall(r"client\.([a-z_]+)\(", "".join(blocks)))
+    assert [name for name in names if not hasattr(GreenlightClient, name)] == []
 
 
 def test_completion() -> None:

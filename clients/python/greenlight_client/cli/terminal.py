@@ -1,6 +1,7 @@
 """Where a command writes and asks: results on stdout, everything else on stderr; and the client that it uses."""
 
 import asyncio
+import shlex
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +86,7 @@ class Terminal:
             loop.remove_reader(descriptor)
 
     def again(self, *words: str) -> str:
-        """A command line to paste, for the same server, tenant and principal."""
+        """A command line to paste, for the same server, tenant and principal; keys of others are quoted."""
         settings = self.settings
         options: list[str] = []
         if settings.server != DEFAULT_SERVER:
@@ -94,7 +95,7 @@ class Terminal:
             options += ["--tenant", settings.tenant]
         if settings.principal is not None:
             options += ["--principal", settings.principal]
-        return " ".join(["greenlight", *words, *options])
+        return shlex.join(["greenlight", *words, *options])
 
 
 class _Console(Console):
