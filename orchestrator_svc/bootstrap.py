@@ -114,7 +114,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         server = GrpcServer(settings.listen)
         api = OrchestratorApi(_use_cases(parts), _facts(parts), frozenset(settings.tenants) or None)
         address = await server.start(add_to_server(api, server.grpc))
-        stack.push_async_callback(_drain, server, parts.engine, settings.drain_grace)
+        stack.push_async_callback(_drain, server, api, parts.engine, settings.drain_grace)
         yield Serving(address, parts.incarnation.id, recovered, parts.engine, failed)
 
 
@@ -268,7 +268,7 @@ def _facts(parts: _Parts) -> ServerFacts:
     )
 
 
-async def _drain(server: GrpcServer, engine: Engine, grace: float) -> None:
+async def _drain(server: GrpcServer, api: OrchestratorApi, engine: Engine, grace: float) -> None:
     """Not serving any more; what runs has `grace` seconds to end and be recorded."""
     await server.not_serving()
     engine.drain()
@@ -279,3 +279,4 @@ async def _drain(server: GrpcServer, engine: Engine, grace: float) -> None:
         _log.warning("what still runs is left to the executors")
     await engine.recorder.drain()
     await server.stop(_STREAM_END_GRACE)
+    await api.drain()

@@ -16,7 +16,7 @@ from orchestrator_svc.domain.graph import Graph
 from orchestrator_svc.domain.lifecycle import check_move
 from orchestrator_svc.domain.proposal import UNFINISHED, Condition, Proposal, Verdict
 from orchestrator_svc.domain.proposal import ProposalState as State
-from orchestrator_svc.domain.references import MAX_BOUND_BYTES, ReferenceFault, fill
+from orchestrator_svc.domain.references import MAX_BOUND_BYTES, BoundTooLargeFault, ReferenceFault, fill
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, Tier, ToolKey
 
@@ -145,7 +145,8 @@ class Batch:
         try:
             value, text, missing = fill(proposal.arguments, results)
         except ReferenceFault as fault:
-            self._fail_binding(changes, proposal, "REFERENCE_INVALID", str(fault))
+            reason = "ARGUMENTS_TOO_LARGE" if isinstance(fault, BoundTooLargeFault) else "REFERENCE_INVALID"
+            self._fail_binding(changes, proposal, reason, str(fault))
             return False
         value, problems = self.judge.prepare(proposal.tool, value)
         if problems:

@@ -28,6 +28,10 @@ class ReferenceFault(ValueError):
         self.problem = problem
 
 
+class BoundTooLargeFault(ReferenceFault):
+    """With its references filled in, the whole is over 1 MiB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """One place to fill: the result of `key`, or the part of it that `pointer` names, else `default`."""
@@ -78,7 +82,7 @@ def fill(arguments: str, results: Mapping[str, str | None]) -> tuple[Any, str, t
     """Returns the bound value, its canonical text, and the keys that gave nothing (their defaults stand).
 
     `results`: key -> JSON text of its result, None where it did not succeed. Raises ReferenceFault where a reference
-    without default finds nothing, or where the whole is over 1 MiB.
+    without default finds nothing, BoundTooLargeFault where the whole is over 1 MiB.
     """
     value, _ = canonical(arguments)
     parsed: dict[str, Any] = {}
@@ -97,7 +101,7 @@ def fill(arguments: str, results: Mapping[str, str | None]) -> tuple[Any, str, t
     except JsonError as error:
         raise ReferenceFault("", str(error)) from None
     if len(text.encode()) > MAX_BOUND_BYTES:
-        raise ReferenceFault("", f"the bound arguments have more than {MAX_BOUND_BYTES:,} bytes; refer to less")
+        raise BoundTooLargeFault("", f"the bound arguments have more than {MAX_BOUND_BYTES:,} bytes; refer to less")
     return bound, text, tuple(missing)
 
 

@@ -135,3 +135,32 @@ async def test_a_struct_value_without_a_kind(pair: Services):
     proposal = proposal_pb2.ProposalSpec(tool="echo")
     proposal.arguments.fields["value"].SetInParent()
     assert "null_value" in await _refused(pair, proposal, "arguments.value")
+
+
+async def test_a_reference_into_nothing(pair: Services):
+    summary = await pair.run(
+        call("echo", "a", {"value": {"x": 1}}),
+        call("echo", "none", {"value": {"$from": "a", "path": "/y"}}),
+        call("echo", "some", {"value": {"$from": "a", "path": "/y", "default": 7}}),
+        call("echo", "there", {"value": {"$from": "a", "path": "/x"}}),
+        call("echo", "literal", {"value": {"$literal": {"$from": "z"}}}),
+        call("echo", "late", {"value": {"$from": "a", "path": "y"}}),
+        on_invalid=batch_pb2.ON_INVALID_FAIL_CALL,
+    )
+    none, some, there, literal, late = summary.answers[1:]
+    assert none.failure.reason == "REFERENCE_INVALID"
+    assert "/y" in none.failure.message
+    assert (some.result_json, list(some.missing_inputs)) == ("7", ["a"])
+    assert there.result_json == "1"
+    assert literal.result_json == '{"$from":"z"}'
+    assert late.failure.reason == "ARGUMENTS_INVALID"
+
+
+async def test_bound_arguments_that_do_not_fit(pair: Services):
+    summary = await pair.run(
+        call("echo", "a", {"value": "three"}),
+        call("typed", "b", {"count": {"$from": "a"}}),
+        call("sized", "c", {"size": 900_000}),
+        call("echo", "d", {"value": [{"$from": "c"}, {"$from": "c"}]}),
+    )
+    assert [answer.failure.reason for answer in summary.answers] == ["", "ARGUMENTS_INVALID", "", "ARGUMENTS_TOO_LARGE"]
