@@ -16,24 +16,30 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GREENLIGHT_EXECUTOR_", extra="ignore", populate_by_name=True)
 
-    listen: str = Field("127.0.0.1:50052", description="HOST:PORT to serve on; port 0 takes a free one")
+    listen: str = Field(default="127.0.0.1:50052", description="HOST:PORT to serve on; port 0 takes a free one")
     toolbox: Annotated[list[str], NoDecode] = Field(
-        [], description="Modules (current folder first) or .py files with tools; several are divided by commas"
+        default=[], description="Modules (current folder first) or .py files with tools; several are divided by commas"
     )
-    reload: bool = Field(False, description="Load the toolboxes anew when their code changes")
-    slots: int = Field(1000, ge=1, description="Calls that run at once, over all streams")
-    threads: int = Field(32, ge=1, description="Threads for tools that are plain functions")
-    unsafe_call_tool: bool = Field(False, description="CallTool runs tools of any effect, without any approval")
-    drain_grace: float = Field(30, ge=0, description="How long a shutdown waits for calls that run")
-    stop_grace: Seconds = Field(1, description="How long a call has to stop, once it timed out or was cancelled")
-    loop_block_limit: Seconds = Field(0.5, description="A call that holds the event loop for longer has failed")
-    outcome_retention: Seconds = Field(60, description="How long ended calls are kept once they are acknowledged")
-    max_unacknowledged_calls: int = Field(100_000, ge=1, description="Above it new calls are refused")
-    max_unacknowledged_bytes: int = Field(256 << 20, ge=1, description="Above it new calls are refused")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
-    uvloop: bool = Field(False, description="Run on uvloop, where it is installed")
+    reload: bool = Field(default=False, description="Load the toolboxes anew when their code changes")
+    slots: int = Field(default=1000, ge=1, description="Calls that run at once, over all streams")
+    threads: int = Field(default=32, ge=1, description="Threads for tools that are plain functions")
+    unsafe_call_tool: bool = Field(default=False, description="CallTool runs tools of any effect, without any approval")
+    drain_grace: float = Field(
+        default=30, ge=0, allow_inf_nan=False, description="How long a shutdown waits for calls that run"
+    )
+    stop_grace: Seconds = Field(
+        default=1, description="How long a call has to stop, once it timed out or was cancelled"
+    )
+    loop_block_limit: Seconds = Field(default=0.5, description="A call that holds the event loop for longer has failed")
+    outcome_retention: Seconds = Field(
+        default=60, description="How long ended calls are kept once they are acknowledged"
+    )
+    max_unacknowledged_calls: int = Field(default=100_000, ge=1, description="Above it new calls are refused")
+    max_unacknowledged_bytes: int = Field(default=256 << 20, ge=1, description="Above it new calls are refused")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    uvloop: bool = Field(default=False, description="Run on uvloop, where it is installed")
     otlp_endpoint: str = Field(
-        "",
+        default="",
         validation_alias=AliasChoices("otlp_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
         description="Where spans go (OTEL_EXPORTER_OTLP_ENDPOINT); none: nowhere",
     )

@@ -33,7 +33,7 @@ def judge(call: Call, hosted: Hosted, stream: Stream, streams: Streams, ledger: 
     """Returns why a call that is new, known and unaltered may not start now; None: it may."""
     if streams.draining:
         return refusal(FailureClass.UNAVAILABLE, "DRAINING", "this executor is shutting down")
-    if ledger.is_fenced(call.id):
+    if call.id in ledger.fenced:
         text = "it was answered that this call had never been seen; it will never run"
         return refusal(FailureClass.PERMANENT, "CALL_FENCED", text)
     if call.timeout is not None and call.timeout <= 0:

@@ -16,6 +16,9 @@ class Ended:
     acknowledged: bool = False
 
 
+_DROPPED = Ended("", None, acknowledged=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Retention:
     """For how long, and how much at most.
@@ -28,34 +31,27 @@ class Retention:
     seconds: float = 60.0
     unacknowledged_calls: int = 100_000
     unacknowledged_bytes: int = 256 << 20
-    kept_calls: int = 20_000
+    kept_calls: int = 4_000
     fenced: int = 100_000
 
 
 class Ledger:
-    """Ended and fenced calls by id. `forget` is to be called now and then."""
+    """Ended and fenced calls by id. `is_full` while too many outcomes wait to be acknowledged; `forget` is to be called
+    now and then."""
 
     def __init__(self, retention: Retention) -> None:
+        self.fenced: set[str] = set()
+        self.is_full = False
         self._retention = retention
         self._ended: dict[str, Ended] = {}
-        self._fenced: set[str] = set()
         self._expiring: deque[tuple[float, list[str]]] = deque()
-        self._kept: deque[Ended] = deque()
+        self._kept: deque[str] = deque()
         self._unacknowledged = 0
         self._unacknowledged_bytes = 0
 
-    @property
-    def is_full(self) -> bool:
-        """True while too many outcomes wait to be acknowledged."""
-        return (
-            self._unacknowledged >= self._retention.unacknowledged_calls
-            or self._unacknowledged_bytes >= self._retention.unacknowledged_bytes
-        )
-
     def add(self, digest: str, outcome: Outcome) -> None:
         self._ended[outcome.call_id] = Ended(digest, outcome)
-        self._unacknowledged += 1
-        self._unacknowledged_bytes += _size(outcome)
+        self._count(1, _size(outcome))
 
     def get(self, call_id: str) -> Ended | None:
         return self._ended.get(call_id)
@@ -68,35 +64,37 @@ class Ledger:
             if ended is None or ended.acknowledged:
                 continue
             ended.acknowledged = True
-            self._unacknowledged -= 1
             if ended.outcome is not None:
-                self._unacknowledged_bytes -= _size(ended.outcome)
+                self._count(-1, -_size(ended.outcome))
             bucket.append(call_id)
-            self._kept.append(ended)
         if bucket:
             self._expiring.append((now + self._retention.seconds, bucket))
+            self._kept.extend(bucket)
             while len(self._kept) > self._retention.kept_calls:
-                self._kept.popleft().outcome = None
+                self._ended[self._kept.popleft()] = _DROPPED
 
     def forget(self, now: float) -> None:
         """Drops what was acknowledged long enough ago."""
         while self._expiring and self._expiring[0][0] <= now:
             for call_id in self._expiring.popleft()[1]:
                 # Both queues are in the order of acknowledgement.
-                if self._ended.pop(call_id).outcome is not None:
+                if self._ended.pop(call_id) is not _DROPPED:
                     self._kept.popleft()
 
     def fence(self, call_id: str) -> bool:
         """From now on the call is refused. False: too many are fenced already to promise it of one more."""
-        if call_id in self._fenced:
-            return True
-        if len(self._fenced) >= self._retention.fenced:
+        if call_id not in self.fenced and len(self.fenced) >= self._retention.fenced:
             return False
-        self._fenced.add(call_id)
+        self.fenced.add(call_id)
         return True
 
-    def is_fenced(self, call_id: str) -> bool:
-        return call_id in self._fenced
+    def _count(self, calls: int, size: int) -> None:
+        self._unacknowledged += calls
+        self._unacknowledged_bytes += size
+        self.is_full = (
+            self._unacknowledged >= self._retention.unacknowledged_calls
+            or self._unacknowledged_bytes >= self._retention.unacknowledged_bytes
+        )
 
 
 def _size(outcome: Outcome) -> int:

@@ -52,7 +52,9 @@ def _wrap(handler: Handler, method: str) -> Handler:
         except (grpc.aio.AbortError, grpc.aio.InternalError):
             raise  # aborted; or the client went away in the middle of a write, which gRPC deals with
         except DecodeError:
-            await _abort(context, InvalidError("MESSAGE_UNREADABLE", "a message is not of the type that this method takes"))
+            await _abort(
+                context, InvalidError("MESSAGE_UNREADABLE", "a message is not of the type that this method takes")
+            )
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():

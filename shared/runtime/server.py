@@ -1,5 +1,6 @@
 """A gRPC server with what every service has: limits, errors, health, reflection."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -11,6 +12,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from shared.runtime.interceptors import ErrorInterceptor
 from shared.runtime.limits import SERVER_OPTIONS
 
+_ADDRESS = re.compile(r"\S+:(\d{1,5})")
+_LAST_PORT = 65_535
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 
 
@@ -33,11 +36,10 @@ class GrpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         self._add_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME])
         try:
-            port = self.grpc.add_insecure_port(self._listen)
-        except RuntimeError as error:
-            raise ListenError(
-                f"cannot listen on {self._listen}: is it taken, or not an address of this host?"
-            ) from error
+            port = self._bind()
+        except ListenError:
+            await self.grpc.stop(None)  # neither started nor stopped, it would keep gRPC's thread, and so the process
+            raise
         await self._set_health(serving=True)
         await self.grpc.start()
         return f"{self._listen.rpartition(':')[0]}:{port}"
@@ -49,6 +51,15 @@ class GrpcServer:
     async def stop(self, grace: float) -> None:
         """Takes no more RPCs, waits up to `grace` seconds for those that run, cancels the rest."""
         await self.grpc.stop(grace)
+
+    def _bind(self) -> int:
+        match = _ADDRESS.fullmatch(self._listen)
+        if match is None or int(match[1]) > _LAST_PORT:  # gRPC itself would take the rest of a division
+            raise ListenError(f"cannot listen on {self._listen!r}: an address is HOST:PORT")
+        try:
+            return self.grpc.add_insecure_port(self._listen)
+        except RuntimeError as error:
+            raise ListenError(f"cannot listen on {self._listen}: taken, or no address of this host") from error
 
     async def _set_health(self, *, serving: bool) -> None:
         answer: Any = health_pb2.HealthCheckResponse

@@ -73,8 +73,15 @@ def _read(reference: str, module: ModuleType, path: Path) -> PythonToolbox:
     lifespan: Any = make_lifespan() if make_lifespan is not None else None
     if lifespan is not None and not hasattr(lifespan, "__aenter__"):
         raise ToolboxError(f"toolbox {reference}: lifespan must be decorated with contextlib.asynccontextmanager")
-    depth = reference.count(".") if path.name == "__init__.py" else 0
-    return PythonToolbox(reference, list(dict.fromkeys(tools)), lifespan, path.parents[depth])
+    return PythonToolbox(reference, list(dict.fromkeys(tools)), lifespan, _root(reference, path))
+
+
+def _root(reference: str, path: Path) -> Path:
+    """The outermost package's folder; of a module outside any package, the folder that it is in."""
+    if reference.endswith(".py"):
+        return path.parent
+    depth = reference.count(".") if path.name == "__init__.py" else reference.count(".") - 1
+    return path.parents[max(0, depth)]
 
 
 def _file(reference: str) -> Path:

@@ -1,6 +1,7 @@
 """What a peer may send that it should not: refused before any effect, and nobody else notices."""
 
 import json
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -132,7 +133,7 @@ BAD_JSON = ("INVALID_ARGUMENT", "ARGUMENTS_INVALID", ["arguments_json"])
 
 def details(error: grpc.aio.AioRpcError) -> tuple[str, dict[str, str], list[str]]:
     """Reason, metadata and the fields that are named."""
-    status = rpc_status.from_call(error)
+    status: Any = rpc_status.from_call(cast(Any, error))
     info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     for detail in status.details:
         detail.Unpack(info)
@@ -192,7 +193,7 @@ async def test_a_failed_call_is_data(exe: Executor):
     ],
 )
 async def test_calls_by_hand_that_are_wrong(
-    exe: Executor, request_fields: dict[str, str], status: str, reason: str, fields: list[str]
+    exe: Executor, request_fields: dict[str, Any], status: str, reason: str, fields: list[str]
 ):
     assert await refused(exe, pb.CallToolRequest(**request_fields)) == (status, reason, fields)
 

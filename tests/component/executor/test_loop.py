@@ -1,7 +1,7 @@
 """A tool that holds the event loop: named while it lasts, failed when it lets go, and nobody else pays."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -28,7 +28,7 @@ class Said(logging.Handler):
 
 
 @pytest.fixture
-def said() -> Said:
+def said() -> Iterator[Said]:
     handler = Said()
     log = logging.getLogger("executor_svc.application.watchdog")
     log.addHandler(handler)

@@ -30,7 +30,7 @@ async def test_health_serves_until_it_drains(exe: Executor, service: str):
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
 async def test_reflection_describes_the_service(exe: Executor, version: str):
-    reflect = exe.channel.stream_stream(
+    reflect: Any = exe.channel.stream_stream(
         f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,

@@ -1,0 +1,135 @@
+"""The executor as a process: its ready line, its exit codes, its signals."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from greenlight.executor.v1 import executor_pb2 as pb
+from greenlight.executor.v1.executor_pb2_grpc import ExecutorServiceStub
+
+TOOLS = """
+import asyncio
+from greenlight_tool import tool
+
+@tool(effect="READ")
+async def nap(seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    return "slept"
+
+@tool(effect="NON_IDEMPOTENT")
+def act() -> None: ...
+"""
+
+
+class Process:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.ready: dict[str, Any] = {}
+
+    async def line(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        return json.loads(await self.process.stdout.readline())
+
+    async def ended(self) -> tuple[int, str]:
+        _, errors = await self.process.communicate()
+        assert self.process.returncode is not None
+        return self.process.returncode, errors.decode()
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Any]:
+    (tmp_path / "tools.py").write_text(TOOLS)
+    started: list[asyncio.subprocess.Process] = []
+
+    async def begin(*arguments: str) -> Process:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("GREENLIGHT", "OTEL"))}
+        command = [sys.executable, "-m", "executor_svc", "--listen", "127.0.0.1:0", *arguments]
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=tmp_path, env=clean, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        started.append(process)
+        return Process(process)
+
+    yield begin
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.mark.parametrize("arguments", [["--toolbox", "tools"], ["--toolbox", "tools.py", "--uvloop"]])
+async def test_it_says_when_it_is_ready_serves_and_ends_on_sigterm(start: Any, arguments: list[str]):
+    executor = await start(*arguments)
+    ready = await executor.line()
+    assert (ready["event"], ready["tools"]) == ("ready", 2)
+    async with grpc.aio.insecure_channel(ready["address"]) as channel:
+        stub: Any = ExecutorServiceStub(channel)
+        request = pb.CallToolRequest(tool="nap", arguments_json='{"seconds":0}')
+        assert (await stub.CallTool(request)).outcome.result_json == '"slept"'
+    executor.process.send_signal(signal.SIGTERM)
+    assert (await executor.ended())[0] == 0
+
+
+async def test_on_sigint_it_waits_for_what_runs(start: Any):
+    executor = await start("--toolbox", "tools")
+    ready = await executor.line()
+    async with grpc.aio.insecure_channel(ready["address"]) as channel:
+        stub: Any = ExecutorServiceStub(channel)
+        call = stub.CallTool(pb.CallToolRequest(tool="nap", arguments_json='{"seconds":0.5}'))
+        running = 0
+        while not running:
+            running = (await stub.GetServerInfo(pb.GetServerInfoRequest())).in_flight
+        executor.process.send_signal(signal.SIGINT)
+        assert (await call).outcome.result_json == '"slept"'
+    assert (await executor.ended())[0] == 0
+
+
+async def test_a_second_signal_ends_it_at_once(start: Any):
+    executor = await start("--toolbox", "tools", "--log-level", "INFO")
+    ready = await executor.line()
+    async with grpc.aio.insecure_channel(ready["address"]) as channel:
+        stub: Any = ExecutorServiceStub(channel)
+        call = stub.CallTool(pb.CallToolRequest(tool="nap", arguments_json='{"seconds":50}'))
+        running = 0
+        while not running:
+            running = (await stub.GetServerInfo(pb.GetServerInfoRequest())).in_flight
+        executor.process.send_signal(signal.SIGTERM)
+        assert executor.process.stderr is not None
+        while b"draining" not in await executor.process.stderr.readline():
+            pass
+        executor.process.send_signal(signal.SIGTERM)
+        assert (await executor.ended())[0] == -signal.SIGTERM
+        call.cancel()
+
+
+async def test_unsafe_is_said_aloud(start: Any):
+    executor = await start("--toolbox", "tools", "--unsafe-call-tool")
+    await executor.line()
+    executor.process.send_signal(signal.SIGTERM)
+    code, errors = await executor.ended()
+    assert code == 0
+    assert "--unsafe-call-tool: CallTool runs tools of ANY effect" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--toolbox", "nowhere"], 1, "toolbox nowhere: there is no such module"),
+        (["--toolbox", "tools", "--listen", "203.0.113.1:1"], 1, "cannot listen on 203.0.113.1:1"),
+        ([], 2, "no tools"),
+    ],
+)
+async def test_what_keeps_it_from_starting_is_one_line(start: Any, arguments: list[str], code: int, said: str):
+    executor = await start(*arguments)
+    ended, errors = await executor.ended()
+    assert ended == code
+    assert said in errors
+    assert "Traceback" not in errors
