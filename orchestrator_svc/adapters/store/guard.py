@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import ProposalState
 
-_SQLITE = """
+SQLITE = """
 UPDATE batches SET
   head = json_extract(j.value, '$[4]'),
   state = json_extract(j.value, '$[5]'),
@@ -32,7 +32,7 @@ WHERE batches.batch_no = json_extract(j.value, '$[0]')
   AND batches.head = json_extract(j.value, '$[3]')
 RETURNING batches.batch_no
 """
-_STATEMENTS = {"sqlite": _SQLITE}
+_STATEMENTS = {"sqlite": SQLITE}
 
 
 def guard(connection: Connection, writes: Sequence[BatchWrite]) -> set[int]:
