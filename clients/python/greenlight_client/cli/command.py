@@ -15,7 +15,7 @@ from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.sanitise import clean
 from greenlight_client.cli.terminal import Settings, Terminal
 from greenlight_client.client import DEFAULT_SERVER
-from greenlight_client.errors import GreenlightError, UnavailableError
+from greenlight_client.errors import FieldViolation, GreenlightError, UnavailableError
 
 Command = Callable[..., Coroutine[Any, Any, ExitCode]]
 
@@ -121,9 +121,15 @@ def show_error(terminal: Terminal, error: GreenlightError) -> None:
         return
     terminal.say(Text(f"greenlight: {clean(str(error), 1000)}", style="red"))
     for violation in error.violations:
-        terminal.say(Text(f"  {clean(violation.field)}: {clean(violation.description, 500)}"))
+        terminal.say(Text(violation_line(violation)))
     if error.retry_after is not None:
         terminal.say(f"  Try again in {error.retry_after:.1f} s.")
+
+
+def violation_line(violation: FieldViolation) -> str:
+    """Where, and what is wrong there."""
+    where = f"{clean(violation.field)}: " if violation.field else ""
+    return f"  {where}{clean(violation.description, 500)}"
 
 
 def error_object(error: GreenlightError) -> dict[str, Any]:

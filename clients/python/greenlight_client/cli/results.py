@@ -7,7 +7,7 @@ from rich.text import Text
 
 from greenlight.orchestrator.v1 import batch_pb2, orchestrator_pb2, proposal_pb2
 from greenlight_client.answers import answer_text
-from greenlight_client.cli.command import error_object
+from greenlight_client.cli.command import error_object, violation_line
 from greenlight_client.cli.exit_codes import ExitCode, of_error, of_summary
 from greenlight_client.cli.sanitise import clean, visible_json
 from greenlight_client.cli.terminal import Terminal
@@ -82,7 +82,7 @@ def show_item_answers(terminal: Terminal, answers: Sequence[orchestrator_pb2.Pro
         terminal.json_object("error", error_object(error))
         terminal.say(Text(f"{clean(answer.proposal_id)}: {clean(str(error), 500)}", style="red"))
         for violation in error.violations:
-            terminal.say(Text(f"  {clean(violation.field)}: {clean(violation.description, 500)}"))
+            terminal.say(Text(violation_line(violation)))
         code = of_error(error) if code is ExitCode.SUCCEEDED else code
     return code
 
