@@ -24,7 +24,7 @@ from greenlight_client import (
     value,
 )
 from tests.e2e.pair import Pair
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.proxy import CuttableProxy
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ async def client(shared: Pair) -> AsyncGenerator[GreenlightClient]:
 
 
 @pytest.fixture
-async def proxy(shared: Pair) -> AsyncGenerator[TcpProxy]:
-    async with TcpProxy(shared.ready["orchestrator"]) as opened:
+async def proxy(shared: Pair) -> AsyncGenerator[CuttableProxy]:
+    async with CuttableProxy(shared.ready["orchestrator"]) as opened:
         yield opened
 
 
@@ -193,7 +193,7 @@ async def _sequences(stream: EventStream, seen: list[int]) -> None:
         seen.append(event.sequence)
 
 
-async def test_a_stream_goes_on_when_its_connection_is_cut(proxy: TcpProxy) -> None:
+async def test_a_stream_goes_on_when_its_connection_is_cut(proxy: CuttableProxy) -> None:
     calls = [call("steps", {"number": 20, "seconds": 1.5}, key=f"slow{number}") for number in range(5)]
     said: list[GreenlightError | None] = []
     seen: list[int] = []
@@ -203,7 +203,7 @@ async def test_a_stream_goes_on_when_its_connection_is_cut(proxy: TcpProxy) -> N
             reading = group.create_task(_sequences(stream, seen))
             while not reading.done():
                 await asyncio.sleep(0.25)
-                proxy.cut()
+                await proxy.cut()
         assert stream.summary.batch.state == batch_pb2.BATCH_STATE_SUCCEEDED
         assert seen == list(range(1, stream.summary.batch.sequence + 1))
         batches = [item.batch_id async for item in client.list_batches(session_id=stream.summary.batch.session_id)]
@@ -211,7 +211,7 @@ async def test_a_stream_goes_on_when_its_connection_is_cut(proxy: TcpProxy) -> N
     assert {type(error) for error in said} == {UnavailableError, type(None)}
 
 
-async def test_a_lost_answer_is_fetched_again_and_submits_once(proxy: TcpProxy) -> None:
+async def test_a_lost_answer_is_fetched_again_and_submits_once(proxy: CuttableProxy) -> None:
     session = f"lost-{uuid4()}"
     async with GreenlightClient(proxy.address) as client:
         await client.server_info()
@@ -221,12 +221,12 @@ async def test_a_lost_answer_is_fetched_again_and_submits_once(proxy: TcpProxy) 
             running = group.create_task(client.run([_add("y", 1, 2)], session=session).finish())
             await asyncio.sleep(0.3)
             proxy.swallowing = False
-            proxy.cut()
+            await proxy.cut()
         found = {item.batch_id async for item in client.list_batches(session_id=session)}
     assert found == {submitting.result().batch.batch_id, running.result().batch.batch_id}
 
 
-async def test_a_server_that_is_not_there_is_given_up(proxy: TcpProxy) -> None:
+async def test_a_server_that_is_not_there_is_given_up(proxy: CuttableProxy) -> None:
     proxy.refusing = True
     async with GreenlightClient(proxy.address, retry_for=0.3) as client:
         with pytest.raises(UnavailableError):

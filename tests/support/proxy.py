@@ -5,7 +5,10 @@ from typing import Self
 
 
 class CuttableProxy:
-    """Listens on a free port and forwards to `upstream` (HOST:PORT). While `refusing`, new connections end at once."""
+    """Listens on a free port and forwards to `upstream` (HOST:PORT).
+
+    While `refusing`, new connections end at once; while `swallowing`, what comes back is lost. `connections`: so far.
+    """
 
     def __init__(self, upstream: str) -> None:
         host, _, port = upstream.rpartition(":")
@@ -14,6 +17,8 @@ class CuttableProxy:
         self._open: set[asyncio.Task[None]] = set()
         self.address = ""
         self.refusing = False
+        self.swallowing = False
+        self.connections = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -37,13 +42,14 @@ class CuttableProxy:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
+        self.connections += 1
         upstream: asyncio.StreamWriter | None = None
         try:
             if not self.refusing:
                 upstream_reader, upstream = await asyncio.open_connection(*self._upstream)
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(_copy(reader, upstream))
-                    tasks.create_task(_copy(upstream_reader, writer))
+                    tasks.create_task(self._copy(reader, upstream, answers=False))
+                    tasks.create_task(self._copy(upstream_reader, writer, answers=True))
         except* (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -52,9 +58,10 @@ class CuttableProxy:
                 if end is not None:
                     end.transport.abort()
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(1 << 16):
-        writer.write(data)
-        await writer.drain()
-    raise ConnectionResetError
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
+        while data := await reader.read(1 << 16):
+            if answers and self.swallowing:
+                continue
+            writer.write(data)
+            await writer.drain()
+        raise ConnectionResetError
