@@ -1,0 +1,50 @@
+"""Stores that misbehave on request, around a real one: commits that wait, fail, or come back as lost."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.ports.store import Committed, Store
+from shared.kernel.errors import UnavailableError
+
+
+class HeldStore:
+    """`hold()`: commits wait until `release()`. `away`: they fail. `lose`: which writes come back as lost."""
+
+    def __init__(self, inner: Store) -> None:
+        self._inner = inner
+        self._open = asyncio.Event()
+        self._open.set()
+        self.waiting = 0
+        self.away = False
+        self.lose: Callable[[BatchWrite], bool] = lambda write: False
+
+    def hold(self) -> None:
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
+    @property
+    def port(self) -> Store:
+        return cast(Store, self)
+
+    async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
+        self.waiting += 1
+        await self._open.wait()
+        self.waiting -= 1
+        if self.away:
+            raise UnavailableError("STORE_UNAVAILABLE", "the store is away", retry_after=1.0)
+        lost = [write for write in writes if self.lose(write)]
+        committed = await self._inner.commit([write for write in writes if write not in lost])
+        committed.lost |= {write.batch.id for write in lost}
+        return committed
+
+    async def load_batch(self, *arguments: Any) -> Any:
+        if self.away:
+            raise UnavailableError("STORE_UNAVAILABLE", "the store is away", retry_after=1.0)
+        return await self._inner.load_batch(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
