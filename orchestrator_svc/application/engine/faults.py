@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestrator_svc.domain.batch import Batch
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 MAX_TRIES = 3
 PAUSE = 0.1
-BATCH_LOST = "BATCH_LOST"
 
 _log = logging.getLogger(__name__)
 
@@ -23,33 +23,34 @@ class Faults:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
-        self._queue: asyncio.Queue[tuple[Batch, str, int]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Batch, str]] = asyncio.Queue()
+        self._tries: Counter[str] = Counter()
 
     def end(self, batch: Batch, error: Exception) -> None:
-        """Memory is not to be trusted: drops it, and has the recorded batch ended."""
+        """Memory is not to be trusted: drops it, and has the recorded batch ended. A few times, if that fails too."""
         _log.error("a fault in batch %s ends it", batch.id, exc_info=error)
         self._engine.live.drop(batch.id)
         self._engine.flights.forget_batch(batch.id)
         self._engine.dispatcher.drop(batch)
-        self._queue.put_nowait((batch, f"a fault in the orchestrator ended the batch: {type(error).__name__}", 1))
+        self._tries[batch.id] += 1
+        if self._tries[batch.id] <= MAX_TRIES:
+            self._queue.put_nowait((batch, f"a fault in the orchestrator ended the batch: {type(error).__name__}"))
 
     async def run(self) -> None:
         while True:
-            batch, message, tries = await self._queue.get()
+            batch, message = await self._queue.get()
             try:
                 await self._end(batch, message)
             except NotFoundError:
-                pass  # it never was on record
+                self._tries.pop(batch.id, None)  # it never was on record
+            except UnavailableError as error:
+                if error.reason != "BATCH_LOST":  # else it is queued again already
+                    await asyncio.sleep(PAUSE)
+                    self._queue.put_nowait((batch, message))
             except Exception as error:
-                _log.exception("batch %s could not be ended", batch.id)
-                await self._again(batch, message, tries, error)
-
-    async def _again(self, batch: Batch, message: str, tries: int, error: Exception) -> None:
-        """For as long as the store is away; a few times where it is a fault of its own."""
-        away = isinstance(error, UnavailableError) and error.reason != BATCH_LOST
-        if away or tries < MAX_TRIES:
-            await asyncio.sleep(PAUSE)
-            self._queue.put_nowait((batch, message, tries + (not away)))
+                self.end(batch, error)
+            else:
+                self._tries.pop(batch.id, None)
 
     async def _end(self, batch: Batch, message: str) -> None:
         await self._engine.recorder.recorded(batch.id)

@@ -106,9 +106,7 @@ async def test_a_result_does_not_send_what_an_uncommitted_addition_brought(world
         assert keys(replica.held) == ["b/1"]
 
 
-async def test_while_the_store_is_away_batches_wait_and_submissions_are_refused(
-    world: World, store: HeldStore
-) -> None:
+async def test_while_the_store_is_away_batches_wait_and_submissions_are_refused(world: World, store: HeldStore) -> None:
     async with started(world) as replica:
         batch_id = await world.run(spec("read", "a"), spec("write", "b", "a"), spec("read", "c", "a"))
         store.away = True

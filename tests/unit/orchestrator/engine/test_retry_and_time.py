@@ -97,7 +97,9 @@ async def test_the_queue_timeout_counts_only_while_nobody_serves() -> None:
 async def test_a_deadline_stands_still_while_blocked() -> None:
     world = World()
     async with started(world) as replica:
-        batch_id = await world.run(spec("read", "a"), spec("pay", "b", "a"), spec("read", "c", "b"), deadline=10 * SECOND)
+        batch_id = await world.run(
+            spec("read", "a"), spec("pay", "b", "a"), spec("read", "c", "b"), deadline=10 * SECOND
+        )
         await later(world, 4)
         replica.end(replica.held[0], ok())
         await world.settle()

@@ -1,0 +1,183 @@
+"""An executor goes away while calls run: what happens then goes by their effect."""
+
+import pytest
+
+from orchestrator_svc.domain.states import Resolution
+from orchestrator_svc.domain.tool import FailureClass, KnownEffect, RetryPolicy
+from tests.support.engine_world import events, failed, keys, later, ok, spec, started, story
+from tests.support.world import CALLER, SECOND, World
+
+
+async def test_a_read_runs_again_elsewhere() -> None:
+    world = World()
+    async with started(world) as first:
+        batch_id = await world.run(spec("read", "a", retry=RetryPolicy(3, SECOND, SECOND)))
+        second = world.executors.add([*first.tools.values()], executor_id="executor-2")
+        first.cut()
+        await later(world, 1)
+        assert keys(second.held) == ["a/2"]
+        second.release()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "SUCCEEDED"}
+
+
+async def test_an_idempotent_call_runs_again_with_the_same_key() -> None:
+    world = World()
+    async with started(world) as first:
+        await world.run(spec("write", "a"), spec("write", "b", idempotency_key="mine"))
+        second = world.executors.add([*first.tools.values()], executor_id="executor-2")
+        first.cut()
+        await later(world, 30)
+        keys_before = {call.id.rpartition("/")[0]: call.idempotency_key for call in first.received}
+        keys_after = {call.id.rpartition("/")[0]: call.idempotency_key for call in second.received}
+        assert keys_before == keys_after
+        assert sorted(keys(second.held)) == ["a/2", "b/2"]
+        assert "mine" in keys_after.values()
+        assert all(len(key) == 64 or key == "mine" for key in keys_after.values())
+
+
+async def test_a_side_effect_is_attached_again_and_its_outcome_counts() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("read", "b", "a"))
+        replica.cut()
+        await later(world, 59)
+        assert (await world.states(batch_id))["a"] == "RUNNING"
+        replica.connect()
+        await world.settle()
+        replica.end(replica.held[0], ok("7"))
+        await world.settle()
+        assert keys([call.id for call in replica.received]) == ["a/1", "b/1"]
+        assert (await world.proposal(f"{batch_id}/a")).result == "7"
+
+
+async def test_a_side_effect_that_ended_meanwhile_settles_when_it_is_back() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"))
+        replica.cut()
+        await world.settle()
+        replica.end(replica.held[0], ok("7"))
+        await later(world, 30)
+        assert (await world.states(batch_id)) == {"a": "RUNNING"}
+        replica.connect()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "SUCCEEDED"}
+        assert keys(replica.acknowledged) == ["a/1"]
+
+
+async def test_after_the_window_its_outcome_is_unknown_and_a_late_one_settles_it() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("read", "b", "a"), spec("read", "c", "a?"))
+        replica.cut()
+        await later(world, 59)
+        await later(world, 1)
+        assert (await world.states(batch_id)) == {"a": "OUTCOME_UNKNOWN", "b": "APPROVED", "c": "APPROVED"}
+        assert (await world.batch(batch_id)).state.name == "BLOCKED"
+        failure = (await world.proposal(f"{batch_id}/a")).failure
+        assert failure is not None
+        assert failure.known_effect is KnownEffect.POSSIBLE
+        replica.end(replica.held[0], ok("7"))
+        replica.connect()
+        await world.settle()
+        assert keys(replica.held) == ["b/1", "c/1"]
+        replica.release()
+        await world.settle()
+        assert (await world.batch(batch_id)).state.name == "SUCCEEDED"
+
+
+async def test_a_late_failure_settles_it_too() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("read", "b", "a"))
+        replica.cut()
+        await later(world, 60)
+        replica.end(replica.held[0], failed(FailureClass.PERMANENT))
+        replica.connect()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "FAILED", "b": "SKIPPED"}
+
+
+async def test_a_late_outcome_settles_it_in_a_batch_that_was_cancelled_meanwhile() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("pay", "b"))
+        replica.cut()
+        await later(world, 60)
+        await world.cancel.batch(CALLER, batch_id, "enough", None)
+        await world.settle()
+        assert (await world.batch(batch_id)).state.name == "PARTIAL"
+        replica.end(replica.held[0], ok())
+        replica.connect()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "CANCELLED"}
+        assert len(world.live) == 0
+
+
+async def test_after_a_person_resolved_it_a_late_outcome_changes_nothing() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"))
+        replica.cut()
+        await later(world, 60)
+        await world.resolve.resolve(CALLER, f"{batch_id}/a", Resolution.FAILED, "", "looked", None, None)
+        replica.end(replica.held[0], ok())
+        replica.connect()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "FAILED"}
+
+
+async def test_what_was_never_seen_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    async with started(world) as replica:
+        with monkeypatch.context() as broken:
+            broken.setattr(replica, "send", lambda _: True)  # the frame never comes through
+            batch_id = await world.run(spec("send", "a"))
+        replica.cut()
+        await world.settle()
+        replica.connect()
+        await later(world, 30)
+        assert keys(replica.held) == ["a/2"]
+        replica.release()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "SUCCEEDED"}
+        assert len((await world.proposal(f"{batch_id}/a")).attempts) == 2
+
+
+async def test_a_new_start_of_the_executor_does_not_answer_for_the_old_one() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("read", "b"))
+        fresh = world.executors.add([*replica.tools.values()])
+        await later(world, 30)
+        assert keys(fresh.held) == ["b/2"]
+        assert (await world.states(batch_id))["a"] == "RUNNING"
+        await later(world, 30)
+        assert (await world.states(batch_id))["a"] == "OUTCOME_UNKNOWN"
+        await world.resolve.resolve(CALLER, f"{batch_id}/a", Resolution.RUN_AGAIN, "", "it is not there", None, None)
+        await world.settle()
+        assert sorted(keys(fresh.held)) == ["a/2", "b/2"]
+
+
+async def test_one_that_goes_away_before_the_record_is_written_gets_nothing() -> None:
+    world = World()
+    async with started(world) as replica:
+        replica.drain()
+        other = world.executors.add([*replica.tools.values()], executor_id="executor-2")
+        await world.run(spec("send", "a"))
+        assert keys(other.held) == ["a/1"]
+        other.drain()
+        await world.run(spec("send", "b"))
+        assert keys(replica.held + other.held) == ["a/1"]
+
+
+async def test_the_story_of_a_lost_read_is_on_record() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("read", "a"))
+        replica.cut()
+        await world.settle()
+        assert (await story(world, batch_id, "a"))[-1] == "attempt_retrying"
+        last = (await events(world, batch_id))[-1]
+        assert last.attempt_retrying.failure.reason == "EXECUTOR_LOST"
