@@ -245,7 +245,7 @@ def check_labels(labels: Mapping[str, str], place: str) -> list[FieldViolation]:
 def merge_dependencies(declared: Sequence[Dependency], references: References) -> tuple[Dependency, ...]:
     """What a reference implies, unless it is declared otherwise."""
     merged = {dependency.key: dependency for dependency in declared}
-    for key, has_default in references.keys().items():
+    for key, has_default in references.by_key().items():
         if key not in merged:
             merged[key] = Dependency(key, Condition.FINISHED if has_default else Condition.SUCCEEDED)
     return tuple(merged.values())

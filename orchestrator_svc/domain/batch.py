@@ -6,29 +6,18 @@ I/O; each works on a `Changes` that `begin` opened and `conclude` closes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 from orchestrator_svc.domain import events
-from orchestrator_svc.domain.canonical import write
+from orchestrator_svc.domain.binding import ArgumentsJudge, bind
 from orchestrator_svc.domain.changes import BatchRecord, Changes, Timer, TimerKind
-from orchestrator_svc.domain.digest import call_digest
 from orchestrator_svc.domain.graph import Graph
 from orchestrator_svc.domain.lifecycle import check_move
 from orchestrator_svc.domain.proposal import UNFINISHED, Condition, Proposal, Verdict
 from orchestrator_svc.domain.proposal import ProposalState as State
-from orchestrator_svc.domain.references import MAX_BOUND_BYTES, BoundTooLargeFault, ReferenceFault, fill
 from orchestrator_svc.domain.states import BatchState
-from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, Tier, ToolKey
+from orchestrator_svc.domain.tool import Failure, Tier
 
 MAX_MISSING = 100
-
-
-class ArgumentsJudge(Protocol):
-    """Knows the tools' schemas."""
-
-    def prepare(self, tool: ToolKey, value: Any) -> tuple[Any, list[str]]:
-        """Returns the arguments with the schema's defaults filled in, and what is wrong with them (nothing: [])."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -129,8 +118,10 @@ class Batch:
 
     def unblocked(self, changes: Changes, proposal: Proposal) -> None:
         """All its dependencies are done: binds it, then asks for it or makes it ready. May leave it FAILED."""
-        if not proposal.bound and not self._bind(changes, proposal):
-            return
+        if not proposal.bound:
+            failure = bind(self.by_key, self.judge, changes, proposal)
+            if failure is not None:
+                return self.fail(changes, proposal, failure)
         if proposal.state is State.PROPOSED:
             if proposal.asked_time is None:
                 self.ask(changes, proposal)
@@ -139,32 +130,6 @@ class Batch:
         else:
             self.move(changes, proposal, State.PROPOSED)
             self.ask(changes, proposal)
-
-    def _bind(self, changes: Changes, proposal: Proposal) -> bool:
-        results = {key: self.by_key[key].result for key in (proposal.references or _NONE).keys()}
-        try:
-            value, text, missing = fill(proposal.arguments, results)
-        except ReferenceFault as fault:
-            reason = "ARGUMENTS_TOO_LARGE" if isinstance(fault, BoundTooLargeFault) else "REFERENCE_INVALID"
-            self._fail_binding(changes, proposal, reason, str(fault))
-            return False
-        value, problems = self.judge.prepare(proposal.tool, value)
-        if problems:
-            self._fail_binding(changes, proposal, "ARGUMENTS_INVALID", "; ".join(problems))
-            return False
-        text = write(value)
-        if len(text) > MAX_BOUND_BYTES and len(text.encode()) > MAX_BOUND_BYTES:
-            self._fail_binding(changes, proposal, "ARGUMENTS_TOO_LARGE", "the bound arguments have more than 1 MiB")
-            return False
-        proposal.bound_arguments, proposal.bound_digest = text, call_digest(proposal.tool, text)
-        proposal.missing_inputs = missing
-        proposal.revision += 1
-        changes.touch(proposal)
-        changes.emit(proposal, events.ProposalBound(proposal.bound_digest, proposal.revision, missing))
-        return True
-
-    def _fail_binding(self, changes: Changes, proposal: Proposal, reason: str, message: str) -> None:
-        self.fail(changes, proposal, Failure(FailureClass.INVALID_ARGUMENT, KnownEffect.NONE, reason, message))
 
     def fail(self, changes: Changes, proposal: Proposal, failure: Failure) -> None:
         """FAILED outside an attempt. The caller lets the dependents go on."""
@@ -295,11 +260,3 @@ class Batch:
 
     def unfinished(self) -> Sequence[Proposal]:
         return [proposal for proposal in self.proposals if proposal.state in UNFINISHED]
-
-
-class _NoReferences:
-    def keys(self) -> dict[str, bool]:
-        return {}
-
-
-_NONE = _NoReferences()

@@ -48,7 +48,7 @@ class References:
 
     items: tuple[Reference, ...]
 
-    def keys(self) -> dict[str, bool]:
+    def by_key(self) -> dict[str, bool]:
         """Key -> whether every reference to it has a default (then FINISHED is enough)."""
         keys: dict[str, bool] = {}
         for item in self.items:

@@ -46,7 +46,7 @@ class Call(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A call's ending. `received`: monotonic s. The executor's durations stand in the ending; `wire` is the engine's."""
+    """A call's ending. `received`: monotonic s. The executor's durations stand in it; `wire` is the engine's."""
 
     call_id: str
     ending: Ending

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import Proposal, ProposalState
 from orchestrator_svc.domain.states import BatchState

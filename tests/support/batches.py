@@ -50,7 +50,7 @@ def judged(
     value, text = canonical(arguments)
     references = find_references(value)
     edges = {edge.key: edge for edge in depends_on}
-    for name, has_default in (references.keys() if references else {}).items():
+    for name, has_default in (references.by_key() if references else {}).items():
         edges.setdefault(name, Dependency(name, Condition.FINISHED if has_default else Condition.SUCCEEDED))
     return Judged(
         key=key,

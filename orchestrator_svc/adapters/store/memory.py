@@ -6,7 +6,8 @@ from dataclasses import replace
 from orchestrator_svc.adapters.store.memory_batches import KeptBatch
 from orchestrator_svc.adapters.store.memory_commits import Holdings
 from orchestrator_svc.adapters.store.memory_searches import find_batches, find_proposals, find_soft
-from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from orchestrator_svc.adapters.store.hydration import attach
 from orchestrator_svc.adapters.store.reading.times import RecordTimes
 from orchestrator_svc.domain.adding import satisfied
-from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchRecord, BatchWrite
 from orchestrator_svc.domain.graph import Graph
 from orchestrator_svc.domain.proposal import Proposal, ProposalRecord, ProposalState

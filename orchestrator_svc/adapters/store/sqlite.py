@@ -16,7 +16,8 @@ from orchestrator_svc.adapters.store.committing import commit_group, is_unavaila
 from orchestrator_svc.adapters.store.engines import reader_engine, writer_engine
 from orchestrator_svc.adapters.store.file_lock import FileLock
 from orchestrator_svc.adapters.store.reading import batches, full, proposals, requests, sessions, tools, whole
-from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame

@@ -56,7 +56,7 @@ class Desktop:
         results: dict[str, Any] = {}
         for proposal in expand(parameters):
             references = find_references(json.loads(proposal.arguments))
-            needed = references.keys() if references else {}
+            needed = references.by_key() if references else {}
             if any(key not in results and not has_default for key, has_default in needed.items()):
                 continue
             texts = {key: json.dumps(results[key]) if key in results else None for key in needed}

@@ -43,7 +43,7 @@ def test_dependencies_point_backwards_so_that_one_by_one_runs_too():
     seen: set[str] = set()
     for proposal in expand():
         references = find_references(json.loads(proposal.arguments))
-        assert set(references.keys() if references else ()) <= seen
+        assert set(references.by_key() if references else ()) <= seen
         seen.add(proposal.key)
 
 

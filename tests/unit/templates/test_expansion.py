@@ -100,7 +100,7 @@ def test_whatever_is_given_arrives_as_it_was_given(one: Any, other: Any):
     arguments = substitute(template, {"one": one, "other": other})
     references = find_references(arguments)
     assert references is not None
-    assert references.keys() == {"x": True}
+    assert references.by_key() == {"x": True}
     bound, _, _ = fill(json.dumps(arguments), {"x": None})
     assert bound == {"a": one, "b": [other], "c": one}
 

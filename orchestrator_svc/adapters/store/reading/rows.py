@@ -13,7 +13,8 @@ from orchestrator_svc.adapters.store.documents import (
 from orchestrator_svc.adapters.store.hydration import references_of
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
 from orchestrator_svc.adapters.store.rows import BOUND_AS_PROPOSED
-from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.proposal import Condition, Dependency, Proposal, ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Effect, Tier, ToolKey

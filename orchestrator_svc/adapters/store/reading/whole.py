@@ -13,7 +13,8 @@ from orchestrator_svc.adapters.store.reading.joined import COLUMNS, PROPOSALS
 from orchestrator_svc.adapters.store.reading.rows import read_batch, read_proposal
 from orchestrator_svc.adapters.store.reading.slices import mapped
 from orchestrator_svc.adapters.store.tables import UNFINISHED, batches, proposals
-from orchestrator_svc.domain.batch import ArgumentsJudge, Batch
+from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.proposal import Proposal
 
 PAGE_BATCHES = 64
