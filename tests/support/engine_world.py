@@ -1,4 +1,4 @@
-"""Short words for tests of the engine: a world with one replica at hand, calls by what they ask for, events read back."""
+"""Short words for tests of the engine: a world with one replica at hand, calls by what they ask for, events."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
