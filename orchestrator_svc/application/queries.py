@@ -29,6 +29,7 @@ from shared.kernel.errors import FieldViolation, InvalidError
 
 MAX_PAGE = 1000
 _FAR = 1 << 62
+_TOO_MUCH = 1 << 63
 
 T = TypeVar("T")
 
@@ -63,6 +64,8 @@ class PageRequest:
             text = base64.b64decode(self.token + "=" * (-len(self.token) % 4), altchars=b"-_", validate=True)
             values = orjson.loads(text)
             if len(values) != len(kinds) or any(type(v) is not k for v, k in zip(values, kinds, strict=True)):
+                raise ValueError
+            if any(isinstance(value, int) and not 0 <= value < _TOO_MUCH for value in values):
                 raise ValueError
         except (binascii.Error, ValueError, TypeError):
             problem = "is not a token of this list; send next_page_token as it came, or none"

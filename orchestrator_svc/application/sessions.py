@@ -131,20 +131,31 @@ class Sessions:
         async with self._requests.once(caller.tenant, key) as earlier:
             if earlier is not None:
                 return await self.get(caller.tenant, session_id)
-            session, _ = await self.get(caller.tenant, session_id)
-            expected = session.revision if update.revision is None else update.revision
+            session = await self._replace(caller.tenant, session_id, update, context)
+            await self._requests.claim(caller.tenant, key, b"{}")
+            self._contexts.put(caller.tenant, session_id, session.context)
+        return await self.get(caller.tenant, session_id)
+
+
+    async def _replace(self, tenant: str, session_id: str, update: SessionUpdate, context: str | None) -> Session:
+        while True:
+            session, _ = await self.get(tenant, session_id)
+            expected = session.revision
+            if update.revision not in (None, expected):
+                raise _moved(session_id, update.revision)
             session.title = session.title if update.title is None else update.title
             session.context = session.context if context is None else context
             session.labels = session.labels if update.labels is None else update.labels
             session.revision, session.update_time = expected + 1, self._clock.time_ns()
-            if not await self._store.update_session(session, expected):
-                raise ConflictError(
-                    "REVISION_MISMATCH",
-                    f"the session {session_id!r} is not at revision {expected}; look again, then update",
-                )
-            await self._requests.claim(caller.tenant, key, b"{}")
-            self._contexts.put(caller.tenant, session_id, session.context)
-        return await self.get(caller.tenant, session_id)
+            if await self._store.update_session(session, expected):
+                return session
+            # Another one came in between.
+
+
+def _moved(session_id: str, revision: int | None) -> ConflictError:
+    return ConflictError(
+        "REVISION_MISMATCH", f"the session {session_id!r} is not at revision {revision}; look again, then update"
+    )
 
 
 def _check(session_id: str, update: SessionUpdate) -> str | None:

@@ -12,6 +12,8 @@ import orjson
 
 from shared.kernel.errors import FieldViolation, InvalidError
 
+_TOO_MUCH = 1 << 63
+
 
 @dataclass(slots=True)
 class SessionCursor:
@@ -39,7 +41,8 @@ def decode_cursor(token: str, field_name: str) -> SessionCursor:
         text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         highest, pairs = orjson.loads(text)
         numbers: dict[int, int] = dict(pairs)
-        if not all(isinstance(value, int) and value >= 0 for value in [highest, *numbers, *numbers.values()]):
+        values = [highest, *numbers, *numbers.values()]
+        if not all(isinstance(value, int) and 0 <= value < _TOO_MUCH for value in values):
             raise ValueError
     except (binascii.Error, ValueError, TypeError):
         problem = "is not a session_token; take it from a WatchSession frame as it is"

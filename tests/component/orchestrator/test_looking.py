@@ -141,7 +141,7 @@ LISTS = [
 async def test_pages_that_are_wrong(pair: Services, method: str, request_class: Any):
     ask = getattr(pair.stub, method)
     assert (await refusal(ask(request_class(page_size=-1)))).short == ("INVALID_ARGUMENT", "PAGE_SIZE_INVALID")
-    for token in ("nonsense", "!", "W10", "e30", "WyJ4Il0", "x" * 5000):
+    for token in ("nonsense", "!", "W10", "e30", "WyJ4Il0", "Wy0xXQ", "WzkyMjMzNzIwMzY4NTQ3NzU4MDhd", "x" * 5000):
         refused = await refusal(ask(request_class(page_token=token)))
         assert refused.short == ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID")
         assert list(refused.fields) == ["page_token"]

@@ -1,6 +1,7 @@
 """Sessions: made, read, listed, updated; and streams over all batches of one."""
 
 import asyncio
+import base64
 import json
 import uuid
 from typing import Any
@@ -163,7 +164,14 @@ async def test_without_until_it_ends_by_max_wait_alone(pair: Services):
     assert received.frames[-1].session_token
 
 
-@pytest.mark.parametrize("token", ["x", "!!", "W10", "e30", "bnVsbA", "WzEsIFtbMSwgLTFdXV0", "x" * 5000])
+def _token(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+BAD_TOKENS = [[], {}, None, [1], [1, [[1, -1]]], [2**63, []], [1, [[2**64 - 1, 1]]], ["1", []], [1, [[1.5, 1]]]]
+
+
+@pytest.mark.parametrize("token", ["x", "!!", "x" * 5000, *map(_token, BAD_TOKENS)])
 async def test_a_bad_token(pair: Services, token: str):
     await _create(pair, "talk")
     refused = await refusal(_watch(pair, "talk", token))
@@ -179,3 +187,24 @@ async def test_a_batch_that_goes_on_after_it_was_finished(pair: Services):
     rest = await read(_watch(pair, "talk", first.frames[-1].session_token, until=pb.UNTIL_FINISHED))
     assert rest.sequences[0] == first.sequences[-1] + 1
     assert states(rest.summary.answers) == {"a": "SUCCEEDED"}
+
+
+async def test_many_updates_at_once(pair: Services):
+    await _create(pair, "talk")
+    calls = [pair.stub.UpdateSession(pb.UpdateSessionRequest(session_id="talk", title=str(n))) for n in range(20)]
+    revisions = [(await answer).session.revision for answer in calls]
+    assert max(revisions) == 21
+
+
+async def test_a_revision_that_nobody_could_have_seen(pair: Services):
+    await _create(pair, "talk")
+    for revision in (-1, 0, 2, 2**63 - 1, -(2**63)):
+        request = pb.UpdateSessionRequest(session_id="talk", title="x", revision=revision)
+        assert (await refusal(pair.stub.UpdateSession(request))).short == ("ABORTED", "REVISION_MISMATCH")
+
+
+async def test_a_token_that_names_what_is_not_there(pair: Services):
+    summary = await pair.run(call("echo"), session_id="talk")
+    token = _token([5, [[number, 1] for number in range(50_000)]])
+    received = await read(_watch(pair, "talk", token, until=pb.UNTIL_FINISHED))
+    assert received.sequences == list(range(2, summary.batch.sequence + 1))
