@@ -291,6 +291,15 @@ async def flood(n: int, context: ToolContext) -> int:
 
 
 @tool(effect="READ")
+async def talk(seconds: float, context: ToolContext) -> None:
+    """Reports progress all the time, and lets others run."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        context.progress(1 - left / seconds, "talking")
+        await asyncio.sleep(0.001)
+
+
+@tool(effect="READ")
 def flood_on_threads(n: int, context: ToolContext) -> int:
     import threading
 

@@ -118,6 +118,12 @@ async def test_a_flood_of_progress_is_held_to_the_newest_and_the_last_comes_thro
     assert len(progress) < 100
 
 
+async def test_of_steady_progress_ten_a_second_go_out(peer: Peer):
+    outcome = await peer.run("a", "talk", {"seconds": 0.4})
+    seconds = outcome.run_duration.ToNanoseconds() / 1e9
+    assert 2 <= len(peer.all("progress")) <= seconds * 10 + 2
+
+
 async def test_progress_and_chunks_from_many_threads(peer: Peer):
     outcome = await peer.run("a", "flood_on_threads", {"n": 500})
     assert result(outcome) == 500

@@ -33,13 +33,14 @@ async def test_a_cancelled_call_ends_as_cancelled_and_frees_its_slot():
         assert result(await peer.run("b", "echo", {"value": 1})) == 1
 
 
-async def test_a_call_cancelled_before_its_first_step_had_no_effect(peer: Peer):
+async def test_a_call_cancelled_before_its_first_step_had_no_effect(exe: Executor, peer: Peer):
     made = call("a", "write", {"text": "x"})
     await peer.send(made, cancels=[made.id])
     outcome = await peer.outcome(made.id)
     assert failure(outcome) == ("CANCELLED", "NONE", "CANCELLED")
     assert not outcome.HasField("start_time")
     assert GATES.runs == []
+    assert (exe.service.executor.in_flight, exe.service.executor.stuck) == (0, 0)
 
 
 async def test_a_call_that_ended_first_keeps_its_outcome(peer: Peer):
