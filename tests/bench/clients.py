@@ -109,7 +109,9 @@ def ceiling_pair(folder: Path) -> Iterator[tuple[Process, str]]:
     """The ceiling as two processes; yields its orchestrator and the address."""
     with _generated() as generated:
         ex, orch = free_port(), free_port()
-        env = environment(EX=str(ex), OR=str(orch), PYTHONPATH=str(generated))
+        # It leaves its database behind when it is stopped: with the rest of what is deleted.
+        folder.mkdir(parents=True, exist_ok=True)
+        env = environment(EX=str(ex), OR=str(orch), PYTHONPATH=str(generated), TMPDIR=str(folder))
         with running("ceiling-executor", python(str(CEILING / "ex.py")), folder, env) as executor:
             executor.listening(ex)
             with running("ceiling-orchestrator", python(str(CEILING / "orch.py")), folder, env) as orchestrator:
