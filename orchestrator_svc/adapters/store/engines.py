@@ -1,12 +1,10 @@
 """SQLite as the store needs it: one connection that writes, durably; a few that read, each in a snapshot."""
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, exc
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 READERS = 4
 _BUSY_SECONDS = 5.0
@@ -23,43 +21,38 @@ def writer_engine(path: Path) -> Engine:
         max_overflow=0,
         connect_args={"timeout": _BUSY_SECONDS},
     )
+    _prepare(engine, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
+    return engine
+
+
+def reader_engine(path: Path) -> Engine:
+    """Each use is one snapshot, by any thread."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=READERS,
+        max_overflow=0,
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+    )
+    _prepare(engine, _READER_PRAGMAS, "BEGIN")
+    return engine
+
+
+def _prepare(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
+    """SQLAlchemy says when a transaction begins, not the driver."""
+
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
 
     def began(connection: Connection) -> None:
         """Past SQLAlchemy, whose bookkeeping of a statement takes longer than this one."""
         driver: Any = connection.connection.driver_connection
         try:
-            driver.execute("BEGIN IMMEDIATE")
+            driver.execute(begin)
         except sqlite3.Error as error:
-            raise exc.OperationalError("BEGIN IMMEDIATE", None, error) from error
-
-    _prepare(engine, _WRITER_PRAGMAS, began)
-    return engine
-
-
-def reader_engine(path: Path) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        pool_size=READERS,
-        max_overflow=0,
-        connect_args={"timeout": _BUSY_SECONDS},
-    )
-
-    def began(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    _prepare(engine.sync_engine, _READER_PRAGMAS, began)
-    return engine
-
-
-def _prepare(engine: Engine, pragmas: tuple[str, ...], began: Callable[[Connection], None]) -> None:
-    """SQLAlchemy says when a transaction begins, not the driver."""
-
-    def connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+            raise exc.OperationalError(begin, None, error) from error
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", began)

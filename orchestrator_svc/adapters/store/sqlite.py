@@ -1,19 +1,21 @@
-"""The store in one SQLite file: one thread writes on a connection of its own, reads go through aiosqlite."""
+"""The store in one SQLite file: one thread writes on a connection of its own, a few read beside it.
+
+A driver that makes each step of a read awaitable keeps the loop busy for 0.8 ms and more; a thread, for 0.06.
+"""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator_svc.adapters.store import keeping, migrating
 from orchestrator_svc.adapters.store.committing import commit_group, is_unavailable
-from orchestrator_svc.adapters.store.engines import reader_engine, writer_engine
+from orchestrator_svc.adapters.store.engines import READERS, reader_engine, writer_engine
 from orchestrator_svc.adapters.store.file_lock import FileLock
 from orchestrator_svc.adapters.store.reading import batches, full, proposals, requests, sessions, tools, whole
 from orchestrator_svc.domain.batch import Batch
@@ -51,8 +53,9 @@ class SqliteStore:
         self._path, self._codec, self._clock = path, codec, clock
         self._lock = FileLock(path)
         self._writer = writer_engine(path)
-        self._readers = reader_engine(path)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._reader = reader_engine(path)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._incarnation = ""
 
     async def start(self, incarnation: Incarnation) -> None:
@@ -60,21 +63,26 @@ class SqliteStore:
         self._lock.acquire(f"process {os.getpid()}, incarnation {incarnation.id}, version {incarnation.version}")
         self._incarnation = incarnation.id
         try:
-            await self._in_thread(lambda: migrating.migrate(self._writer, str(self._path)))
+            await self._in(self._writing, lambda: migrating.migrate(self._writer, str(self._path)))
             await self._write(keeping.begin, incarnation)
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
-        await self._readers.dispose()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.dispose)
-        self._thread.shutdown()
+        """What has begun is finished first."""
+        await asyncio.to_thread(self._close)
         self._lock.release()
+
+    def _close(self) -> None:
+        self._reading.shutdown()
+        self._reader.dispose()
+        self._writing.submit(self._writer.dispose)
+        self._writing.shutdown()
 
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
         now = self._clock.time_ns()
-        return await self._in_thread(lambda: commit_group(self._writer, writes, self._codec, now))
+        return await self._in(self._writing, lambda: commit_group(self._writer, writes, self._codec, now))
 
     async def commit_record_times(self, times: Sequence[tuple[int, int, int]]) -> None:
         if times:
@@ -167,25 +175,23 @@ class SqliteStore:
 
     # -- how
 
-    async def _read(
-        self, read: Callable[Concatenate[AsyncConnection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        try:
-            async with self._readers.connect() as connection:
-                return await read(connection, *args, **kwargs)
-        except SQLAlchemyError as error:
-            raise self._unavailable(error) from error
+    async def _read(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def snapshot() -> T:
+            with self._reader.connect() as connection:
+                return read(connection, *args, **kwargs)
+
+        return await self._in(self._reading, snapshot)
 
     async def _write(self, write: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def transaction() -> T:
             with self._writer.begin() as connection:
                 return write(connection, *args, **kwargs)
 
-        return await self._in_thread(transaction)
+        return await self._in(self._writing, transaction)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
         except SQLAlchemyError as error:
             raise self._unavailable(error) from error
 

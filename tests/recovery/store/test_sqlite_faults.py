@@ -236,4 +236,4 @@ def _pragma(opener: SqliteOpener, text: str) -> int:
             assert driver is not None
             return driver.execute(f"PRAGMA {text}").fetchone()[0]
 
-    return store._thread.submit(run).result()
+    return store._writing.submit(run).result()

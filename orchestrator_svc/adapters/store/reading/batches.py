@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
-from sqlalchemy import and_, func, select, union
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, func, select, union
 
 from orchestrator_svc.adapters.store.documents import read_map
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
@@ -33,18 +32,18 @@ def _head(row: AnyRow) -> BatchHead:
     return BatchHead(row.batch_no, row.head, state, row.session_id, row.session_no, row.reopened_after)
 
 
-async def head(connection: AsyncConnection, tenant: str, batch_id: str) -> BatchHead | None:
+def head(connection: Connection, tenant: str, batch_id: str) -> BatchHead | None:
     statement = _HEAD.where(batches.c.tenant == tenant, batches.c.id == batch_id)
-    row = (await connection.execute(statement)).first()
+    row = connection.execute(statement).first()
     return _head(row) if row is not None else None
 
 
-async def session_heads(
-    connection: AsyncConnection, tenant: str, session_id: str, after_no: int, also: Sequence[int]
+def session_heads(
+    connection: Connection, tenant: str, session_id: str, after_no: int, also: Sequence[int]
 ) -> list[tuple[str, BatchHead]]:
     """Those above one that is still being written wait for it: a cursor at a higher number would never see it."""
     of_session = and_(batches.c.tenant == tenant, batches.c.session_id == session_id)
-    hidden = await connection.execute(select(func.min(batches.c.session_no)).where(of_session, UNPUBLISHED))
+    hidden = connection.execute(select(func.min(batches.c.session_no)).where(of_session, UNPUBLISHED))
     until = hidden.scalar() or FAR_FUTURE
     number = batches.c.session_no
     statement = union(
@@ -52,10 +51,10 @@ async def session_heads(
         _HEAD.where(of_session, number.in_(also)),
         _HEAD.where(of_session, number < until, REOPENED),
     )
-    return [(row.id, _head(row)) for row in await connection.execute(statement.order_by("session_no"))]
+    return [(row.id, _head(row)) for row in connection.execute(statement.order_by("session_no"))]
 
 
-async def read_frames(connection: AsyncConnection, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
+def read_frames(connection: Connection, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
     """A few at a time, since only their payloads tell how large they are."""
     first = (
         select(func.max(frames.c.first_sequence))
@@ -69,26 +68,25 @@ async def read_frames(connection: AsyncConnection, number: int, after: int, limi
     )
     found: list[StoredFrame] = []
     size = 0
-    async with connection.stream(statement, execution_options={"yield_per": 32}) as rows:
-        async for row in rows:
-            found.append(StoredFrame(row.first_sequence, row.last_sequence, row.payload))
-            size += len(row.payload)
-            if size >= limit_bytes:
-                break
+    for row in connection.execute(statement).yield_per(32):
+        found.append(StoredFrame(row.first_sequence, row.last_sequence, row.payload))
+        size += len(row.payload)
+        if size >= limit_bytes:
+            break
     return found
 
 
-async def list_batches(
-    connection: AsyncConnection, tenant: str, where: BatchFilter, before_number: int | None, limit: int
+def list_batches(
+    connection: Connection, tenant: str, where: BatchFilter, before_number: int | None, limit: int
 ) -> list[BatchView]:
     statement = _matching(connection, tenant, where)
     if before_number is not None:
         statement = statement.where(batches.c.batch_no < before_number)
     statement = statement.order_by(batches.c.batch_no.desc()).limit(limit)
-    return await views(connection, (await connection.execute(statement)).all())
+    return views(connection, connection.execute(statement).all())
 
 
-def _matching(connection: AsyncConnection, tenant: str, where: BatchFilter) -> AnySelect:
+def _matching(connection: Connection, tenant: str, where: BatchFilter) -> AnySelect:
     statement = select(batches).where(batches.c.tenant == tenant, batches.c.published == 1)
     if where.session_id:
         statement = statement.where(batches.c.session_id == where.session_id)
@@ -101,10 +99,10 @@ def _matching(connection: AsyncConnection, tenant: str, where: BatchFilter) -> A
     return statement
 
 
-async def views(connection: AsyncConnection, rows: Sequence[AnyRow]) -> list[BatchView]:
+def views(connection: Connection, rows: Sequence[AnyRow]) -> list[BatchView]:
     """Two queries for all of them."""
-    agents = await _agents(connection, [row.batch_no for row in rows])
-    missing = await _missing(connection, [row.batch_no for row in rows if BatchState(row.state).finished])
+    agents = _agents(connection, [row.batch_no for row in rows])
+    missing = _missing(connection, [row.batch_no for row in rows if BatchState(row.state).finished])
     return [_view(row, agents.get(row.batch_no, []), missing.get(row.batch_no, [])) for row in rows]
 
 
@@ -134,7 +132,7 @@ def _view(row: AnyRow, agents: list[AgentTally], missing: list[str]) -> BatchVie
     )
 
 
-async def _agents(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, list[AgentTally]]:
+def _agents(connection: Connection, numbers: Sequence[int]) -> dict[int, list[AgentTally]]:
     first = func.min(proposals.c.ordinal).label("first")
     statement = (
         select(proposals.c.batch_no, proposals.c.agent, standings.c.state, func.count().label("total"), first)
@@ -144,7 +142,7 @@ async def _agents(connection: AsyncConnection, numbers: Sequence[int]) -> dict[i
         .order_by(proposals.c.batch_no, first)
     )
     tallies: dict[int, dict[str, list[int]]] = {}
-    for row in await connection.execute(statement):
+    for row in connection.execute(statement):
         of_batch = tallies.setdefault(row.batch_no, {})
         of_batch.setdefault(row.agent, [0] * (len(ProposalState) + 1))[row.state] += row.total
     return {
@@ -153,7 +151,7 @@ async def _agents(connection: AsyncConnection, numbers: Sequence[int]) -> dict[i
     }
 
 
-async def _missing(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, list[str]]:
+def _missing(connection: Connection, numbers: Sequence[int]) -> dict[int, list[str]]:
     if not numbers:
         return {}
     place = func.row_number().over(partition_by=proposals.c.batch_no, order_by=proposals.c.ordinal).label("place")
@@ -165,6 +163,6 @@ async def _missing(connection: AsyncConnection, numbers: Sequence[int]) -> dict[
     )
     statement = select(ranked.c.batch_no, ranked.c.key).where(ranked.c.place <= MAX_MISSING)
     missing: dict[int, list[str]] = {}
-    for row in await connection.execute(statement.order_by(ranked.c.batch_no, ranked.c.place)):
+    for row in connection.execute(statement.order_by(ranked.c.batch_no, ranked.c.place)):
         missing.setdefault(row.batch_no, []).append(row.key)
     return missing

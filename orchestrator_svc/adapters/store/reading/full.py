@@ -1,7 +1,6 @@
 """A batch with all its proposals, as they are shown."""
 
-from sqlalchemy import literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, literal, select
 
 from orchestrator_svc.adapters.store.reading.batches import views
 from orchestrator_svc.adapters.store.reading.joined import COLUMNS, PROPOSALS
@@ -12,21 +11,19 @@ from orchestrator_svc.adapters.store.tables import proposals
 from orchestrator_svc.ports.store import BatchView, ProposalView
 
 
-async def get_batch(connection: AsyncConnection, tenant: str, batch_id: str) -> BatchView | None:
-    row = await batch_row(connection, tenant, batch_id)
-    return (await views(connection, [row]))[0] if row is not None else None
+def get_batch(connection: Connection, tenant: str, batch_id: str) -> BatchView | None:
+    row = batch_row(connection, tenant, batch_id)
+    return (views(connection, [row]))[0] if row is not None else None
 
 
-async def get_batch_full(
-    connection: AsyncConnection, tenant: str, batch_id: str
-) -> tuple[BatchView, list[ProposalView]] | None:
-    row = await batch_row(connection, tenant, batch_id)
+def get_batch_full(connection: Connection, tenant: str, batch_id: str) -> tuple[BatchView, list[ProposalView]] | None:
+    row = batch_row(connection, tenant, batch_id)
     if row is None:
         return None
-    [view] = await views(connection, [row])
+    [view] = views(connection, [row])
     named = literal(row.id).label("batch_id"), literal(row.session_id).label("session_id")
     statement = select(*COLUMNS, *named).select_from(PROPOSALS).where(proposals.c.batch_no == row.batch_no)
-    rows = (await connection.execute(statement.order_by(proposals.c.ordinal))).all()
-    shown = await proposal_views(connection, rows)
-    await with_record_times(connection, row.batch_no, shown)
+    rows = connection.execute(statement.order_by(proposals.c.ordinal)).all()
+    shown = proposal_views(connection, rows)
+    with_record_times(connection, row.batch_no, shown)
     return view, shown

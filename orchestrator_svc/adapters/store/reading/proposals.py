@@ -1,7 +1,6 @@
 """Proposals as they are looked for: one, the approvers' inbox, what a user's next turn confirms."""
 
-from sqlalchemy import and_, case, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, case, or_, select, tuple_
 
 from orchestrator_svc.adapters.store.reading.any_rows import AnySelect
 from orchestrator_svc.adapters.store.reading.filters import FAR_FUTURE, has_label
@@ -22,27 +21,27 @@ _SELECT = (
 )
 
 
-async def get_proposal(connection: AsyncConnection, tenant: str, batch_id: str, key: str) -> ProposalView | None:
+def get_proposal(connection: Connection, tenant: str, batch_id: str, key: str) -> ProposalView | None:
     statement = _SELECT.where(batches.c.tenant == tenant, batches.c.id == batch_id, proposals.c.key == key)
-    row = (await connection.execute(statement)).first()
+    row = connection.execute(statement).first()
     if row is None:
         return None
-    views = await proposal_views(connection, [row])
-    await with_record_times(connection, row.batch_no, views)
+    views = proposal_views(connection, [row])
+    with_record_times(connection, row.batch_no, views)
     return views[0]
 
 
-async def list_proposals(
-    connection: AsyncConnection, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int
+def list_proposals(
+    connection: Connection, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int
 ) -> list[ProposalView]:
     statement = _matching(connection, tenant, where)
     if after is not None:
         statement = statement.where(tuple_(_DUE, proposals.c.batch_no, proposals.c.ordinal) > tuple_(*after))
     statement = statement.order_by(_DUE, proposals.c.batch_no, proposals.c.ordinal).limit(limit)
-    return await proposal_views(connection, (await connection.execute(statement)).all())
+    return proposal_views(connection, connection.execute(statement).all())
 
 
-def _matching(connection: AsyncConnection, tenant: str, where: ProposalFilter) -> AnySelect:
+def _matching(connection: Connection, tenant: str, where: ProposalFilter) -> AnySelect:
     statement = _SELECT.where(batches.c.tenant == tenant)
     if not where.states:
         pending = and_(PENDING, standings.c.state == int(ProposalState.PROPOSED), standings.c.asked_time != 0)
@@ -66,9 +65,7 @@ def _matching(connection: AsyncConnection, tenant: str, where: ProposalFilter) -
     return statement
 
 
-async def soft_candidates(
-    connection: AsyncConnection, tenant: str, session_id: str, expired_since: int
-) -> list[SoftCandidate]:
+def soft_candidates(connection: Connection, tenant: str, session_id: str, expired_since: int) -> list[SoftCandidate]:
     """Pending and lately expired ones lie in batches of two indexes, so they are two queries in one."""
     pending = and_(PENDING, standings.c.state == int(ProposalState.PROPOSED), standings.c.asked_time != 0)
     expired = and_(
@@ -91,7 +88,7 @@ async def soft_candidates(
             row.added_sequence,
             row.asked_time,
         )
-        for row in await connection.execute(statement)
+        for row in connection.execute(statement)
     ]
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import case, func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, case, func, select, tuple_
 
 from orchestrator_svc.adapters.store.documents import read_map
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
@@ -11,26 +10,24 @@ from orchestrator_svc.adapters.store.tables import UNFINISHED, batches, sessions
 from orchestrator_svc.ports.store import Session, SessionStatistics
 
 
-async def get_session(
-    connection: AsyncConnection, tenant: str, session_id: str
-) -> tuple[Session, SessionStatistics] | None:
+def get_session(connection: Connection, tenant: str, session_id: str) -> tuple[Session, SessionStatistics] | None:
     statement = select(sessions).where(sessions.c.tenant == tenant, sessions.c.id == session_id)
-    found = await _with_statistics(connection, tenant, (await connection.execute(statement)).all())
+    found = _with_statistics(connection, tenant, connection.execute(statement).all())
     return found[0] if found else None
 
 
-async def list_sessions(
-    connection: AsyncConnection, tenant: str, before: tuple[int, str] | None, limit: int
+def list_sessions(
+    connection: Connection, tenant: str, before: tuple[int, str] | None, limit: int
 ) -> list[tuple[Session, SessionStatistics]]:
     statement = select(sessions).where(sessions.c.tenant == tenant)
     if before is not None:
         statement = statement.where(tuple_(sessions.c.create_time, sessions.c.id) < tuple_(*before))
     statement = statement.order_by(sessions.c.create_time.desc(), sessions.c.id.desc()).limit(limit)
-    return await _with_statistics(connection, tenant, (await connection.execute(statement)).all())
+    return _with_statistics(connection, tenant, connection.execute(statement).all())
 
 
-async def _with_statistics(
-    connection: AsyncConnection, tenant: str, rows: Sequence[AnyRow]
+def _with_statistics(
+    connection: Connection, tenant: str, rows: Sequence[AnyRow]
 ) -> list[tuple[Session, SessionStatistics]]:
     statement = (
         select(
@@ -46,7 +43,7 @@ async def _with_statistics(
     )
     found = {
         row.session_id: SessionStatistics(row.batches, row.unfinished, row.proposals, row.asked)
-        for row in await connection.execute(statement)
+        for row in connection.execute(statement)
     }
     nothing = SessionStatistics(0, 0, 0, 0)
     return [(_session(row), found.get(row.id, nothing)) for row in rows]

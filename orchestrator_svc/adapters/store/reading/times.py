@@ -3,26 +3,25 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from orchestrator_svc.adapters.store.tables import frames, record_times
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.ports.store import ProposalView
 
 
-async def with_record_times(connection: AsyncConnection, number: int, views: Sequence[ProposalView]) -> None:
+def with_record_times(connection: Connection, number: int, views: Sequence[ProposalView]) -> None:
     """All of one batch."""
     sequences = [attempt.finish_sequence for view in views for attempt in view.proposal.attempts]
     first = min(filter(None, sequences), default=None)
     if first is None:
         return
-    times = await connection.execute(
+    times = connection.execute(
         select(record_times.c.sequence, record_times.c.duration)
         .where(record_times.c.batch_no == number, record_times.c.sequence >= first)
         .order_by(record_times.c.sequence)
     )
-    ends = await connection.execute(
+    ends = connection.execute(
         select(frames.c.last_sequence)
         .where(frames.c.batch_no == number, frames.c.last_sequence >= first)
         .order_by(frames.c.first_sequence)

@@ -4,8 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from orchestrator_svc.adapters.store.tables import tools
 from orchestrator_svc.domain.tool import Effect, RetryPolicy, Tier, ToolDescriptor, ToolKey
@@ -25,6 +24,6 @@ def read_descriptor(text: str) -> ToolDescriptor:
     return ToolDescriptor(**members)
 
 
-async def load_tools(connection: AsyncConnection) -> list[StoredTool]:
+def load_tools(connection: Connection) -> list[StoredTool]:
     statement = select(tools).order_by(tools.c.name, tools.c.first_seen, tools.c.version)
-    return [StoredTool(read_descriptor(row.descriptor), row.first_seen) for row in await connection.execute(statement)]
+    return [StoredTool(read_descriptor(row.descriptor), row.first_seen) for row in connection.execute(statement)]

@@ -2,41 +2,43 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, tuple_
 
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
 from orchestrator_svc.adapters.store.reading.joined import PROPOSALS
 from orchestrator_svc.adapters.store.reading.rows import read_edges, read_proposal
-from orchestrator_svc.adapters.store.reading.slices import SLICE, mapped
 from orchestrator_svc.adapters.store.tables import proposals, standings
 from orchestrator_svc.domain.proposal import UNFINISHED, Condition, ProposalState
 from orchestrator_svc.ports.store import ProposalView
 
+# Parameters of one statement are limited.
+PLACES = 256
+
 Parents = dict[int, dict[int, tuple[str, ProposalState]]]
 
 
-async def proposal_views(connection: AsyncConnection, rows: Sequence[AnyRow]) -> list[ProposalView]:
+def proposal_views(connection: Connection, rows: Sequence[AnyRow]) -> list[ProposalView]:
     """The rows have `batch_id` and `session_id` beside a proposal's columns."""
-    parents = await _parents(connection, rows)
-    return await mapped(lambda row: _view(row, parents.get(row.batch_no, {})), rows)
+    parents = _parents(connection, rows)
+    keys = {number: {ordinal: key for ordinal, (key, _) in found.items()} for number, found in parents.items()}
+    return [_view(row, parents.get(row.batch_no, {}), keys.get(row.batch_no, {})) for row in rows]
 
 
-async def _parents(connection: AsyncConnection, rows: Sequence[AnyRow]) -> Parents:
+def _parents(connection: Connection, rows: Sequence[AnyRow]) -> Parents:
     """Batch number -> ordinal -> (key, state), of everything that the rows depend on."""
     wanted = sorted({(row.batch_no, ordinal) for row in rows for ordinal, _ in read_edges(row)})
     parents: Parents = {}
     place = (proposals.c.batch_no, proposals.c.ordinal)
-    for start in range(0, len(wanted), SLICE):
+    for start in range(0, len(wanted), PLACES):
         statement = select(*place, proposals.c.key, standings.c.state).select_from(PROPOSALS)
-        statement = statement.where(tuple_(*place).in_(wanted[start : start + SLICE]))
-        for row in await connection.execute(statement):
+        statement = statement.where(tuple_(*place).in_(wanted[start : start + PLACES]))
+        for row in connection.execute(statement):
             parents.setdefault(row.batch_no, {})[row.ordinal] = (row.key, ProposalState(row.state))
     return parents
 
 
-def _view(row: AnyRow, parents: dict[int, tuple[str, ProposalState]]) -> ProposalView:
-    proposal = read_proposal(row, {ordinal: key for ordinal, (key, _) in parents.items()})
+def _view(row: AnyRow, parents: dict[int, tuple[str, ProposalState]], keys: dict[int, str]) -> ProposalView:
+    proposal = read_proposal(row, keys)
     waiting: list[str] = []
     if proposal.state in (ProposalState.PROPOSED, ProposalState.APPROVED):
         waiting = [parents[ordinal][0] for ordinal, when in read_edges(row) if not _done(parents[ordinal][1], when)]
