@@ -1,6 +1,7 @@
 """Tools that do what tools do, and what they should not."""
 
 import asyncio
+import ctypes
 import multiprocessing
 import os
 import subprocess
@@ -268,12 +269,13 @@ def hold(seconds: float) -> None:
     GATES.holding = True
     time.sleep(seconds)
     GATES.holding = False
+    GATES.open("let go")
 
 
 @tool(effect="READ")
-async def hold_the_lock(digits: int) -> int:
+async def hold_the_lock(seconds: float) -> None:
     """Holds the loop, and the interpreter's lock: nobody else gets to run."""
-    return (7**digits) % 10
+    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
 
 
 @tool(effect="READ", timeout=0.3)
