@@ -124,6 +124,13 @@ def test_resolving_what_needs_none_is_refused(shared: Pair) -> None:
     assert "NOT_RESOLVABLE" in done.err
 
 
+@pytest.fixture(scope="module")
+def looked_at(shared: Pair) -> Pair:
+    """With a finished batch, the last one."""
+    shared.run([{"key": "sum", "tool": "add", "arguments": {"a": 1, "b": 2}}])
+    return shared
+
+
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
@@ -137,8 +144,8 @@ def test_resolving_what_needs_none_is_refused(shared: Pair) -> None:
         (("template", "list"), ""),
     ],
 )
-def test_looking(shared: Pair, words: tuple[str, ...], shown: str) -> None:
-    shared.run([{"key": "sum", "tool": "add", "arguments": {"a": 1, "b": 2}}])
+def test_looking(looked_at: Pair, words: tuple[str, ...], shown: str) -> None:
+    shared = looked_at
     done = shared.greenlight(*words)
     assert done.code == 0, done.err
     assert shown in done.out
