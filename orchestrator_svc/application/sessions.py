@@ -136,7 +136,6 @@ class Sessions:
             self._contexts.put(caller.tenant, session_id, session.context)
         return await self.get(caller.tenant, session_id)
 
-
     async def _replace(self, tenant: str, session_id: str, update: SessionUpdate, context: str | None) -> Session:
         while True:
             session, _ = await self.get(tenant, session_id)

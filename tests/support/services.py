@@ -155,9 +155,7 @@ async def services(
         given = _FAST | {"executors": addresses, "data": folder} | settings
         orchestrator = await stack.enter_async_context(serve_orchestrator(Settings(**given)))
         options = [("grpc.use_local_subchannel_pool", 1)]
-        channel = await stack.enter_async_context(
-            grpc.aio.insecure_channel(orchestrator.address, options=options)
-        )
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(orchestrator.address, options=options))
         running = Services(orchestrator, channel, OrchestratorServiceStub(channel))
         if addresses:
             await running.tools(*known)

@@ -5,7 +5,7 @@ from greenlight.tool.v1 import tool_pb2
 from orchestrator_svc.api.mapping.values import duration, failure, timestamp
 from orchestrator_svc.application.summaries import Answered, Waiting
 from orchestrator_svc.domain.digest import idempotency_key
-from orchestrator_svc.domain.proposal import Attempt, DecisionRecord, Proposal, Timing, Verdict
+from orchestrator_svc.domain.proposal import Attempt, DecisionRecord, Dependency, Proposal, Timing, Verdict
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.ports.store import ProposalView
 
@@ -28,7 +28,7 @@ def proposal_message(answered: Answered) -> pb.Proposal:
         title=p.title,
         rationale=p.rationale,
         labels=p.labels,
-        depends_on=[pb.Dependency(key=d.key, when=pb.DependencyCondition.ValueType(d.when)) for d in p.depends_on],
+        depends_on=[_dependency(dependency) for dependency in p.depends_on],
         proposed_arguments_json=p.arguments,
         proposed_digest=p.digest,
         bound_arguments_json=p.bound_arguments,
@@ -76,6 +76,10 @@ def bare_answer(answered: Answered, batch_id: str) -> pb.Answer:
     if waiting is not None:
         message.waiting.MergeFrom(waiting)
     return message
+
+
+def _dependency(dependency: Dependency) -> pb.Dependency:
+    return pb.Dependency(key=dependency.key, when=pb.DependencyCondition.ValueType(dependency.when))
 
 
 def _idempotency_key(view: ProposalView, p: Proposal) -> str:

@@ -72,9 +72,7 @@ async def test_in_the_middle_of_a_watch_of_many_frames(pair: Services):
 
 async def test_in_the_middle_of_decisions_over_many_batches(pair: Services):
     held = [await pair.submit(call("note", "a")) for _ in range(10)]
-    decisions = [
-        pb.Decision(proposal_id=f"{one.batch_id}/a", verdict=proposal_pb2.VERDICT_APPROVE) for one in held
-    ]
+    decisions = [pb.Decision(proposal_id=f"{one.batch_id}/a", verdict=proposal_pb2.VERDICT_APPROVE) for one in held]
     answer = pair.stub.DecideProposals(pb.DecideProposalsRequest(decisions=decisions))
     await pair.until_state(held[0].batch_id, "a", proposal_pb2.PROPOSAL_STATE_APPROVED)
     answer.cancel()

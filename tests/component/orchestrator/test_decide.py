@@ -45,11 +45,14 @@ async def test_edited_arguments_run_instead(pair: Services):
     held = await pair.submit(call("publish", "a", {"text": "x"}), call("publish", "b", {"text": "y"}))
     typed = struct_pb2.Struct()
     typed.update({"text": 7})
-    assert await _decide(
-        pair,
-        await _approval(pair, held.batch_id, "a", edited_arguments_json='{"text": "z"}'),
-        await _approval(pair, held.batch_id, "b", edited_arguments=typed),
-    ) == [("OK", "")] * 2
+    assert (
+        await _decide(
+            pair,
+            await _approval(pair, held.batch_id, "a", edited_arguments_json='{"text": "z"}'),
+            await _approval(pair, held.batch_id, "b", edited_arguments=typed),
+        )
+        == [("OK", "")] * 2
+    )
     summary = await pair.summary(held.batch_id)
     assert [answer.result_json for answer in summary.answers] == ['"z"', "7"]
     proposal = await pair.proposal(held.batch_id, "a")

@@ -21,9 +21,7 @@ async def test_watchers_are_told_and_go_on_at_the_next_start(tmp_path: Path):
         watching = asyncio.create_task(
             refusal(pair.stub.WatchBatch(pb.WatchBatchRequest(batch_id=held.batch_id, resume_after=last)))
         )
-        in_session = asyncio.create_task(
-            refusal(pair.stub.WatchSession(pb.WatchSessionRequest(session_id="talk")))
-        )
+        in_session = asyncio.create_task(refusal(pair.stub.WatchSession(pb.WatchSessionRequest(session_id="talk"))))
         waiting = asyncio.create_task(refusal(pair.stub.WaitBatch(pb.WaitBatchRequest(batch_id=held.batch_id))))
         await asyncio.sleep(0.05)
         pair.orchestrator.engine.drain()

@@ -93,9 +93,7 @@ async def test_who_proposes_may_not_approve(tmp_path: Path):
         request = pb.SubmitBatchRequest(batch=batch(call("publish", "a")))
         held = (await pair.stub.SubmitBatch(request, metadata=metadata)).batch
         digest = (await pair.proposal(held.batch_id, "a")).digest
-        approval = pb.Decision(
-            proposal_id=f"{held.batch_id}/a", verdict=proposal_pb2.VERDICT_APPROVE, digest=digest
-        )
+        approval = pb.Decision(proposal_id=f"{held.batch_id}/a", verdict=proposal_pb2.VERDICT_APPROVE, digest=digest)
         decide = pb.DecideProposalsRequest(decisions=[approval])
         own = await pair.stub.DecideProposals(decide, metadata=metadata)
         assert item_refusal(own.answers[0].status) == ("PERMISSION_DENIED", "SELF_APPROVAL")

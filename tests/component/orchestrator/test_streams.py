@@ -133,9 +133,7 @@ async def test_a_watcher_that_never_reads_and_one_that_is_slow(pair: Services):
         await deaf.initial_metadata()
         first = await slow.read()
         proposals = [call("sized", f"large{n}", {"size": 500_000}) for n in range(20)]
-        await pair.stub.AddProposals(
-            pb.AddProposalsRequest(batch_id=held.batch_id, proposals=proposals, close=True)
-        )
+        await pair.stub.AddProposals(pb.AddProposalsRequest(batch_id=held.batch_id, proposals=proposals, close=True))
         GATES.open("gate")
         quick = await read(_watch(pair, held.batch_id))
         assert quick.sequences == list(range(1, quick.summary.batch.sequence + 1))
