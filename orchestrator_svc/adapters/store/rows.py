@@ -105,61 +105,38 @@ def proposed_row(number: int, batch: Batch, proposal: Proposal, record: Proposal
 
 def standing_row(number: int, record: ProposalRecord) -> tuple[Any, ...]:
     """In the order of MOVING, then OF_PROPOSAL."""
-    (
-        ordinal,
-        state,
-        revision,
-        arguments,
-        digest,
-        original_arguments,
-        bound_arguments,
-        bound_digest,
-        decisions,
-        attempts,
-        uncounted,
-        result,
-        failure,
-        skipped_because,
-        skipped_from,
-        missing_inputs,
-        asked_time,
-        expire_time,
-        next_time,
-        ready_time,
-        finish_time,
-        operator,
-        operator_reason,
-        cancel_requested,
-    ) = record
-    bound = BOUND_OTHERWISE
-    if not bound_digest:
-        bound = NOT_BOUND
-    elif bound_digest == digest and bound_arguments == arguments:
-        bound, bound_arguments, bound_digest = BOUND_AS_PROPOSED, "", ""
+    edited = record.original_arguments
     return (
-        int(state),
-        revision,
-        arguments if original_arguments else "",
-        digest if original_arguments else "",
-        bound,
-        bound_arguments,
-        bound_digest,
-        write_decisions(decisions) if decisions else "",
-        write_attempts(attempts) if attempts else "",
-        uncounted,
-        result or "",
-        write_failure(failure) if failure is not None else "",
-        skipped_because,
-        skipped_from or 0,
-        write_strings(missing_inputs) if missing_inputs else "",
-        asked_time or 0,
-        expire_time or 0,
-        next_time or 0,
-        ready_time or 0,
-        finish_time or 0,
-        operator,
-        operator_reason,
-        1 if cancel_requested else 0,
+        int(record.state),
+        record.revision,
+        record.arguments if edited else "",
+        record.digest if edited else "",
+        *_binding(record),
+        write_decisions(record.decisions) if record.decisions else "",
+        write_attempts(record.attempts) if record.attempts else "",
+        record.uncounted,
+        record.result or "",
+        write_failure(record.failure) if record.failure is not None else "",
+        record.skipped_because,
+        record.skipped_from or 0,
+        write_strings(record.missing_inputs) if record.missing_inputs else "",
+        record.asked_time or 0,
+        record.expire_time or 0,
+        record.next_time or 0,
+        record.ready_time or 0,
+        record.finish_time or 0,
+        record.operator,
+        record.operator_reason,
+        1 if record.cancel_requested else 0,
         number,
-        ordinal,
+        record.ordinal,
     )
+
+
+def _binding(record: ProposalRecord) -> tuple[int, str, str]:
+    """`bound`, and the bound arguments and digest where they are not the proposed ones."""
+    if not record.bound_digest:
+        return (NOT_BOUND, "", "")
+    if record.bound_digest == record.digest and record.bound_arguments == record.arguments:
+        return (BOUND_AS_PROPOSED, "", "")
+    return (BOUND_OTHERWISE, record.bound_arguments, record.bound_digest)

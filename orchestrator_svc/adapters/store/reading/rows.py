@@ -30,10 +30,7 @@ def read_proposal(row: AnyRow, keys: dict[int, str]) -> Proposal:
     edited = row.edited_digest != ""
     arguments = row.edited_arguments if edited else row.proposed_arguments
     digest = row.edited_digest if edited else row.proposed_digest
-    bound_arguments, bound_digest = row.bound_arguments, row.bound_digest
-    if row.bound == BOUND_AS_PROPOSED:
-        bound_arguments, bound_digest = arguments, digest
-    return Proposal(
+    proposal = Proposal(
         ordinal=row.ordinal,
         key=row.key,
         agent=row.agent,
@@ -57,25 +54,30 @@ def read_proposal(row: AnyRow, keys: dict[int, str]) -> Proposal:
         added_sequence=row.added_sequence,
         revision=row.revision,
         original_arguments=row.proposed_arguments if edited else "",
-        bound_arguments=bound_arguments,
-        bound_digest=bound_digest,
-        decisions=read_decisions(row.decisions),
-        attempts=read_attempts(row.attempts),
-        uncounted=row.uncounted,
-        result=row.result or None,
-        failure=read_failure(row.failure),
-        skipped_because=row.skipped_because,
-        skipped_from=ProposalState(row.skipped_from) if row.skipped_from else None,
-        missing_inputs=read_strings(row.missing_inputs),
-        asked_time=row.asked_time or None,
-        expire_time=row.expire_time or None,
-        next_time=row.next_time or None,
-        ready_time=row.ready_time or None,
-        finish_time=row.finish_time or None,
-        operator=row.operator,
-        operator_reason=row.operator_reason,
-        cancel_requested=bool(row.cancel_requested),
     )
+    _read_standing(proposal, row)
+    return proposal
+
+
+def _read_standing(proposal: Proposal, row: AnyRow) -> None:
+    proposal.bound_arguments, proposal.bound_digest = row.bound_arguments, row.bound_digest
+    if row.bound == BOUND_AS_PROPOSED:
+        proposal.bound_arguments, proposal.bound_digest = proposal.arguments, proposal.digest
+    proposal.decisions = read_decisions(row.decisions)
+    proposal.attempts = read_attempts(row.attempts)
+    proposal.uncounted = row.uncounted
+    proposal.result = row.result or None
+    proposal.failure = read_failure(row.failure)
+    proposal.skipped_because = row.skipped_because
+    proposal.skipped_from = ProposalState(row.skipped_from) if row.skipped_from else None
+    proposal.missing_inputs = read_strings(row.missing_inputs)
+    proposal.asked_time = row.asked_time or None
+    proposal.expire_time = row.expire_time or None
+    proposal.next_time = row.next_time or None
+    proposal.ready_time = row.ready_time or None
+    proposal.finish_time = row.finish_time or None
+    proposal.operator, proposal.operator_reason = row.operator, row.operator_reason
+    proposal.cancel_requested = bool(row.cancel_requested)
 
 
 def read_batch(row: AnyRow, judge: ArgumentsJudge) -> Batch:

@@ -10,6 +10,48 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _incarnations()
+    _sessions()
+    _batches()
+    _indexes_of_batches()
+    _proposals()
+    _standings()
+    _frames()
+    _record_times()
+    _requests()
+    _commands()
+    _tools()
+
+
+def _incarnations() -> None:
+    op.create_table(
+        "incarnations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("start_time", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+
+
+def _sessions() -> None:
+    op.create_table(
+        "sessions",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("last_session_no", sa.Integer(), nullable=False),
+        sa.Column("create_time", sa.BigInteger(), nullable=False),
+        sa.Column("update_time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("sessions_by_time", "sessions", ["tenant", "create_time", "id"])
+
+
+def _batches() -> None:
     op.create_table(
         "batches",
         sa.Column("batch_no", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -46,6 +88,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch_no"),
         sa.UniqueConstraint("tenant", "id", name="batches_by_id"),
     )
+
+
+def _indexes_of_batches() -> None:
     op.create_index("batches_by_number", "batches", ["tenant", "batch_no"])
     op.create_index("batches_by_session", "batches", ["tenant", "session_id", "session_no"])
     op.create_index(
@@ -83,32 +128,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("published = 0"),
         postgresql_where=sa.text("published = 0"),
     )
-    op.create_table(
-        "commands",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("answer", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "request_id", "batch_no"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "frames",
-        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("first_sequence", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("last_sequence", sa.BigInteger(), nullable=False),
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("payload", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("batch_no", "first_sequence"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "incarnations",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("start_time", sa.BigInteger(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
+
+
+def _proposals() -> None:
     op.create_table(
         "proposals",
         sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -136,41 +158,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch_no", "ordinal"),
         sqlite_with_rowid=False,
     )
-    op.create_table(
-        "record_times",
-        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("duration", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("batch_no", "sequence"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "requests",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("payload_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("chosen", sa.LargeBinary(), nullable=False),
-        sa.Column("create_time", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "request_id"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("requests_by_time", "requests", ["create_time"])
-    op.create_table(
-        "sessions",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("context", sa.Text(), nullable=False),
-        sa.Column("labels", sa.Text(), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("last_session_no", sa.Integer(), nullable=False),
-        sa.Column("create_time", sa.BigInteger(), nullable=False),
-        sa.Column("update_time", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "id"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("sessions_by_time", "sessions", ["tenant", "create_time", "id"])
+
+
+def _standings() -> None:
     op.create_table(
         "standings",
         sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -202,6 +192,60 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch_no", "ordinal"),
         sqlite_with_rowid=False,
     )
+
+
+def _frames() -> None:
+    op.create_table(
+        "frames",
+        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("first_sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("batch_no", "first_sequence"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _record_times() -> None:
+    op.create_table(
+        "record_times",
+        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("duration", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("batch_no", "sequence"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _requests() -> None:
+    op.create_table(
+        "requests",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("payload_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("chosen", sa.LargeBinary(), nullable=False),
+        sa.Column("create_time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "request_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("requests_by_time", "requests", ["create_time"])
+
+
+def _commands() -> None:
+    op.create_table(
+        "commands",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("batch_no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "request_id", "batch_no"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _tools() -> None:
     op.create_table(
         "tools",
         sa.Column("name", sa.Text(), nullable=False),
