@@ -46,7 +46,10 @@ class AgentTally(NamedTuple):
 
 @dataclass(slots=True)
 class BatchView:
-    """A batch as it stands, without its proposals. `agents` by first appearance; `missing`: at most 100 keys."""
+    """A batch as it stands, without its proposals.
+
+    `agents` by first appearance. `missing`: keys that gave no result, at most 100, once the batch is finished.
+    """
 
     id: str
     tenant: str
@@ -202,7 +205,10 @@ class Store(Protocol):
         ...
 
     async def commit_record_times(self, times: Sequence[tuple[int, int, int]]) -> None:
-        """(batch number, sequence, ns) of frames that were committed: how long from arrival to commit."""
+        """(batch number, sequence, ns): how long from arrival to commit, of what came in with the events up to there.
+
+        It stands for the events before it in the same commit, back to the next such time. Losing one is no harm.
+        """
         ...
 
     # -- batches
