@@ -108,13 +108,12 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         supervisor.start(parts.engine.run(), "engine")
         supervisor.start(parts.catalogue.run(), "catalogue")
         supervisor.start(parts.requests.run(), "requests")
-        stack.push_async_callback(parts.engine.recorder.drain)
         await parts.executors.start()
         stack.push_async_callback(parts.executors.close)
         server = GrpcServer(settings.listen)
         api = OrchestratorApi(_use_cases(parts), _facts(parts), frozenset(settings.tenants) or None)
         address = await server.start(add_to_server(api, server.grpc))
-        stack.push_async_callback(_drain, server, api, parts.engine, settings.drain_grace)
+        stack.push_async_callback(_drain, server, api, parts.engine, settings.drain_grace, failed)
         yield Serving(address, parts.incarnation.id, recovered, parts.engine, failed)
 
 
@@ -268,10 +267,12 @@ def _facts(parts: _Parts) -> ServerFacts:
     )
 
 
-async def _drain(server: GrpcServer, api: OrchestratorApi, engine: Engine, grace: float) -> None:
-    """Not serving any more; what runs has `grace` seconds to end and be recorded."""
+async def _drain(server: GrpcServer, api: OrchestratorApi, engine: Engine, grace: float, failed: asyncio.Event) -> None:
+    """Not serving any more; what runs has `grace` seconds to end and be recorded. An engine that died has none."""
     await server.not_serving()
     engine.drain()
+    if failed.is_set():
+        return await server.stop(0)
     try:
         async with asyncio.timeout(grace):
             await engine.landed()

@@ -1,16 +1,19 @@
 """Repeatable requests: the same id with the same payload gets the earlier answer, and does nothing again."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.ports.store import Request, Store
 from shared.kernel.clock import Clock
-from shared.kernel.errors import FieldViolation, InvalidError
+from shared.kernel.errors import FieldViolation, InvalidError, UnavailableError
 
 RETENTION = 24 * 3600 * 1_000_000_000
 _SWEEP_SECONDS = 3600.0
+
+_log = logging.getLogger(__name__)
 
 
 class Requests:
@@ -49,7 +52,10 @@ class Requests:
 
     async def run(self) -> None:
         while True:
-            await self._store.forget_requests(self._clock.time_ns() - RETENTION)
+            try:
+                await self._store.forget_requests(self._clock.time_ns() - RETENTION)
+            except UnavailableError as error:
+                _log.warning("old requests are forgotten an hour later: %s", error)
             await asyncio.sleep(_SWEEP_SECONDS)
 
 
