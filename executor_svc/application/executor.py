@@ -119,26 +119,26 @@ class Executor:
     def submit(self, stream: Stream, calls: Sequence[Call]) -> None:
         """Starts what may start. Every call gets its outcome on the stream, refused or not."""
         received = self._clock.monotonic()
-        outbox = stream.outbox
+        runner, ledger, streams, find = self._runner, self._ledger, self._streams, self._registry.find
+        failure: Failure | None
         for call in calls:
-            hosted = self._registry.find(call.tool, call.version)
-            failure: Failure | None
+            hosted = find(call.tool, call.version)
             if hosted is None:
                 failure = admission.unknown_tool(call)
             elif hosted.digest(call.arguments) != call.digest:
                 failure = admission.wrong_digest()
-            elif (earlier := self._earlier(call)) is not None:
+            elif (earlier := runner.running.get(call.id) or ledger.get(call.id)) is not None:
                 failure = self._repeat(stream, call, earlier)
                 if failure is None:
                     continue
             else:
-                failure = admission.judge(call, hosted, stream, self._streams, self._ledger, self._runner.total)
+                failure = admission.judge(call, hosted, stream, streams, ledger, runner.total)
                 if failure is None:
-                    self._runner.start(call, hosted, stream, received)
+                    runner.start(call, hosted, stream, received)
                     continue
-            outbox.put(refused(call.id, failure))
-        self._runner.wake()
-        outbox.wake.set()
+            stream.outbox.put(refused(call.id, failure))
+        runner.wake()
+        stream.outbox.wake.set()
 
     def cancel(self, call_ids: Iterable[str]) -> None:
         """Each running one gets its outcome; others are ignored."""
@@ -195,9 +195,6 @@ class Executor:
             for run in list(self._runner.running.values()):
                 self._runner.stop(run, Stop.SHUTDOWN)
             await self._runner.until(lambda: not self._runner.running)
-
-    def _earlier(self, call: Call) -> Run | Ended | None:
-        return self._runner.running.get(call.id) or self._ledger.get(call.id)
 
     def _repeat(self, stream: Stream, call: Call, earlier: Run | Ended) -> Failure | None:
         """Answers a call whose id was seen before, without running it again; returns why it cannot."""

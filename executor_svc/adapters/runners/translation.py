@@ -4,14 +4,14 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, NoReturn, cast
 
 from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, ToolFailure
 from executor_svc.ports.tool import RunningCall
-from greenlight_tool import Cancelled, Tool, ToolContext, ToolError
+from greenlight_tool import Cancelled, ToolContext, ToolError
 from greenlight_tool.results import ResultError, encode
 from greenlight_tool.signature import ArgumentsError
 from shared.kernel.clock import Clock
@@ -53,15 +53,12 @@ class Lifespan:
         self.value: Any = None
 
 
-def parse(tool: Tool[..., Any], arguments: str) -> dict[str, Any]:
-    """Keyword arguments from JSON text. Raises InvalidError (ARGUMENTS_INVALID) that says where they do not fit."""
-    try:
-        return tool.signature.parse(arguments)
-    except ArgumentsError as error:
-        violations = [
-            FieldViolation(f"arguments.{path}" if path else "arguments", problem) for path, problem in error.problems
-        ]
-        raise InvalidError("ARGUMENTS_INVALID", str(error), violations=violations) from None
+def invalid(error: ArgumentsError) -> InvalidError:
+    """ARGUMENTS_INVALID, with where they do not fit."""
+    violations = [
+        FieldViolation(f"arguments.{path}" if path else "arguments", problem) for path, problem in error.problems
+    ]
+    return InvalidError("ARGUMENTS_INVALID", str(error), violations=violations)
 
 
 def make_context(running: RunningCall, lifespan: Lifespan, clock: Clock) -> ToolContext:
@@ -107,12 +104,9 @@ def reraise(error: BaseException, running: RunningCall) -> NoReturn:
     raise error
 
 
-def encode_result(write: Callable[[Any], bytes], value: Any) -> bytes:
-    """JSON text of what a tool returned. Raises ToolFailure: it had its effect, only the result is unusable."""
-    try:
-        return write(value)
-    except ResultError as error:
-        raise _permanent("RESULT_NOT_JSON", f"its result is not JSON: {error}", KnownEffect.DONE) from error
+def unusable(error: ResultError) -> ToolFailure:
+    """Of a tool that has returned: it had its effect, only the result is no JSON."""
+    return _permanent("RESULT_NOT_JSON", f"its result is not JSON: {error}", KnownEffect.DONE)
 
 
 def _permanent(reason: str, message: str, effect: KnownEffect) -> ToolFailure:

@@ -143,9 +143,10 @@ async def one(context: ToolContext) -> int:
 
 
 async def test_the_lifespan_is_open_while_the_tools_are(folder: Folder, supervisor: Supervisor):
-    tools = toolset(supervisor, folder.write("mine.py", LIFESPAN))
+    path = folder.write("mine.py", LIFESPAN)
+    tools = toolset(supervisor, path)
     await tools.open()
-    log = next(module.LOG for name, module in sys.modules.items() if name.startswith("greenlight_toolbox_mine"))
+    log = next(module.LOG for module in sys.modules.values() if getattr(module, "__file__", None) == path)
     assert log == ["opened"]
     await tools.close()
     assert log == ["opened", "closed"]
