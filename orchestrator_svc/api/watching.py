@@ -28,7 +28,7 @@ class Watching:
         faults.check()
         await stream.begin()
         items = self._use.watch.batch(caller.tenant, request.batch_id, after, until, max_wait)
-        await stream.batch(items, lambda ended: self._summary(caller, ended, several=False), after)
+        await stream.batch(items, lambda ended: self._summary(caller, ended), after)
 
     async def watch_session(self, request: pb.WatchSessionRequest, caller: Caller, stream: Stream) -> None:
         faults = Faults()
@@ -36,9 +36,13 @@ class Watching:
         faults.check()
         cursor = decode_cursor(request.session_token, "session_token")
         await stream.begin()
+
+        async def summarize(ended: Ended) -> batch_pb2.Summary:
+            summary = await self._use.summaries.of_session(caller.tenant, request.session_id, ended.waited)
+            return await summary_message(summary, several=True)
+
         items = self._use.watch.session(caller.tenant, request.session_id, cursor, until, max_wait)
-        token = request.session_token
-        await stream.session(items, lambda ended: self._summary(caller, ended, several=True), token)
+        await stream.session(items, summarize, request.session_token)
 
     async def list_events(self, request: pb.ListEventsRequest, caller: Caller) -> pb.ListEventsResponse:
         faults = Faults()
@@ -55,8 +59,8 @@ class Watching:
         faults.check()
         max_wait = _DEFAULT_WAIT if asked is None else min(asked, _LONGEST_WAIT)
         ended = await self._use.watch.wait(caller.tenant, request.batch_id, until, max_wait)
-        return pb.WaitBatchResponse(summary=await self._summary(caller, ended, several=False))
+        return pb.WaitBatchResponse(summary=await self._summary(caller, ended))
 
-    async def _summary(self, caller: Caller, ended: Ended, *, several: bool) -> batch_pb2.Summary:
+    async def _summary(self, caller: Caller, ended: Ended) -> batch_pb2.Summary:
         summary = await self._use.summaries.of(caller.tenant, ended.batch_ids, ended.waited, at=ended.at)
-        return await summary_message(summary, several=several)
+        return await summary_message(summary, several=False)

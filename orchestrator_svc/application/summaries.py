@@ -11,10 +11,14 @@ from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.tool import ToolKey
 from orchestrator_svc.ports.executor import Executors
-from orchestrator_svc.ports.store import BatchView, ProposalView, Store
+from orchestrator_svc.ports.store import BatchFilter, BatchView, ProposalView, Store
 
 MAX_MOVING = 128
 """A batch that may move on is shown from memory only where it is shown in one go."""
+MAX_BATCHES = 1000
+ENOUGH_BYTES = 16 << 20
+"""What is read of a session: its last batches, and their answers up to a size that no message holds anyway."""
+_BARE_BYTES = 64
 
 
 class WaitingReason(IntEnum):
@@ -71,11 +75,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of one batch or several; answers in input order."""
+    """Of one batch or several; answers in input order. `left_out`: answers that were not even read."""
 
     batches: list[BatchView]
     answers: list[Answered]
     waited: bool
+    left_out: int = 0
 
 
 class Summaries:
@@ -107,6 +112,19 @@ class Summaries:
                 self.answered(view) for view in views if only is None or f"{batch_id}/{view.proposal.key}" in only
             ]
         return Summary(batches, answers, waited)
+
+    async def of_session(self, tenant: str, session_id: str, waited: bool) -> Summary:
+        """From its last batch back: answers until there are enough, batches until there are many."""
+        found = await self._store.list_batches(tenant, BatchFilter(session_id=session_id), None, MAX_BATCHES)
+        batches, answers, size, left_out = list[BatchView](), list[list[Answered]](), 0, 0
+        for listed in found:
+            full = await self._store.get_batch_full(tenant, listed.id) if size < ENOUGH_BYTES else None
+            batch, views = full or (listed, [])
+            batches.append(batch)
+            answers.append([self.answered(view) for view in views])
+            size += sum(len(view.proposal.result or "") + _BARE_BYTES for view in views)
+            left_out += sum(batch.counts) - len(views)
+        return Summary(batches[::-1], [answer for part in reversed(answers) for answer in part], waited, left_out)
 
     def _in_memory(self, tenant: str, batch_id: str, sequence: int) -> tuple[BatchView, list[ProposalView]] | None:
         batch = self._live.at(tenant, batch_id, sequence)

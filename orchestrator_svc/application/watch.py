@@ -41,7 +41,7 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The stream ended by itself; `batch_ids`: what its Summary is of. `waited`: by `max_wait`.
+    """The stream ended by itself; `batch_ids`: what its Summary is of (none: the session). `waited`: by `max_wait`.
 
     `at`: batch id -> the last sequence, where the stream knows it.
     """
@@ -187,7 +187,7 @@ class Watch:
                 if moved:
                     continue
                 if (all(map(until.reached, states.values())) and until) or deadline.over:
-                    yield Ended(await self._session_batches(tenant, session_id), waited=deadline.over)
+                    yield Ended([], waited=deadline.over)
                     return
                 _leave(self._feed)
                 if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
@@ -230,9 +230,6 @@ class Watch:
             if after >= head.head and head.state.finished and not head.reopened_after:
                 del cursor.open[head.session_no]
             yield Frames(payload, token=cursor.encode())
-
-    async def _session_batches(self, tenant: str, session_id: str) -> list[str]:
-        return [batch_id for batch_id, _ in await self._store.session_heads(tenant, session_id, 0, [])]
 
 
 def _check_cursor(after: int, head: BatchHead) -> None:

@@ -15,6 +15,6 @@ async def summary_message(summary: Summary, *, several: bool) -> pb.Summary:
         batch=None if several or not batches else batches[0],
         answers=fitted.messages,
         batches=batches if several else (),
-        omitted_answers=fitted.omitted,
+        omitted_answers=fitted.omitted + summary.left_out,
         wait_ended=summary.waited,
     )

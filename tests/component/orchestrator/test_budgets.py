@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
-from tests.support.services import Services, batch, call, services
+from orchestrator_svc.application import summaries
+from tests.support.services import Services, batch, call, read, services
 
 BUDGET = 3 << 20
 
@@ -91,3 +94,15 @@ async def test_a_result_as_large_as_one_may_be(pair: Services):
     summary = await pair.run(call("sized", "a", {"size": (1 << 20) - 2}), call("sized", "b", {"size": 1 << 20}))
     assert len(summary.answers[0].result_json) == 1 << 20
     assert summary.answers[1].failure.reason == "RESULT_TOO_LARGE"
+
+
+async def test_a_long_session_is_summed_up_from_its_end(pair: Services, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(summaries, "ENOUGH_BYTES", 1)
+    monkeypatch.setattr(summaries, "MAX_BATCHES", 3)
+    for number in range(4):
+        await pair.run(call("echo", "a", {"value": number}), call("echo", "b"), session_id="talk")
+    request = pb.WatchSessionRequest(session_id="talk", until=pb.UNTIL_FINISHED)
+    summary = (await read(pair.stub.WatchSession(request))).summary
+    assert [batch.session_no for batch in summary.batches] == [2, 3, 4]
+    assert [(answer.key, answer.result_json) for answer in summary.answers] == [("a", "3"), ("b", "null")]
+    assert summary.omitted_answers == 4
