@@ -54,13 +54,15 @@ TOOLS = (
 
 
 class World:
-    """`store` may be wrapped to misbehave. Start and end it with `running`."""
+    """`store` may be wrapped to misbehave, `executors` may outlive a world. Start and end it with `running`."""
 
-    def __init__(self, store: Store | None = None, clock: ManualClock | None = None) -> None:
+    def __init__(
+        self, store: Store | None = None, clock: ManualClock | None = None, executors: MemoryExecutors | None = None
+    ) -> None:
         self.clock = clock or ManualClock()
         self.codec = ProtobufEventCodec()
         self.store: Store = store or MemoryStore(self.codec)
-        self.executors = MemoryExecutors(self.clock)
+        self.executors = executors or MemoryExecutors(self.clock)
         self.feed = MemoryFeed()
         self.ids = IdSource(self.clock)
         schemas = JsonSchemaRsCompiler()
