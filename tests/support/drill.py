@@ -74,7 +74,6 @@ class Drill:
             await self.settle()
 
     def end(self, call_id: str) -> None:
-        call = next(call for call in self.replica.received if call.id == call_id)
         proposal_id, key = call_id.rpartition("/")[0], call_id.split("/")[1]
         script = self._script.get(key, [])
         ending = script[self._runs[key]] if self._runs[key] < len(script) else ok('{"n":1}')
