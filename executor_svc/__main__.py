@@ -12,7 +12,7 @@ from executor_svc.settings import Settings
 from shared.runtime.process import log_to_stderr, run
 from shared.runtime.server import ListenError
 
-_USAGE = 2
+_EXIT_GRACE = 2.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("no tools: give a toolbox (--toolbox MODULE or FILE.py)")
     log_to_stderr(settings.log_level)
     try:
-        return run(serve(settings), uvloop=settings.uvloop)
+        return run(serve(settings), uvloop=settings.uvloop, exit_grace=_EXIT_GRACE)
     except (ToolboxError, ListenError) as error:
         print(f"executor: {error}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ from executor_svc.domain.outcome import Failure, FailureClass, refusal
 from executor_svc.domain.text import clean
 
 _RETRY_AFTER = 0.1
+_WAITING_CHUNKS = 64 << 20
 
 
 def unknown_tool(call: Call) -> Failure:
@@ -47,4 +48,7 @@ def judge(call: Call, hosted: Hosted, stream: Stream, streams: Streams, ledger: 
     if ledger.is_full:
         text = "too many outcomes wait to be acknowledged"
         return refusal(FailureClass.RATE_LIMITED, "OUTCOMES_UNACKNOWLEDGED", text, retry_after=_RETRY_AFTER)
+    if stream.outbox.chunk_bytes > _WAITING_CHUNKS:
+        text = "too much output waits on this stream to be read"
+        return refusal(FailureClass.RATE_LIMITED, "STREAM_UNREAD", text, retry_after=_RETRY_AFTER)
     return None

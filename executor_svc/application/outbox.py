@@ -76,7 +76,10 @@ class Parcel:
 
 @dataclass(slots=True)
 class Outbox:
-    """`entries` keep their order; only the newest progress of a call waits; the flags say what has changed."""
+    """`entries` keep their order; only the newest progress of a call waits; the flags say what has changed.
+
+    `chunk_bytes` wait in it: outcomes are limited elsewhere, chunks by whoever admits calls.
+    """
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     entries: deque[Entry] = field(default_factory=deque[Entry])
@@ -86,10 +89,15 @@ class Outbox:
     tools: bool = False
     draining: bool = False
     stuck: bool = False
+    chunk_bytes: int = 0
 
     def put(self, entry: Entry) -> None:
         self.entries.append(entry)
         self.wake.set()
+
+    def put_chunk(self, entry: ChunkEntry) -> None:
+        self.chunk_bytes += len(entry.text)
+        self.put(entry)
 
     def put_progress(self, entry: ProgressEntry) -> None:
         self.progress[entry.call_id] = entry
@@ -129,7 +137,10 @@ class Outbox:
             size += _size(waiting[0])
             if size > MAX_BYTES and entries:
                 break
-            entries.append(waiting.popleft())
+            entry = waiting.popleft()
+            if isinstance(entry, ChunkEntry):
+                self.chunk_bytes -= len(entry.text)
+            entries.append(entry)
 
 
 def _size(entry: Entry) -> int:

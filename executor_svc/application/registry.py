@@ -16,7 +16,7 @@ class Hosted:
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
         self.digest = Digester(tool.spec.name, tool.spec.version)
-        self.limit = tool.spec.concurrency
+        self.limit = tool.limit
         self.running = 0
         self.log_next = 0.0
 
@@ -35,7 +35,7 @@ class Registry:
         for tool in tools:
             hosted = self._hosted[tool.spec.key] = before.get(tool.spec.key) or Hosted(tool)
             hosted.tool = tool
-            hosted.limit = tool.spec.concurrency
+            hosted.limit = tool.limit
 
     def find(self, name: str, version: str) -> Hosted | None:
         return self._hosted.get((name, version))

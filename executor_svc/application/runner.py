@@ -221,7 +221,7 @@ class Runner:
     def _tell_chunks(self, run: Run) -> None:
         for chunk in run.take_chunks(ChunkEntry):
             for stream in dict.fromkeys(run.sinks):
-                stream.outbox.put(chunk)
+                stream.outbox.put_chunk(chunk)
 
     def _tell_progress(self, run: Run) -> None:
         latest, run.latest = run.latest, None

@@ -41,6 +41,11 @@ class Tool(Protocol):
     @property
     def spec(self) -> ToolSpec: ...
 
+    @property
+    def limit(self) -> int | None:
+        """Calls of it that may run at once here: what its spec says, or less, where this executor cannot do as much."""
+        ...
+
     def check(self, arguments: str) -> None:
         """Validates arguments without running anything. Raises InvalidError (ARGUMENTS_INVALID) with violations."""
         ...

@@ -5,8 +5,10 @@ import gc
 import importlib
 import json
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
@@ -15,11 +17,28 @@ from shared.runtime.telemetry.logs import TraceFilter
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def run(main: Coroutine[Any, Any, int], *, uvloop: bool = False) -> int:
-    """Runs a service's main coroutine on a loop of its own; returns its exit code."""
+def run(main: Coroutine[Any, Any, int], *, uvloop: bool = False, exit_grace: float | None = None) -> int:
+    """Runs a service's main coroutine on a loop of its own; returns its exit code.
+
+    With `exit_grace` the process ends that many seconds after `main` has, whatever threads still run in it.
+    """
     factory = importlib.import_module("uvloop").new_event_loop if uvloop else None
     with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
+        code = runner.run(main)
+        if exit_grace is not None:
+            _end_after(exit_grace, code)
+        return code
+
+
+def _end_after(seconds: float, code: int) -> None:
+    def end() -> None:
+        logging.getLogger(__name__).warning("threads that do not end are left behind")
+        logging.shutdown()
+        os._exit(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def stop_signal() -> asyncio.Event:

@@ -15,6 +15,7 @@ class PythonTool:
 
     def __init__(self, tool: Tool[..., Any], spec: ToolSpec, lifespan: Lifespan, clock: Clock) -> None:
         self.spec = spec
+        self.limit = spec.concurrency
         self.function = tool.function
         self.encode = tool.encode
         self._parse = tool.signature.parse

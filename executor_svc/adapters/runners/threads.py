@@ -1,6 +1,5 @@
 """Tools that are plain functions: they run on a thread, and their results are written there."""
 
-import dataclasses
 from typing import Any
 
 from executor_svc.adapters.runners.python_tool import PythonTool
@@ -14,13 +13,14 @@ from shared.kernel.clock import Clock
 
 
 class ThreadTool(PythonTool):
-    """A `def`. No more of its calls run at once than there are threads, so its limit is never above that."""
+    """A `def`. No more of its calls run at once than there are threads: that limits what is granted, while the spec
+    stays as declared, the same on every executor."""
 
     def __init__(
         self, tool: Tool[..., Any], spec: ToolSpec, lifespan: Lifespan, clock: Clock, threads: ThreadPool
     ) -> None:
-        limited = dataclasses.replace(spec, concurrency=min(spec.concurrency or threads.size, threads.size))
-        super().__init__(tool, limited, lifespan, clock)
+        super().__init__(tool, spec, lifespan, clock)
+        self.limit = min(spec.concurrency or threads.size, threads.size)
         self._threads = threads
 
     async def run(self, running: RunningCall) -> bytes:

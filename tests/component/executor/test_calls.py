@@ -146,6 +146,7 @@ async def test_a_descriptor_says_all_that_was_declared(exe: Executor):
     assert not echo.HasField("stall_timeout")
     assert silent.stall_timeout.ToMilliseconds() == 50
     assert listed["chunks"].result_limit_bytes == 1000
+    assert (listed["few"].concurrency, listed["plain"].concurrency) == (2, 0)
 
 
 async def test_the_server_says_what_it_is_and_does(exe: Executor, peer: Peer):

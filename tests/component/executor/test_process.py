@@ -17,6 +17,7 @@ from greenlight.executor.v1.executor_pb2_grpc import ExecutorServiceStub
 
 TOOLS = """
 import asyncio
+import time
 from greenlight_tool import tool
 
 @tool(effect="READ")
@@ -24,8 +25,9 @@ async def nap(seconds: float) -> str:
     await asyncio.sleep(seconds)
     return "slept"
 
-@tool(effect="NON_IDEMPOTENT")
-def act() -> None: ...
+@tool(effect="READ")
+async def hang() -> None:
+    await asyncio.to_thread(time.sleep, 1000)
 """
 
 
@@ -108,6 +110,22 @@ async def test_a_second_signal_ends_it_at_once(start: Any):
         executor.process.send_signal(signal.SIGTERM)
         assert (await executor.ended())[0] == -signal.SIGTERM
         call.cancel()
+
+
+async def test_a_tools_thread_that_never_ends_does_not_keep_it(start: Any):
+    executor = await start("--toolbox", "tools", "--drain-grace", "0")
+    ready = await executor.line()
+    async with grpc.aio.insecure_channel(ready["address"]) as channel:
+        stub: Any = ExecutorServiceStub(channel)
+        call = stub.CallTool(pb.CallToolRequest(tool="hang"))
+        running = 0
+        while not running:
+            running = (await stub.GetServerInfo(pb.GetServerInfoRequest())).in_flight
+        executor.process.send_signal(signal.SIGTERM)
+        assert (await call).outcome.failure.reason == "EXECUTOR_STOPPED"
+    code, errors = await executor.ended()
+    assert code == 0
+    assert "threads that do not end are left behind" in errors
 
 
 async def test_unsafe_is_said_aloud(start: Any):

@@ -64,13 +64,15 @@ def test_only_the_newest_progress_of_a_call_waits():
 def test_chunks_and_outcomes_keep_their_order_over_parcels():
     outbox = Outbox()
     for index in range(100):
-        outbox.put(ChunkEntry("a", index, b"1"))
+        outbox.put_chunk(ChunkEntry("a", index, b"1"))
     outbox.put(outcome(0))
+    assert outbox.chunk_bytes == 100
     entries: list[Any] = []
     while (parcel := outbox.take()) is not None:
         entries += parcel.entries
     assert [entry.index for entry in entries[:-1]] == list(range(100))
     assert isinstance(entries[-1], Outcome)
+    assert outbox.chunk_bytes == 0
 
 
 def test_only_what_has_started_and_still_runs_is_accepted():
