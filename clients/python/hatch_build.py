@@ -7,10 +7,11 @@ An editable install needs nothing: dev-mode-dirs points at both folders.
 from pathlib import Path
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class GeneratedPackage(BuildHookInterface):
+class GeneratedPackage(BuildHookInterface[BuilderConfig]):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
