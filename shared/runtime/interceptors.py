@@ -53,7 +53,10 @@ def _wrap(handler: Handler, method: str) -> Handler:
             raise  # aborted; or the client went away in the middle of a write, which gRPC deals with
         except DecodeError:
             await _abort(
-                context, InvalidError("MESSAGE_UNREADABLE", "a message is not of the type that this method takes")
+                context,
+                InvalidError(
+                    "MESSAGE_UNREADABLE", "a message is not of the type that this method takes, or nests too deep"
+                ),
             )
         except asyncio.CancelledError:
             task = asyncio.current_task()

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from orchestrator_svc.api.mapping.faults import SECOND, Faults
+from orchestrator_svc.application.judging import MAX_LABELS
 from orchestrator_svc.application.queries import PageRequest
 from orchestrator_svc.application.watch import Until
 from orchestrator_svc.domain.proposal import ProposalState
@@ -61,7 +62,7 @@ def batch_filter(request: pb.ListBatchesRequest) -> BatchFilter:
     where = BatchFilter(
         request.session_id,
         _several(BatchState, request.states, "states", faults),
-        _labels(request.labels),
+        _labels(request.labels, faults),
         request.batch_id_prefix,
     )
     faults.check()
@@ -78,7 +79,7 @@ def proposal_filter(request: pb.ListProposalsRequest) -> ProposalFilter:
         request.batch_id,
         request.agent,
         request.tool,
-        _labels(request.labels),
+        _labels(request.labels, faults),
     )
     faults.check()
     return where
@@ -95,5 +96,8 @@ def _several(kind: type[E], numbers: Sequence[int], place: str, faults: Faults) 
     return tuple(found)
 
 
-def _labels(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _labels(labels: Mapping[str, str], faults: Faults) -> tuple[tuple[str, str], ...]:
+    """No more than anything can have."""
+    if len(labels) > MAX_LABELS:
+        faults.add("labels", f"names {len(labels):,} labels; nothing has more than {MAX_LABELS}")
     return tuple(sorted(labels.items()))

@@ -164,3 +164,13 @@ async def test_bound_arguments_that_do_not_fit(pair: Services):
         call("echo", "d", {"value": [{"$from": "c"}, {"$from": "c"}]}),
     )
     assert [answer.failure.reason for answer in summary.answers] == ["", "ARGUMENTS_INVALID", "", "ARGUMENTS_TOO_LARGE"]
+
+
+async def test_a_struct_that_nests_too_deep(pair: Services):
+    request = pb.SubmitBatchRequest()
+    struct = request.batch.proposals.items.add(tool="echo").arguments
+    for _ in range(200):
+        struct = struct.fields["a"].struct_value
+        struct.SetInParent()
+    refused = await refusal(pair.stub.SubmitBatch(request))
+    assert refused.short == ("INVALID_ARGUMENT", "MESSAGE_UNREADABLE")

@@ -159,6 +159,17 @@ async def test_states_that_nobody_knows(pair: Services):
         assert list(refused.fields) in (["states[0]"], ["tiers[0]"])
 
 
+async def test_more_labels_than_anything_has(pair: Services):
+    labels = {f"k{number}": "v" for number in range(33)}
+    for answer in (
+        pair.stub.ListBatches(pb.ListBatchesRequest(labels=labels)),
+        pair.stub.ListProposals(pb.ListProposalsRequest(labels=labels)),
+    ):
+        refused = await refusal(answer)
+        assert refused.short == ("INVALID_ARGUMENT", "REQUEST_INVALID")
+        assert list(refused.fields) == ["labels"]
+
+
 async def test_waiting_says_why(pair: Services):
     held = await pair.submit(
         call("wait", "a", {"gate": "gate"}),
