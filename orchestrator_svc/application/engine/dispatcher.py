@@ -164,6 +164,11 @@ class Dispatcher:
                 continue
             yield lane
 
+    def queued(self, tool: ToolKey) -> bool:
+        """Whether anything waits for that tool."""
+        lane = self._lanes.get(tool)
+        return lane is not None and lane.count > 0
+
     def waiting(self) -> bool:
         return any(lane.count for lane in self._lanes.values())
 

@@ -1,6 +1,7 @@
 """Sending: takes from the lanes what the executors have room for, and makes calls of it.
 
-READ goes out at once, its record follows. IDEMPOTENT and NON_IDEMPOTENT go out when the attempt is on record.
+READ goes out at once, its record follows. IDEMPOTENT and NON_IDEMPOTENT go out when the attempt is on record; so does
+whatever a submission or a decision makes ready, for those are committed first anyway.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from orchestrator_svc.domain.digest import idempotency_key
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import Ending, dispatch, settle
-from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect
+from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, ToolKey
 from orchestrator_svc.ports.executor import Call, Executors, Origin, Target
 from orchestrator_svc.ports.observer import Observer
 from shared.kernel.clock import Clock
@@ -67,6 +68,40 @@ class Sender:
                 sending.send = self._sender_of(sending)
         return sendings
 
+    def ahead(self, changes: Changes) -> Callable[[], None] | None:
+        """Puts first attempts into the change that made them ready, as far as they fit and nobody is before them.
+
+        One record instead of two; what it returns sends them, once that record is there.
+        """
+        sending = Sending(changes)
+        places: dict[ToolKey, tuple[Target, int]] = {}
+        waiting: list[Proposal] = []
+        for position, proposal in enumerate(changes.ready):
+            place = places.get(proposal.tool)
+            if place is None and position < SLICE and not self._dispatcher.queued(proposal.tool):
+                place = self._choose(proposal.tool)
+            if place is None or position >= SLICE:
+                waiting.append(proposal)
+                continue
+            target, room = place
+            self._promise(sending, proposal, target)
+            if room > 1:
+                places[proposal.tool] = (target, room - 1)
+            else:
+                places.pop(proposal.tool, None)
+        changes.ready = waiting
+        return self._sender_of(sending) if sending.durable else None
+
+    def _promise(self, sending: Sending, proposal: Proposal, target: Target) -> None:
+        """An attempt that goes out when it is on record."""
+        batch = sending.changes.batch
+        dispatch(batch, sending.changes, proposal, target.executor_id, target.boot_id, 0)
+        call = self._call(batch, proposal)
+        flight = Flight(call.id, batch, proposal, call.attempt, target, self._clock.monotonic())
+        self._flights.add(flight)
+        self._flights.hold(flight)
+        sending.durable.setdefault(target, []).append(call)
+
     def _serve(
         self,
         lane: Lane,
@@ -76,7 +111,7 @@ class Sender:
         on_fault: Callable[[Batch, Exception], None],
     ) -> int:
         """Returns how many it took from the lane."""
-        choice = self._choose(lane) if lane.count else None
+        choice = self._choose(lane.tool) if lane.count else None
         if choice is None:
             if lane.count and not self._executors.serves(lane.tool):
                 lane.unserved_since = lane.unserved_since or self._clock.monotonic()
@@ -101,10 +136,10 @@ class Sender:
         self._hand_over(target, calls)
         return len(taken)
 
-    def _choose(self, lane: Lane) -> tuple[Target, int] | None:
+    def _choose(self, tool: ToolKey) -> tuple[Target, int] | None:
         """A target with room beside what is promised to it; a full one is drawn again, a few times."""
         for _ in range(DRAWS):
-            choice = self._executors.choose(lane.tool)
+            choice = self._executors.choose(tool)
             if choice is None:
                 return None
             target, free = choice
@@ -185,6 +220,7 @@ class Sender:
         if flight is None:
             return False
         self._flights.release(flight)
+        flight.sent = self._clock.monotonic()
         if flight.proposal.cancel_requested:
             self._flights.pop(call.id)
             self._unsent.append(flight)

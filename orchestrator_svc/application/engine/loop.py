@@ -276,8 +276,10 @@ class Engine:
         after: Callable[[], None] | None = None,
     ) -> None:
         """Concludes changes and lets go on what need not wait for the commit."""
-        batch = changes.batch
+        batch, ahead = changes.batch, None
         try:
+            if changes.hold and changes.ready and not (batch.max_in_flight or self._draining):
+                ahead = self._sender.ahead(changes)
             batch.conclude(changes)
         except Exception as error:
             self._faults.end(batch, error)
@@ -298,8 +300,9 @@ class Engine:
             self._release(changes)
             if waits and changes.ready and self.live.get(batch.id) is batch:
                 self._offer(changes)
-            if after is not None:
-                after()
+            for send in (after, ahead):
+                if send is not None:
+                    send()
                 self._wake.set()  # slots that were promised are free again, and some may not have been sent
             if future is not None and not future.done():
                 future.set_result(answer)

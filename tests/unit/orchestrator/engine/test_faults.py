@@ -130,12 +130,39 @@ async def test_in_dispatch_nothing_more_of_it_is_sent_and_its_slots_are_free(
                 raise ZeroDivisionError
 
         monkeypatch.setattr(dispatching, "dispatch", dispatch)
+        replica.grant(0)
         batch_id = await world.run(*[spec(tool, key) for key in "abcdefghi"])
+        replica.grant(6)
         await world.settle()
         assert replica.received == []
         assert {*(await world.states(batch_id)).values()} == {"FAILED"}
         await world.run(*[spec(tool, key) for key in "mnopqr"])
         assert len(replica.held) == 6
+        replica.release()
+        await world.settle()
+        await check_alive(world)
+
+
+async def test_in_a_submission_nothing_of_it_is_on_record_and_its_slots_are_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    async with started(world, slots=3) as replica:
+        real = dispatching.dispatch
+
+        def dispatch(batch: Batch, changes: Changes, proposal: Proposal, *rest: object) -> None:
+            real(batch, changes, proposal, *rest)  # type: ignore[arg-type]
+            if proposal.key == "c":
+                raise ZeroDivisionError
+
+        monkeypatch.setattr(dispatching, "dispatch", dispatch)
+        with pytest.raises(UnavailableError, match="BATCH_LOST"):
+            await world.run(*[spec("read", key) for key in "abc"])
+        await world.settle()
+        assert replica.received == []
+        assert len(world.live) == 0
+        await world.run(*[spec("read", key) for key in "mno"])
+        assert len(replica.held) == 3
         replica.release()
         await world.settle()
         await check_alive(world)
