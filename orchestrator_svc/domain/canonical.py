@@ -5,6 +5,7 @@ Refused: NaN and infinities (also numbers too large for a double), duplicate mem
 
 import json
 import re
+import threading
 from typing import Any, cast
 
 import orjson
@@ -62,7 +63,14 @@ class _Reader:
         raise JsonError(f"{name} is not JSON; send null or a string")
 
 
-_reader = _Reader()
+class _Local(threading.local):
+    """Templates are read on threads: what one reader saw is not another's."""
+
+    def __init__(self) -> None:
+        self.reader = _Reader()
+
+
+_local = _Local()
 
 
 def parse(text: str) -> tuple[Any, bool]:
@@ -70,12 +78,13 @@ def parse(text: str) -> tuple[Any, bool]:
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(text)
     try:
-        value = _reader.read(text)
+        reader = _local.reader
+        value = reader.read(text)
     except json.JSONDecodeError as error:
         raise JsonError(f"not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise JsonError(f"nested deeper than {MAX_DEPTH}") from None
-    return value, _reader.plain and text.isascii() and "\\" not in text
+    return value, reader.plain and text.isascii() and "\\" not in text
 
 
 def canonical(text: str) -> tuple[Any, str]:

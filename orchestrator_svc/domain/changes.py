@@ -135,6 +135,8 @@ class Changes:
                 self.events, self.added = events, added
             else:
                 part.events, part.added, part.part = events, added, True
+                part.bytes = sum(len(proposal.arguments) for proposal, _ in added)
+                self.bytes -= part.bytes
             first_event = until
         return parts
 

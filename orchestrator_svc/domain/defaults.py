@@ -14,29 +14,44 @@ def compile_defaults(schema: dict[str, Any]) -> Fill | None:
 
     Looks at `properties`, `items` and local `$ref`; what stands under `anyOf` and the like is left as it is.
     """
-    return _compile(schema, schema, 0)
+    return _compile(schema, _Schema(schema), 0)
 
 
-def _compile(schema: Any, root: dict[str, Any], depth: int) -> Fill | None:
-    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
+class _Schema:
+    """`known`: what was compiled of it already, so that one that refers to itself many times costs no more."""
+
+    def __init__(self, root: dict[str, Any]) -> None:
+        self.root = root
+        self.known: dict[tuple[int, int], Fill | None] = {}
+
+
+def _compile(part: Any, schema: _Schema, depth: int) -> Fill | None:
+    if not isinstance(part, dict) or depth > _MAX_DEPTH:
         return None
-    node = cast(dict[str, Any], schema)
+    node = cast(dict[str, Any], part)
+    place = (id(node), depth)
+    if place not in schema.known:
+        schema.known[place] = _compile_anew(node, schema, depth)
+    return schema.known[place]
+
+
+def _compile_anew(node: dict[str, Any], schema: _Schema, depth: int) -> Fill | None:
     if "$ref" in node:
-        return _compile(_resolve(node["$ref"], root), root, depth + 1)
+        return _compile(_resolve(node["$ref"], schema.root), schema, depth + 1)
     properties = node.get("properties")
     if isinstance(properties, dict):
-        return _object(cast(dict[str, Any], properties), root, depth)
-    inner = _compile(node.get("items"), root, depth + 1)
+        return _object(cast(dict[str, Any], properties), schema, depth)
+    inner = _compile(node.get("items"), schema, depth + 1)
     return None if inner is None else _list(inner)
 
 
-def _object(properties: dict[str, Any], root: dict[str, Any], depth: int) -> Fill | None:
+def _object(properties: dict[str, Any], schema: _Schema, depth: int) -> Fill | None:
     absent: dict[str, Any] = {}
     inner: dict[str, Fill] = {}
     for name, part in properties.items():
         if isinstance(part, dict) and "default" in part:
             absent[name] = part["default"]
-        fill = _compile(part, root, depth + 1)
+        fill = _compile(part, schema, depth + 1)
         if fill is not None:
             inner[name] = fill
     if not absent and not inner:

@@ -62,7 +62,7 @@ def ledger(folder: Path) -> list[tuple[str, str, str]]:
 
 
 async def until_started(folder: Path, *wanted: tuple[str, str]) -> None:
-    while not {*wanted} <= {(name, attempt) for name, attempt, _ in ledger(folder)}:
+    while not {*wanted} <= {(name, attempt) for name, attempt, _ in ledger(folder)}:  # noqa: ASYNC110 - a file
         await asyncio.sleep(0.01)
 
 
