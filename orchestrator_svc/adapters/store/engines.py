@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, exc
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 READERS = 4
+LISTERS = 2
 _BUSY_SECONDS = 5.0
 _WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "temp_store=MEMORY")
 _READER_PRAGMAS = ("query_only=ON",)
@@ -35,6 +37,28 @@ def reader_engine(path: Path) -> Engine:
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
     )
     _prepare(engine, _READER_PRAGMAS, "BEGIN")
+    return engine
+
+
+def listing_engine(path: Path) -> AsyncEngine:
+    """Each use is one snapshot, awaited: for reads that are long, and not many."""
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        pool_size=LISTERS,
+        max_overflow=0,
+        connect_args={"timeout": _BUSY_SECONDS},
+    )
+
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in _READER_PRAGMAS:
+            connection.cursor().execute(f"PRAGMA {pragma}")
+
+    def began(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    event.listen(engine.sync_engine, "connect", connected)
+    event.listen(engine.sync_engine, "begin", began)
     return engine
 
 
