@@ -29,7 +29,7 @@ def fire(batch: Batch, changes: Changes, timer: Timer, grace: int) -> None:
         case TimerKind.BACKOFF:
             proposal = batch.proposals[timer.ordinal - 1]
             waiting = proposal.state is State.APPROVED and proposal.next_time is not None
-            if waiting and proposal.open_dependencies == 0 and len(proposal.attempts) == timer.token:
+            if waiting and len(proposal.attempts) == timer.token:
                 batch.make_ready(changes, proposal)
         case TimerKind.GRACE:
             _end_grace(batch, changes, batch.proposals[timer.ordinal - 1], timer.token)

@@ -21,7 +21,6 @@ from shared.kernel.tasks import Supervisor
 from tests.support.crashing_store import CrashingStore, Moment
 from tests.support.drill import Drill
 from tests.support.engine_world import failed, spec
-from tests.support.world import TOOLS
 
 FROM_P = '{"x":{"$from":"p","path":"/n"}}'
 
@@ -180,7 +179,7 @@ async def every_commit(
         stopped = await stop_at(drill, scenario, CrashingStore(store, number, moment))
         await store.close()
         if not survives:
-            drill.replica = drill.executors.add(TOOLS)
+            drill.replace_executor()
         store = kept.open()
         await check_after(drill, store)
         await store.close()

@@ -38,6 +38,9 @@ class Drill:
         self.added: dict[str, int] = {}
         self.decided: dict[str, Verdict] = {}
         self.effects: Counter[str] = Counter()
+        self._replicas = [self.replica]
+        self._harmless: Counter[str] = Counter()
+        self._again: Counter[str] = Counter()
         self._script = script or {}
         self._runs: Counter[str] = Counter()
 
@@ -52,6 +55,11 @@ class Drill:
             self.replica.connect()
             await self.settle()
             yield
+
+    def replace_executor(self) -> None:
+        """The one of before is gone for good, with what it ran."""
+        self.replica = self.executors.add(TOOLS)
+        self._replicas.append(self.replica)
 
     # -- time and calls
 
@@ -80,6 +88,8 @@ class Drill:
         self._runs[key] += 1
         if ending.failure is None or ending.failure.known_effect is not KnownEffect.NONE:
             self.effects[proposal_id] += 1
+        else:
+            self._harmless[proposal_id] += 1
         self.replica.end(call_id, ending)
 
     # -- what people do, remembered once it was answered
@@ -125,6 +135,7 @@ class Drill:
         """As somebody does who looked: the effect is there, or it is not."""
         found = Resolution.SUCCEEDED if self.effects[proposal_id] else Resolution.RUN_AGAIN
         result = "{}" if self.effects[proposal_id] else ""
+        self._again[proposal_id] += found is Resolution.RUN_AGAIN
         await self.world.resolve.resolve(CALLER, proposal_id, found, result, "looked", None, None)
 
     # -- after a start
@@ -177,9 +188,16 @@ class Drill:
                 numbers = [attempt.number for attempt in proposal.attempts]
                 assert numbers == list(range(1, len(numbers) + 1))
                 if proposal.effect is Effect.NON_IDEMPOTENT:
-                    assert self.effects[f"{batch.id}/{proposal.key}"] <= 1, f"{proposal.key} ran twice"
+                    self._check_once(f"{batch.id}/{proposal.key}")
                 if proposal.state is State.SUCCEEDED:
                     assert self.effects[f"{batch.id}/{proposal.key}"] >= 1, f"{proposal.key} never ran"
+
+    def _check_once(self, proposal_id: str) -> None:
+        """Started once, but for what ended without an effect and what a person ran again."""
+        calls = [call for replica in self._replicas for call in replica.received]
+        started = sum(call.id.rpartition("/")[0] == proposal_id for call in calls)
+        assert self.effects[proposal_id] <= 1, f"{proposal_id} had its effect twice"
+        assert started - self._harmless[proposal_id] - self._again[proposal_id] <= 1, f"{proposal_id} ran twice"
 
     async def _check_moves(self, batch_id: str) -> None:
         now: dict[str, State] = {}

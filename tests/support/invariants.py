@@ -93,6 +93,7 @@ def check_promises(batch: Batch) -> None:
             assert proposal.bound, f"{proposal.key} runs unbound"
             assert approved(proposal), f"{proposal.key} runs unapproved"
         if proposal.state in WAITING:
+            assert not batch.cancelling, f"{proposal.key} waits in a batch that is cancelled"
             assert not in_vain(batch, proposal), f"{proposal.key} waits in vain"
         if proposal.state is State.SKIPPED:
             assert in_vain(batch, proposal), f"{proposal.key} is skipped for nothing"

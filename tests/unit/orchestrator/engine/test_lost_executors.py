@@ -115,6 +115,24 @@ async def test_a_late_outcome_settles_it_in_a_batch_that_was_cancelled_meanwhile
         assert len(world.live) == 0
 
 
+async def test_a_late_outcome_finds_a_batch_that_was_taken_up_again() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("pay", "b"))
+        replica.cut()
+        await later(world, 60)
+        await world.cancel.batch(CALLER, batch_id, "enough", None)
+        await world.settle()
+        await world.retry.retry(CALLER, [f"{batch_id}/b"], "", (), "", None)
+        await world.settle()
+        replica.end(replica.held[0], ok())
+        replica.connect()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "PROPOSED"}
+        await world.approve(f"{batch_id}/b")
+        assert keys(replica.held) == ["b/1"]
+
+
 async def test_after_a_person_resolved_it_a_late_outcome_changes_nothing() -> None:
     world = World()
     async with started(world) as replica:
