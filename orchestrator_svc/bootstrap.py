@@ -24,7 +24,8 @@ from orchestrator_svc.application.catalogue import ToolCatalogue
 from orchestrator_svc.application.decide import DecideProposals
 from orchestrator_svc.application.each_item import EachItem
 from orchestrator_svc.application.engine.live import LiveBatches
-from orchestrator_svc.application.engine.loop import Engine, EngineSettings
+from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.judging import Judging, JudgingSettings
 from orchestrator_svc.application.queries import Queries

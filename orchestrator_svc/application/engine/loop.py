@@ -7,16 +7,18 @@ one batch ends that batch, with events that say so; the loop goes on.
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from orchestrator_svc.application.engine.announcing import Announcer
 from orchestrator_svc.application.engine.dispatcher import Dispatcher
 from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.faults import Faults
 from orchestrator_svc.application.engine.flights import Flights
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.recorder import Recorder, Recording
+from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.engine.signals import SignalHandler
 from orchestrator_svc.application.engine.timers import Timers
 from orchestrator_svc.domain.batch import Batch
@@ -24,9 +26,9 @@ from orchestrator_svc.domain.changes import Changes, Timer
 from orchestrator_svc.domain.firing import fire
 from orchestrator_svc.domain.recovering import recover
 from orchestrator_svc.ports.executor import Executors, Signal, Target
-from orchestrator_svc.ports.feed import Feed, News
+from orchestrator_svc.ports.feed import Feed
 from orchestrator_svc.ports.observer import Observer
-from orchestrator_svc.ports.store import Committed, Store
+from orchestrator_svc.ports.store import Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import GreenlightError, UnavailableError
 
@@ -37,16 +39,6 @@ SLICE = 256
 Operation = Callable[[Batch, Changes], T]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """Times in ns, but for the two in s that only the engine waits for."""
-
-    cancel_grace: int = 5_000_000_000
-    queue_timeout: float = 30.0
-    reattach_window: float = 60.0
-    max_backlog: int = 50_000
 
 
 @dataclass(slots=True, eq=False)
@@ -72,13 +64,15 @@ class Engine:
         settings: EngineSettings,
         on_tools: Callable[[Target, Any], None],
     ) -> None:
-        self._store, self._executors, self._feed, self._observer = store, executors, feed, observer
+        self._store, self._executors, self._feed = store, executors, feed
         self._clock, self._settings = clock, settings
         self.live = live
         self.flights = Flights()
         self.timers = Timers(clock)
         self.dispatcher = Dispatcher()
-        self.recorder = Recorder(store, clock, self._committed, self._lost, settings.max_backlog)
+        self.recorder = Recorder(store, clock, self._lost, settings.max_backlog)
+        announcer = Announcer(observer, feed, live, self.dispatcher, self.recorder.pending)
+        self.recorder.on_commit = announcer.committed
         live.busy, live.recorded, live.awaited = self.recorder.pending, self.recorder.recorded, self.flights.awaits
         self._signals = SignalHandler(self.flights, executors, clock, on_tools)
         self._sender = Sender(self.flights, self.dispatcher, executors, observer, clock)
@@ -300,9 +294,8 @@ class Engine:
             self._release(changes)
             if waits and changes.ready and self.live.get(batch.id) is batch:
                 self._offer(changes)
-            for send in (after, ahead):
-                if send is not None:
-                    send()
+            for send in filter(None, (after, ahead)):
+                send()
                 self._wake.set()  # slots that were promised are free again, and some may not have been sent
             if future is not None and not future.done():
                 future.set_result(answer)
@@ -329,20 +322,6 @@ class Engine:
             flight = self.flights.get(changes.batch.call_id(proposal))
             if flight is not None:
                 self._executors.cancel(flight.target, [flight.call_id])
-
-    def _committed(self, group: Sequence[Changes], committed: Committed) -> None:
-        self._observer.committed(group)
-        news: dict[str, News] = {}
-        for changes in group:
-            batch, header = changes.batch, changes.header
-            if header is not None and changes.events and not changes.part:
-                frames = tuple(committed.frames.get(batch.id, ()))
-                news[batch.id] = News(batch.tenant, batch.session_id, batch.id, header.head, header.state, frames)
-        self._feed.publish(list(news.values()))
-        for changes in group:
-            batch = changes.batch
-            if batch.state.finished and not self.recorder.pending(batch.id) and self.live.evict(batch):
-                self.dispatcher.forget(batch.id)
 
     def _lost(self, batch_id: str) -> None:
         """Its changes were refused: what memory holds is not what is on record."""

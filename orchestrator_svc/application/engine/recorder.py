@@ -30,18 +30,13 @@ class Recording:
 
 
 class Recorder:
-    """`on_commit` gets what a transaction made durable, in order, before the recordings' own `then`."""
+    """`on_lost` is told of batches that are not this owner's any more. Set `on_commit` before anything is recorded."""
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        on_commit: Callable[[Sequence[Changes], Committed], None],
-        on_lost: Callable[[str], None],
-        max_backlog: int,
-    ) -> None:
-        self._store, self._clock = store, clock
-        self._on_commit, self._on_lost = on_commit, on_lost
+    on_commit: Callable[[Sequence[Changes], Committed], None]
+    """Gets what a transaction made durable, in order, before the recordings' own `then`."""
+
+    def __init__(self, store: Store, clock: Clock, on_lost: Callable[[str], None], max_backlog: int) -> None:
+        self._store, self._clock, self._on_lost = store, clock, on_lost
         self._queues: dict[str, deque[tuple[Changes, Recording | None]]] = {}
         self._urgent: deque[str] = deque()
         self._ring: deque[str] = deque()
@@ -173,7 +168,7 @@ class Recorder:
             if batch_id not in committed.lost and not self._queues.get(batch_id):
                 self._queues.pop(batch_id, None)
         if kept:
-            self._on_commit(kept, committed)
+            self.on_commit(kept, committed)
         for changes, recording in group:
             if recording is not None and recording.then is not None and changes.batch.id not in committed.lost:
                 recording.then()
