@@ -284,7 +284,7 @@ class OrchestratorServiceServicer:
 
     def RetryProposals(self, request, context):
         """Tries FAILED, CANCELLED and EXPIRED proposals again, and un-skips what was skipped because of them.
-        Item status: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RETRYABLE (PreconditionFailure).
+        Item status: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RETRYABLE, BATCH_CANCELLING.
         Errors: NOT_FOUND / BATCH_UNKNOWN; INVALID_ARGUMENT / REQUEST_INVALID, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -9,7 +9,8 @@ TENANT_UNKNOWN), `greenlight-principal` (`kind:name`; absent = "user:anonymous")
 
 Every error carries google.rpc.ErrorInfo with domain "greenlight" and a reason, listed below and in docs/errors.md.
 Bad input also carries BadRequest with the field's path; where a retry helps, RetryInfo.
-Any RPC: INVALID_ARGUMENT / METADATA_INVALID, UNAVAILABLE / DRAINING or STORE_UNAVAILABLE (RetryInfo).
+Any RPC: INVALID_ARGUMENT / METADATA_INVALID or MESSAGE_UNREADABLE, UNAVAILABLE / DRAINING or STORE_UNAVAILABLE
+(RetryInfo). Any mutation of a batch: UNAVAILABLE / BATCH_LOST (RetryInfo; it is being taken up anew).
 
 A `request_id` (a UUID) makes a mutation repeatable for 24 h: the same id with the same payload gets the earlier
 answer; with another payload INVALID_ARGUMENT / REQUEST_ID_REUSED. Without one, a repeat is another request.
@@ -93,7 +94,7 @@ class OrchestratorServiceStub:
     """
     RetryProposals: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.RetryProposalsRequest, _orchestrator_pb2.RetryProposalsResponse]
     """Tries FAILED, CANCELLED and EXPIRED proposals again, and un-skips what was skipped because of them.
-    Item status: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RETRYABLE (PreconditionFailure).
+    Item status: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RETRYABLE, BATCH_CANCELLING.
     Errors: NOT_FOUND / BATCH_UNKNOWN; INVALID_ARGUMENT / REQUEST_INVALID, REQUEST_ID_REUSED.
     """
     ResolveProposal: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ResolveProposalRequest, _orchestrator_pb2.ResolveProposalResponse]
@@ -271,7 +272,7 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_orchestrator_pb2.RetryProposalsRequest, _abc.Awaitable[_orchestrator_pb2.RetryProposalsResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.RetryProposalsResponse]:
         """Tries FAILED, CANCELLED and EXPIRED proposals again, and un-skips what was skipped because of them.
-        Item status: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RETRYABLE (PreconditionFailure).
+        Item status: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RETRYABLE, BATCH_CANCELLING.
         Errors: NOT_FOUND / BATCH_UNKNOWN; INVALID_ARGUMENT / REQUEST_INVALID, REQUEST_ID_REUSED.
         """
 
