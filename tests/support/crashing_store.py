@@ -46,7 +46,7 @@ class CrashingStore:
 
     async def quiet(self) -> None:
         """Until no call is under way: a store with threads is not done after a few turns of the loop."""
-        while self.busy and not self.crashed.is_set():
+        while self.busy and not self.crashed.is_set():  # noqa: ASYNC110 - what it waits for is on threads too
             await asyncio.sleep(0.0005)
 
     async def _stop(self) -> None:
