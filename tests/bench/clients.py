@@ -24,16 +24,15 @@ ARGUMENTS = '{"text":"' + "x" * 189 + '"}'
 
 
 class Client(Protocol):
-    async def run(self, count: int) -> None:
-        """One batch of `count` no-op calls; returns after its last event."""
+    async def run(self, count: int) -> float:
+        """One batch of `count` no-op calls, to the end of its stream; returns when its last event came."""
         ...
 
 
 async def seconds(client: Client, counts: Sequence[int]) -> float:
-    """How long batches of `counts` calls take, all sent at once."""
+    """How long batches of `counts` calls take, all sent at once, until the last event of the last one."""
     start = time.perf_counter()
-    await asyncio.gather(*(client.run(count) for count in counts))
-    return time.perf_counter() - start
+    return max(await asyncio.gather(*(client.run(count) for count in counts))) - start
 
 
 async def warm_up(*clients: Client) -> None:
@@ -51,15 +50,18 @@ class Ours:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.stub = OrchestratorServiceStub(channel)
 
-    async def run(self, count: int) -> None:
+    async def run(self, count: int) -> float:
         new = proposal_pb2.ProposalSpec
         request = batch([new(key=str(i), tool="noop", arguments_json=ARGUMENTS) for i in range(count)])
-        summary = None
+        summary, last = None, 0.0
         async for response in self.stub.RunBatch(request):
+            if response.frame.events:
+                last = time.perf_counter()
             if response.frame.HasField("summary"):
                 summary = response.frame.summary
         assert summary is not None
         assert summary.batch.counts.succeeded == count, summary.batch
+        return last
 
     async def events(self, request: orchestrator_pb2.RunBatchRequest) -> AsyncIterator[event_pb2.Event]:
         """The events of a batch as they come."""
@@ -74,13 +76,15 @@ class Ceiling:
         self.stub: Any = importlib.import_module("o_pb2_grpc").OrchStub(channel)
         self.arguments = ARGUMENTS.encode()
 
-    async def run(self, count: int) -> None:
+    async def run(self, count: int) -> float:
         new = self.messages.Call
         calls = [new(id=str(i), tool="noop", args=self.arguments) for i in range(count)]
         events = 0
         async for frame in self.stub.Run(self.messages.Batch(calls=calls)):
             events += len(frame.events)
+        last = time.perf_counter()
         assert events == 4 * count, events
+        return last
 
 
 @asynccontextmanager

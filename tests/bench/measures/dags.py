@@ -58,10 +58,11 @@ async def _one(client: Ours, dag: Dag) -> float:
         proposals.append(proposal)
     request = batch(proposals)
     times = [0.0] * len(proposals)
-    start = time.perf_counter()
+    start = last = time.perf_counter()
     async for event in client.events(request):
+        last = time.perf_counter()
         if event.HasField("proposal_succeeded"):
             times[int(event.key)] = event.proposal_succeeded.timing.tool.ToNanoseconds() / 1e9
-    wall = time.perf_counter() - start
+    wall = last - start
     assert all(times), "a call did not succeed"
     return wall / longest_path(dag.parents, times)
