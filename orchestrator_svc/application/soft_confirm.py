@@ -59,7 +59,7 @@ class SoftConfirm:
 
     async def confirm(self, caller: Caller, spec: SoftConfirmSpec, key: RequestKey | None) -> Confirmation:
         """Returns when all of it is on record. Raises NotFoundError (SESSION_UNKNOWN), InvalidError."""
-        cursor = _cursor(spec)
+        cursor = _cursor(caller.tenant, spec)
         async with self._requests.once(caller.tenant, key) as earlier:
             if earlier is not None and earlier.chosen:
                 confirmation = Confirmation(**orjson.loads(earlier.chosen))
@@ -81,11 +81,27 @@ class SoftConfirm:
             raise unknown_session(spec.session_id)
         now = self._clock.time_ns()
         chosen = Confirmation()
-        for candidate in await self._store.soft_candidates(tenant, spec.session_id, now - self._told):
+        candidates = await self._store.soft_candidates(tenant, spec.session_id, now - self._told)
+        await self._check_objections(tenant, spec, {f"{each.batch_id}/{each.key}" for each in candidates})
+        for candidate in candidates:
             if spec.agents and candidate.agent not in spec.agents:
                 continue
             self._sort(f"{candidate.batch_id}/{candidate.key}", candidate, spec, cursor, now, chosen)
         return chosen
+
+    async def _check_objections(self, tenant: str, spec: SoftConfirmSpec, known: set[str]) -> None:
+        """Raises InvalidError: with an objection that names nothing, what was objected to would be confirmed."""
+        found: list[FieldViolation] = []
+        for index, proposal_id in enumerate(spec.objections):
+            if proposal_id not in known:
+                batch_id, _, key = proposal_id.partition("/")
+                view = await self._store.get_proposal(tenant, batch_id, key)
+                if view is None or view.session_id != spec.session_id:
+                    problem = "no proposal of that id in this session; its id is BATCH_ID/KEY"
+                    found.append(FieldViolation(f"objections[{index}].proposal_id", problem))
+        if found:
+            problem = f"{found[0].field}: {found[0].description}"
+            raise InvalidError("REQUEST_INVALID", problem, violations=found[:20])
 
     def _sort(
         self,
@@ -147,8 +163,10 @@ def _by_batch(confirmation: Confirmation) -> dict[str, list[str]]:
     return groups
 
 
-def _cursor(spec: SoftConfirmSpec) -> SessionCursor | None:
+def _cursor(tenant: str, spec: SoftConfirmSpec) -> SessionCursor | None:
     if bool(spec.shown_through) == spec.everything:
         problem = "say what the user was shown: shown_through (a session_token), or all"
         raise InvalidError("SHOWN_REQUIRED", problem, violations=[FieldViolation("scope", problem)])
-    return None if spec.everything else decode_cursor(spec.shown_through, "shown_through")
+    if spec.everything:
+        return None
+    return decode_cursor(spec.shown_through, "shown_through", tenant, spec.session_id)

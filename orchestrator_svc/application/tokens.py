@@ -6,6 +6,7 @@ token does not name and is not above the highest was seen up to its first end.
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass, field
 
 import orjson
@@ -17,13 +18,17 @@ _TOO_MUCH = 1 << 63
 
 @dataclass(slots=True)
 class SessionCursor:
-    """`highest`: the highest session number seen. `open`: session number -> last sequence, of unfinished batches."""
+    """`highest`: the highest session number seen. `open`: session number -> last sequence, of unfinished batches.
 
+    `session`: whose numbers these are (`session_mark`); what was shown of one session says nothing of another.
+    """
+
+    session: str
     highest: int = 0
     open: dict[int, int] = field(default_factory=dict[int, int])
 
     def encode(self) -> str:
-        text = orjson.dumps([self.highest, sorted(self.open.items())])
+        text = orjson.dumps([self.session, self.highest, sorted(self.open.items())])
         return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
     def shown(self, session_no: int, sequence: int) -> bool:
@@ -33,20 +38,31 @@ class SessionCursor:
         return session_no <= self.highest
 
 
-def decode_cursor(token: str, field_name: str) -> SessionCursor:
-    """Raises InvalidError (SESSION_TOKEN_INVALID)."""
+def session_mark(tenant: str, session_id: str) -> str:
+    """Short, for the token: it tells sessions apart, and keeps no secret."""
+    return hashlib.blake2b(f"{tenant}\n{session_id}".encode(), digest_size=6).hexdigest()
+
+
+def decode_cursor(token: str, field_name: str, tenant: str, session_id: str) -> SessionCursor:
+    """Raises InvalidError (SESSION_TOKEN_INVALID), also for a token of another session."""
+    session = session_mark(tenant, session_id)
     if not token:
-        return SessionCursor()
+        return SessionCursor(session)
     try:
         text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        highest, pairs = orjson.loads(text)
+        mark, highest, pairs = orjson.loads(text)
         numbers: dict[int, int] = dict(pairs)
         values = [highest, *numbers, *numbers.values()]
         if not all(isinstance(value, int) and 0 <= value < _TOO_MUCH for value in values):
             raise ValueError
     except (binascii.Error, ValueError, TypeError):
-        problem = "is not a session_token; take it from a WatchSession frame as it is"
-        raise InvalidError(
-            "SESSION_TOKEN_INVALID", f"{field_name} {problem}", violations=[FieldViolation(field_name, problem)]
-        ) from None
-    return SessionCursor(highest, numbers)
+        raise _invalid(field_name, "is not a session_token; take it from a WatchSession frame as it is") from None
+    if mark != session:
+        raise _invalid(field_name, "is of another session; take it from a WatchSession frame of this one")
+    return SessionCursor(session, highest, numbers)
+
+
+def _invalid(field_name: str, problem: str) -> InvalidError:
+    return InvalidError(
+        "SESSION_TOKEN_INVALID", f"{field_name} {problem}", violations=[FieldViolation(field_name, problem)]
+    )

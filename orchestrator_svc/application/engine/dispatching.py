@@ -23,6 +23,7 @@ from shared.kernel.clock import Clock
 CHUNK = 64
 DRAWS = 4
 SLICE = 256
+AHEAD = 512
 _NANO = 1_000_000_000
 
 
@@ -78,9 +79,9 @@ class Sender:
         waiting: list[Proposal] = []
         for position, proposal in enumerate(changes.ready):
             place = places.get(proposal.tool)
-            if place is None and position < SLICE and not self._dispatcher.queued(proposal.tool):
+            if place is None and position < AHEAD and not self._dispatcher.queued(proposal.tool):
                 place = self._choose(proposal.tool)
-            if place is None or position >= SLICE:
+            if place is None or position >= AHEAD:
                 waiting.append(proposal)
                 continue
             target, room = place

@@ -117,8 +117,8 @@ class Flights:
 
     @property
     def waiting(self) -> bool:
-        """Whether any ending would still say something."""
-        return any(flight.current for flight in self._by_call.values())
+        """Whether any call runs. An outcome that is unknown may come late, or never: nobody waits for it."""
+        return any(f.current and f.proposal.state is State.RUNNING for f in self._by_call.values())
 
     def next_overdue(self) -> float | None:
         """Since when the longest lost one is (monotonic s)."""

@@ -11,7 +11,8 @@ from orchestrator_svc.ports.store import Committed, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import ExhaustedError, GreenlightError, UnavailableError
 
-GROUP_ROWS = 192
+GROUP_ROWS = 512
+ALONE_ROWS = 256
 GROUP_BYTES = 1 << 20
 TURN_ROWS = 64
 RECORD_TIMES_AFTER = 0.05
@@ -111,11 +112,20 @@ class Recorder:
         self._wake.clear()
 
     def _take(self) -> list[tuple[Changes, Recording | None]]:
-        """The next group. A batch keeps its place in `_queues` until its part of the group is committed."""
+        """The next group: a turn of each batch that waits, or several of one that waits alone.
+
+        A batch keeps its place in `_queues` until its part of the group is committed.
+        """
         group: list[tuple[Changes, Recording | None]] = []
         rows = size = 0
-        while (self._urgent or self._ring) and rows < GROUP_ROWS and size < GROUP_BYTES:
+        served: set[str] = set()
+        most = GROUP_ROWS if len(self._queues) > 1 else ALONE_ROWS
+        while (self._urgent or self._ring) and rows < most and size < GROUP_BYTES:
             batch_id = self._urgent.popleft() if self._urgent else self._ring.popleft()
+            if batch_id in served and len(served) > 1:
+                self._ring.appendleft(batch_id)
+                break
+            served.add(batch_id)
             self._scheduled.discard(batch_id)
             queue = self._queues.get(batch_id)
             turn = 0
