@@ -24,7 +24,7 @@ def test_a_batch_in_lines() -> None:
         "+0.500s agent/a retrying in 2.00 s after TOOL_RAISED: busy",
         "+2.500s agent/a running (attempt 2)",
         "+2.750s agent/a done in 2.65 s",
-        "+2.750s batch blocked: waits for 1 decisions, 0 resolutions",
+        "+2.750s batch blocked: waits for 1 decision",
         "+3.000s batch partial: 1 of 2 succeeded",
     ]
 

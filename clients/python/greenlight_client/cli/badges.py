@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from greenlight.orchestrator.v1 import event_pb2, proposal_pb2
+from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
 from greenlight.tool.v1 import tool_pb2
-from greenlight_client.cli.formats import moment, wait_text
+from greenlight_client.cli.formats import count_text, moment, wait_text
 from greenlight_client.cli.model import BatchModel, Row
 from greenlight_client.cli.sanitise import clean
 from greenlight_client.wire import failure_class_name, tier_name
@@ -53,6 +53,12 @@ def failure_text(failure: tool_pb2.Failure | None) -> str:
         return ""
     kind = failure.reason or failure_class_name(failure.failure_class).upper()
     return clean(f"{kind}: {failure.message}" if failure.message else kind)
+
+
+def waits_text(blocked_on: batch_pb2.BlockedOn, separator: str = ", ") -> str:
+    """What a batch waits for: `2 decisions`, `1 decision, 1 resolution`; nothing where there are none."""
+    counts = ((blocked_on.decisions, "decision"), (blocked_on.resolutions, "resolution"))
+    return separator.join(count_text(count, word) for count, word in counts if count)
 
 
 def _waiting(row: Row, model: BatchModel, now: datetime) -> Badge:

@@ -11,7 +11,7 @@ from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli.clock import now
 from greenlight_client.cli.formats import moment, wait_text
 from greenlight_client.cli.sanitise import clean, clean_block, indented_json
-from greenlight_client.wire import effect_name, tier_name
+from greenlight_client.wire import effect_name, proposal_state_name, tier_name
 
 
 def card(proposal: proposal_pb2.Proposal) -> RenderableType:
@@ -26,7 +26,9 @@ def card(proposal: proposal_pb2.Proposal) -> RenderableType:
         facts.add_row("title*", Text(clean(proposal.title, 300)))
     if proposal.rationale:
         facts.add_row("rationale*", Text(clean_block(proposal.rationale)))
-    if (expiry := moment(proposal.expire_time)) is not None:
+    if proposal.state != proposal_pb2.PROPOSAL_STATE_PROPOSED:
+        facts.add_row("state", Text(f"{proposal_state_name(proposal.state)}: there is nothing to decide", style="red"))
+    elif (expiry := moment(proposal.expire_time)) is not None:
         facts.add_row("expires in", wait_text((expiry - now()).total_seconds()))
     facts.add_row("digest", Text(proposal.digest))
     parts: list[RenderableType] = [facts, Text(), *_arguments(proposal)]

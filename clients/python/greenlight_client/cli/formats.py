@@ -28,8 +28,13 @@ def wait_text(seconds: float) -> str:
     if whole < 120:
         return f"{whole} s"
     if whole < 7200:
-        return f"{whole // 60} m"
-    return f"{whole // 3600} h" if whole < 172_800 else f"{whole // 86_400} d"
+        return f"{round(whole / 60)} m"
+    return f"{round(whole / 3600)} h" if whole < 172_800 else f"{round(whole / 86_400)} d"
+
+
+def count_text(count: int, word: str) -> str:
+    """`1 decision`, `2 decisions`."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def milliseconds_text(seconds: float) -> str:

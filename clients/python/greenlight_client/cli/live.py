@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
-from greenlight_client.cli.badges import badge
+from greenlight_client.cli.badges import badge, waits_text
 from greenlight_client.cli.board import Board
 from greenlight_client.cli.clock import now
 from greenlight_client.cli.formats import duration_text, short_id
@@ -110,11 +110,8 @@ def _head(model: BatchModel, at: datetime) -> RenderableType:
 def _blocked(model: BatchModel) -> str:
     if model.state != batch_pb2.BATCH_STATE_BLOCKED:
         return ""
-    waits: list[str] = []
-    for count, word in ((model.blocked_on.decisions, "decision"), (model.blocked_on.resolutions, "resolution")):
-        if count:
-            waits.append(f"{count} {word}{'s' if count > 1 else ''}")
-    return f" on {' and '.join(waits)}" if waits else ""
+    waits = waits_text(model.blocked_on, " and ")
+    return f" on {waits}" if waits else ""
 
 
 def _elapsed(model: BatchModel, at: datetime) -> Text:

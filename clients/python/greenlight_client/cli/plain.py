@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2
-from greenlight_client.cli.badges import failure_text
-from greenlight_client.cli.formats import duration_text, moment
+from greenlight_client.cli.badges import failure_text, waits_text
+from greenlight_client.cli.formats import count_text, duration_text, moment
 from greenlight_client.cli.model import BatchModel, Row
 from greenlight_client.cli.sanitise import clean
 from greenlight_client.wire import batch_state_name, tier_name
@@ -51,7 +51,7 @@ def _batch_text(event: event_pb2.Event, model: BatchModel) -> str | None:
         case "batch_submitted":
             detail = event.batch_submitted
             name = f" {detail.name}" if detail.name else ""
-            return f"{event.batch_id}{name}: {detail.total} proposals in session {detail.session_id}"
+            return f"{event.batch_id}{name}: {count_text(detail.total, 'proposal')} in session {detail.session_id}"
         case "batch_closed":
             return f"closed by {event.batch_closed.principal}"
         case "batch_cancel_requested":
@@ -69,7 +69,8 @@ def _batch_text(event: event_pb2.Event, model: BatchModel) -> str | None:
 def _waits(model: BatchModel) -> str:
     if model.state != batch_pb2.BATCH_STATE_BLOCKED:
         return ""
-    return f": waits for {model.blocked_on.decisions} decisions, {model.blocked_on.resolutions} resolutions"
+    waits = waits_text(model.blocked_on)
+    return f": waits for {waits}" if waits else ""
 
 
 def _added(event: event_pb2.Event, row: Row) -> str | None:

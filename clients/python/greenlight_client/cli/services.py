@@ -48,6 +48,15 @@ class Services:
         return await next(child for child in children if child.exited.done()).death()
 
 
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """`tools` can be called; `conflicting` (`name@version`) cannot, being described differently than on record."""
+
+    info: orchestrator_pb2.GetServerInfoResponse | None = None
+    tools: int = 0
+    conflicting: Sequence[str] = ()
+
+
 @asynccontextmanager
 async def running(plan: Plan, on_line: OnLine) -> AsyncGenerator[Services]:
     """Starts the executor, then the orchestrator; stops them in the other order, whatever happens.
@@ -83,17 +92,18 @@ async def _stop(children: Sequence[Child], grace: float) -> None:
         raise cancelled
 
 
-async def first_look(address: str) -> tuple[orchestrator_pb2.GetServerInfoResponse | None, int]:
-    """What the orchestrator says of itself, once it has found the executor; and how many tools it knows."""
+async def first_look(address: str) -> FirstLook:
+    """What the orchestrator says of itself and of its executor, once it has found it; nothing where it does not."""
     with suppress(GreenlightError, TimeoutError):
         async with GreenlightClient(address, retry_for=5.0) as client, asyncio.timeout(_CONNECTED_WITHIN):
             while True:
-                info = await client.server_info()
-                tools = [tool async for tool in client.list_tools()]
-                if info.executors_connected and tools:
-                    return info, len(tools)
+                found = [executor async for executor in client.list_executors() if executor.connected]
+                tools = {name for executor in found for name in executor.tools}
+                conflicting = {name for executor in found for name in executor.conflicting_tools}
+                if tools or conflicting:
+                    return FirstLook(await client.server_info(), len(tools), sorted(conflicting))
                 await asyncio.sleep(0.05)
-    return None, 0
+    return FirstLook()
 
 
 def example_folder() -> Path | None:

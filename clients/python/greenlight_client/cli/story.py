@@ -69,7 +69,7 @@ class Story:
         soft = [item for item in pending if item.tier == tool_pb2.TIER_SOFT]
         hard = [item for item in pending if item.tier == tool_pb2.TIER_HARD]
         moved = await self._next_turn(soft) if soft else False
-        for proposal in hard:
+        for proposal in [] if self._left_waiting else hard:
             moved = await self._decide(proposal) or moved
         return moved
 
@@ -92,6 +92,7 @@ class Story:
             self._terminal.say(f"   --yes approves it, by the digest {proposal.digest}")
         elif not self._terminal.can_ask:
             self._left_waiting = True
+            self._terminal.say("   Nobody is here to decide, so it waits; the rest goes on.")
             return False
         elif (await self._terminal.ask("   Publish exactly this? [y/N]")).lower() not in _YES:
             await self._user.reject(proposal, "The user does not want it to be published.")

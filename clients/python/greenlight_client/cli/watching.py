@@ -75,16 +75,20 @@ class Watcher:
         self._client = client
         self._terminal = terminal
         self._view: View | None = None
+        self._heard = False
+        self._noted = ""
 
     def interrupted(self, error: GreenlightError | None) -> None:
-        """For `on_interruption`."""
-        if self._view is None:
+        """For `on_interruption`. Nothing is said twice, nor that a connection is lost that never was."""
+        if self._view is None or (error is not None and not error.reason and not self._heard):
             return
-        if error is None:
-            self._view.note("")
-        else:
+        text = ""
+        if error is not None:
             what = error.message if error.reason else f"the connection is lost ({error.message})"
-            self._view.note(f"{what}; trying again")
+            text = f"{what}; trying again"
+        if text != self._noted:
+            self._noted = text
+            self._view.note(text)
 
     async def follow(self, stream: EventStream) -> batch_pb2.Summary:
         """To the end of the stream. Cancelled (Ctrl-C), it leaves the terminal in order; the batch goes on."""
@@ -102,6 +106,7 @@ class Watcher:
                     helpers.append(group.create_task(self._ask_why_waiting()))
                 try:
                     async for event in stream:
+                        self._heard = True
                         self._on_event(event)
                         view.event_applied(event, *self.board.apply(event))
                 except Exception as error:  # raised again below, and not as a group

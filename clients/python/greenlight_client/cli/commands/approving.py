@@ -24,6 +24,7 @@ from greenlight_client.deciding import decision_on
 from greenlight_client.wire import TIERS, TierName, tier_name
 
 _YES = ("y", "yes")
+_UNASKED = "name the digest that was seen (--digest), or say --yes"
 DigestOption = Annotated[
     str, typer.Option(metavar="sha256:...", help="The digest that you saw; then nothing is asked.")
 ]
@@ -82,7 +83,7 @@ async def approve(
     async with terminal.client() as client:
         for typed in proposals:
             proposal = await shown(terminal, client, typed)
-            if not digest and not yes and not await _agreed(terminal, "Approve exactly this? [y/N]"):
+            if not digest and not yes and not await _agreed(terminal, "Approve exactly this? [y/N]", _UNASKED):
                 terminal.say("not approved")
                 continue
             decision = decision_on(proposal, proposal_pb2.VERDICT_APPROVE, digest)
@@ -128,7 +129,7 @@ async def edit(
             terminal.say("nothing changed; `greenlight approve` approves it as it is")
             return ExitCode.AWAITING_DECISION
         terminal.say(change)
-        if not yes and not await _agreed(terminal, "Approve with these arguments? [y/N]"):
+        if not yes and not await _agreed(terminal, "Approve with these arguments? [y/N]", "say --yes"):
             terminal.say("not approved")
             return ExitCode.AWAITING_DECISION
         decision = decision_on(item, proposal_pb2.VERDICT_APPROVE)
@@ -144,9 +145,9 @@ async def shown(terminal: Terminal, client: GreenlightClient, typed: str) -> pro
     return proposal
 
 
-async def _agreed(terminal: Terminal, question: str) -> bool:
+async def _agreed(terminal: Terminal, question: str, otherwise: str) -> bool:
     if not terminal.can_ask:
-        raise UsageError("nobody is there to ask: name the digest that was seen (--digest), or say --yes")
+        raise UsageError(f"nobody is there to ask: {otherwise}")
     return (await terminal.ask(question)).lower() in _YES
 
 

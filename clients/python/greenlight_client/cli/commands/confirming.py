@@ -120,6 +120,8 @@ async def _show_and_ask(terminal: Terminal, client: GreenlightClient, session: s
     if not terminal.settings.json_lines:
         for proposal_id in waiting:
             terminal.say(card(await client.get_proposal(proposal_id)))
+    if not waiting:
+        terminal.say(f"nothing is SOFT and waits in session {clean(session)}")
     if yes or not waiting:
         return True
     if not terminal.can_ask:

@@ -17,6 +17,7 @@ from greenlight_client.cli.services import Plan, Services, example_folder, first
 from greenlight_client.cli.terminal import Terminal
 
 _SERVICE = "greenlight.orchestrator.v1.OrchestratorService"
+_TAKEN = "cannot listen on"
 _STYLES = {"orchestrator": "cyan", "executor": "magenta"}
 
 
@@ -81,6 +82,8 @@ def show_death(terminal: Terminal, error: ServiceError) -> None:
         terminal.say("its last lines:")
     for line in error.lines:
         terminal.say(Text(f"  {clean(line, 2000)}", style="dim"))
+    if any(_TAKEN in line for line in error.lines):
+        terminal.say("--orchestrator and --executor name other addresses; port 0 takes a free one.")
 
 
 def _plan(orchestrator: str, executor: str, data: Path, toolbox: str, templates: list[Path], *, reload: bool) -> Plan:
@@ -98,7 +101,8 @@ def _plan(orchestrator: str, executor: str, data: Path, toolbox: str, templates:
 
 
 async def _say_ready(terminal: Terminal, plan: Plan, services: Services) -> None:
-    info, tools = await first_look(services.orchestrator_address)
+    look = await first_look(services.orchestrator_address)
+    self_approval = look.info is not None and look.info.self_approval
     terminal.json_object(
         "ready",
         {
@@ -106,20 +110,25 @@ async def _say_ready(terminal: Terminal, plan: Plan, services: Services) -> None
             "executor": services.executor_address,
             "data": str(plan.data),
             "toolbox": plan.toolbox,
-            "tools": tools,
-            "self_approval": info is not None and info.self_approval,
+            "tools": look.tools,
+            "self_approval": self_approval,
         },
     )
     terminal.result(
         Text("Greenlight is up", style="bold green"),
         f"  orchestrator  {services.orchestrator_address}",
         f"  executor      {services.executor_address}",
-        f"  tools         {tools} from {plan.toolbox}",
+        f"  tools         {look.tools} from {plan.toolbox}",
         f"  data          {plan.data}",
         f"  try           grpcurl -plaintext {services.orchestrator_address} {_SERVICE}/ListTools",
     )
+    if look.conflicting:
+        names = clean(", ".join(look.conflicting))
+        terminal.say(
+            Text(f"Not used, for it was described differently before: {names}. Give it another version.", style="red")
+        )
     warning = "Identity is off: whoever reaches these ports may do everything, as any principal."
-    if info is not None and info.self_approval:
+    if self_approval:
         warning += " self_approval is on: a proposer may approve its own HARD proposals."
     terminal.say(Text(warning, style="bold yellow"))
     terminal.say("Ctrl-C drains and stops both.")

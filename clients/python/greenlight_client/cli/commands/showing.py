@@ -6,7 +6,7 @@ from rich.text import Text
 
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight_client.cli import ids, options
-from greenlight_client.cli.badges import failure_text
+from greenlight_client.cli.badges import failure_text, waits_text
 from greenlight_client.cli.cards import shown_arguments
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
@@ -54,8 +54,8 @@ def _batch_facts(batch: batch_pb2.Batch) -> Table:
     facts.add_row("batch", Text(batch.batch_id, style="bold"))
     if batch.name or batch.template:
         facts.add_row("name, template", Text(clean(f"{batch.name or '-'}, {batch.template or '-'}")))
-    waits = f" on {batch.blocked_on.decisions} decisions, {batch.blocked_on.resolutions} resolutions"
-    blocked = waits if batch.state == batch_pb2.BATCH_STATE_BLOCKED else ""
+    waits = waits_text(batch.blocked_on, " and ") if batch.state == batch_pb2.BATCH_STATE_BLOCKED else ""
+    blocked = f" on {waits}" if waits else ""
     facts.add_row("state", Text(state + blocked + (", open" if batch.open else ""), style=STYLES.get(state, "")))
     facts.add_row("session", Text(f"{clean(batch.session_id)} (its batch {batch.session_no})"))
     facts.add_row("submitted by", Text(clean(batch.principal)))
