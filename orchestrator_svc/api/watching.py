@@ -34,7 +34,7 @@ class Watching:
         faults = Faults()
         until, max_wait = until_of(request, Until.NEVER, faults), max_wait_of(request, faults)
         faults.check()
-        cursor = decode_cursor(request.session_token, "session_token")
+        cursor = decode_cursor(request.session_token, "session_token", caller.tenant, request.session_id)
         await stream.begin()
 
         async def summarize(ended: Ended) -> batch_pb2.Summary:

@@ -13,6 +13,7 @@ import orjson
 MAX_DEPTH = 64
 _SORTED = orjson.OPT_SORT_KEYS
 _INT64 = 1 << 63
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class JsonError(ValueError):
@@ -84,6 +85,8 @@ def parse(text: str) -> tuple[Any, bool]:
         raise JsonError(f"not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise JsonError(f"nested deeper than {MAX_DEPTH}") from None
+    if _SURROGATE.search(text):
+        _check_encodable(json.dumps(value, ensure_ascii=False))
     return value, reader.plain and text.isascii() and "\\" not in text
 
 
@@ -100,11 +103,15 @@ def write(value: Any, *, plain: bool = False) -> str:
     parts: list[str] = []
     _write(value, parts)
     text = "".join(parts)
+    _check_encodable(text)
+    return text
+
+
+def _check_encodable(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
         raise JsonError("a string has a lone surrogate; send whole characters") from None
-    return text
 
 
 def _write(value: Any, parts: list[str]) -> None:

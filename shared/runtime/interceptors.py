@@ -43,10 +43,12 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
 def _wrap(handler: Handler, method: str) -> Handler:
     inner = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    # One that is no message is the caller's fault, and is told so; gRPC itself would say UNKNOWN.
+    read = None if handler.request_streaming else handler.request_deserializer
 
     async def behave(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
-            return await inner(request, context)
+            return await inner(read(request) if read else request, context)
         except GreenlightError as error:
             await _abort(context, error)
         except (grpc.aio.AbortError, grpc.aio.InternalError):
@@ -77,7 +79,7 @@ def _wrap(handler: Handler, method: str) -> Handler:
         make = grpc.stream_unary_rpc_method_handler
     else:
         make = grpc.stream_stream_rpc_method_handler
-    return make(behave, handler.request_deserializer, handler.response_serializer)  # pyright: ignore[reportArgumentType]
+    return make(behave, None if read else handler.request_deserializer, handler.response_serializer)  # pyright: ignore[reportArgumentType]
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: GreenlightError) -> NoReturn:

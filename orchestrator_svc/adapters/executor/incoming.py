@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from greenlight.executor.v1 import executor_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
+from orchestrator_svc.domain.canonical import JsonError, parse
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolKey
 
@@ -93,7 +94,16 @@ def _find_fault(result: str, limit: int) -> Failure | None:
         return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_TOO_LARGE", message)
     try:
         orjson.loads(result)
-    except orjson.JSONDecodeError as error:
+    except orjson.JSONDecodeError:
+        return _find_fault_slowly(result)
+    return None
+
+
+def _find_fault_slowly(result: str) -> Failure | None:
+    """orjson also refuses integers that a double would not hold, which are exact, and welcome, up to 1,000 digits."""
+    try:
+        parse(result)
+    except JsonError as error:
         message = f"the executor sent a result that is not JSON: {error}"
         return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_NOT_JSON", message)
     return None

@@ -234,3 +234,10 @@ async def test_pages_that_cannot_be(exe: Executor, size: int, token: str, reason
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await exe.stub.ListTools(pb.ListToolsRequest(page_size=size, page_token=token))
     assert (raised.value.code().name, details(raised.value)[0]) == ("INVALID_ARGUMENT", reason)
+
+
+async def test_bytes_that_are_no_request(exe: Executor):
+    for method in ("CallTool", "ListTools", "GetServerInfo"):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await exe.channel.unary_unary(SERVICE + method)(b"\xff\xff\xff")
+        assert (raised.value.code().name, details(raised.value)[0]) == ("INVALID_ARGUMENT", "MESSAGE_UNREADABLE")

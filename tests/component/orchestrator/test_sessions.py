@@ -11,6 +11,7 @@ from google.protobuf import duration_pb2
 
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from greenlight.orchestrator.v1 import session_pb2
+from orchestrator_svc.application.tokens import session_mark
 from tests.support.gates import GATES
 from tests.support.refusals import refusal
 from tests.support.services import Received, Services, call, read, states
@@ -168,7 +169,9 @@ def _token(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-BAD_TOKENS = [[], {}, None, [1], [1, [[1, -1]]], [2**63, []], [1, [[2**64 - 1, 1]]], ["1", []], [1, [[1.5, 1]]]]
+MARK = session_mark("default", "talk")
+BAD_CURSORS: list[list[Any]] = [[], [1], [1, [[1, -1]]], [2**63, []], [1, [[2**64 - 1, 1]]], ["1", []], [1, [[1.5, 1]]]]
+BAD_TOKENS = [[], {}, None, *([MARK, *cursor] for cursor in BAD_CURSORS), ["", 0, []], [0, 0, []]]
 
 
 @pytest.mark.parametrize("token", ["x", "!!", "x" * 5000, *map(_token, BAD_TOKENS)])
@@ -205,6 +208,16 @@ async def test_a_revision_that_nobody_could_have_seen(pair: Services):
 
 async def test_a_token_that_names_what_is_not_there(pair: Services):
     summary = await pair.run(call("echo"), session_id="talk")
-    token = _token([5, [[number, 1] for number in range(50_000)]])
+    token = _token([MARK, 5, [[number, 1] for number in range(50_000)]])
     received = await read(_watch(pair, "talk", token, until=pb.UNTIL_FINISHED))
     assert received.sequences == list(range(2, summary.batch.sequence + 1))
+
+
+async def test_a_token_of_another_session(pair: Services):
+    """Numbers that were seen there say nothing of what was seen here."""
+    await pair.run(call("echo", "a"), session_id="other")
+    seen = await read(_watch(pair, "other", "", until=pb.UNTIL_FINISHED))
+    await pair.run(call("echo", "a"), session_id="talk")
+    refused = await refusal(_watch(pair, "talk", seen.frames[-1].session_token))
+    assert refused.short == ("INVALID_ARGUMENT", "SESSION_TOKEN_INVALID")
+    assert list(refused.fields) == ["session_token"]

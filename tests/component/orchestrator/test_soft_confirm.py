@@ -62,6 +62,26 @@ async def test_only_what_was_shown(pair: Services):
     assert (await pair.summary(two.batch_id)).batch.counts.proposed == 1
 
 
+async def test_what_was_shown_of_another_session_is_not_shown(pair: Services):
+    await pair.submit(call("note", "a"), session_id="elsewhere")
+    request = pb.WatchSessionRequest(session_id="elsewhere", until=pb.UNTIL_BLOCKED)
+    token = (await read(pair.stub.WatchSession(request))).frames[-1].session_token
+    held = await pair.submit(call("note", "a"), session_id="talk")
+    refused = await refusal(_confirm(pair, shown_through=token))
+    assert refused.short == ("INVALID_ARGUMENT", "SESSION_TOKEN_INVALID")
+    assert (await pair.summary(held.batch_id)).batch.counts.proposed == 1
+
+
+async def test_an_objection_to_what_is_elsewhere_confirms_nothing(pair: Services):
+    """It may be a slip of the key: what was meant must not run."""
+    held = await pair.submit(call("note", "a"), session_id="talk")
+    other = await pair.submit(call("note", "a"), session_id="elsewhere")
+    for name in (f"{held.batch_id}/A", f"{other.batch_id}/a"):
+        refused = await refusal(_confirm(pair, all=True, objections=[pb.Objection(proposal_id=name)]))
+        assert refused.short == ("INVALID_ARGUMENT", "REQUEST_INVALID")
+    assert (await pair.summary(held.batch_id)).batch.counts.proposed == 1
+
+
 async def test_only_some_agents(pair: Services):
     held = await pair.submit(call("note", "a", agent="red"), call("note", "b", agent="blue"), session_id="talk")
     confirmation, _ = await _turn(pair, all=True, agents=["blue"], until=pb.UNTIL_BLOCKED)
@@ -127,6 +147,11 @@ async def test_expired_before_the_turn(tmp_path: Any):
             {"all": True, "objections": [pb.Objection(proposal_id="a/b")] * 2},
             "REQUEST_INVALID",
             "objections[1].proposal_id",
+        ),
+        (
+            {"all": True, "objections": [pb.Objection(proposal_id="a/b")]},
+            "REQUEST_INVALID",
+            "objections[0].proposal_id",
         ),
     ],
 )

@@ -13,6 +13,7 @@ from tests.support.refusals import item_refusal, refusal
 from tests.support.services import Services, call, state_of, states
 
 RUNNING = proposal_pb2.PROPOSAL_STATE_RUNNING
+LONE = r'"\ud800"'
 SUCCEEDED, FAILED = event_pb2.RESOLUTION_SUCCEEDED, event_pb2.RESOLUTION_FAILED
 
 
@@ -152,6 +153,7 @@ async def test_what_cannot_be_resolved(pair: Services):
         (f"{batch_id}/a", {"reason": ""}, ("INVALID_ARGUMENT", "RESOLUTION_INVALID")),
         (f"{batch_id}/a", {"result_json": "1"}, ("INVALID_ARGUMENT", "RESOLUTION_INVALID")),
         (f"{batch_id}/a", {"result_json": "{", "resolution": SUCCEEDED}, ("INVALID_ARGUMENT", "RESOLUTION_INVALID")),
+        (f"{batch_id}/a", {"result_json": LONE, "resolution": SUCCEEDED}, ("INVALID_ARGUMENT", "RESOLUTION_INVALID")),
     ):
         given: dict[str, Any] = fields | extra
         request = pb.ResolveProposalRequest(proposal_id=proposal_id, **given)

@@ -126,3 +126,12 @@ def test_no_message_makes_it_raise(data: bytes):
         return
     ending = incoming.read_ending(outcome)
     assert (ending.result is None) != (ending.failure is None)
+
+
+def test_integers_that_no_double_holds_are_exact():
+    for digits in ("9" * 400, "-" + "9" * 999):
+        assert _ending(result_json=f'{{"a":{digits}}}').result == f'{{"a":{digits}}}'
+    for wrong in ("1e400", "9" * 1001, "[" * 100 + "9" * 400 + "]" * 100):
+        failure = _ending(result_json=wrong).failure
+        assert failure is not None
+        assert (failure.reason, failure.known_effect) == ("RESULT_NOT_JSON", KnownEffect.DONE)

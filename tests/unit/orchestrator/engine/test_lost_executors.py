@@ -87,6 +87,19 @@ async def test_after_the_window_its_outcome_is_unknown_and_a_late_one_settles_it
         assert (await world.batch(batch_id)).state.name == "SUCCEEDED"
 
 
+async def test_a_shutdown_waits_for_what_runs_and_not_for_what_nobody_knows() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"))
+        assert world.engine.flights.waiting
+        replica.cut()
+        await later(world, 59)
+        assert world.engine.flights.waiting
+        await later(world, 1)
+        assert (await world.states(batch_id)) == {"a": "OUTCOME_UNKNOWN"}
+        assert not world.engine.flights.waiting
+
+
 async def test_a_late_failure_settles_it_too() -> None:
     world = World()
     async with started(world) as replica:

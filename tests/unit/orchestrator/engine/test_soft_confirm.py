@@ -7,7 +7,7 @@ import pytest
 from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.application.soft_confirm import SoftConfirm, SoftConfirmSpec
-from orchestrator_svc.application.tokens import SessionCursor
+from orchestrator_svc.application.tokens import SessionCursor, session_mark
 from orchestrator_svc.application.watch import Ended, Until, Watch
 from orchestrator_svc.domain.states import OnInvalid
 from shared.kernel.errors import InvalidError, NotFoundError
@@ -52,7 +52,7 @@ async def test_all_of_a_session_whatever_its_batch(world: World, replica: Replic
 
 async def test_only_what_was_shown(world: World, replica: Replica, soft: SoftConfirm) -> None:
     batch_id = await world.run(spec("note", "a"), session_id="s", open=True)
-    shown = SessionCursor(1, {1: (await world.batch(batch_id)).head}).encode()
+    shown = SessionCursor(session_mark("default", "s"), 1, {1: (await world.batch(batch_id)).head}).encode()
     await world.add.add(CALLER, batch_id, [spec("note", "b")], OnInvalid.REFUSE, False, None)
     late = await world.run(spec("note", "c"), session_id="s")
     confirmation = await soft.confirm(CALLER, SoftConfirmSpec("s", shown), None)
@@ -119,7 +119,7 @@ async def test_it_is_followed_from_its_decisions_on(world: World, replica: Repli
 
 
 async def test_what_to_confirm_must_be_said_and_exist(world: World, replica: Replica, soft: SoftConfirm) -> None:
-    for unsaid in (SoftConfirmSpec("s"), SoftConfirmSpec("s", SessionCursor(1).encode(), everything=True)):
+    for unsaid in (SoftConfirmSpec("s"), SoftConfirmSpec("s", SessionCursor("", 1).encode(), everything=True)):
         with pytest.raises(InvalidError, match="SHOWN_REQUIRED"):
             await soft.confirm(CALLER, unsaid, None)
     with pytest.raises(NotFoundError, match="SESSION_UNKNOWN"):
