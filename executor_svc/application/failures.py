@@ -1,5 +1,7 @@
 """The words for how a call failed: by what stopped it, and by what its tool raised."""
 
+from types import TracebackType
+
 from executor_svc.application.run import Run, Stop
 from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, ToolFailure, refusal
 from executor_svc.domain.text import clean, describe
@@ -7,6 +9,7 @@ from shared.kernel.errors import GreenlightError, InvalidError
 
 RAISED = "TOOL_RAISED"
 _MESSAGE = 4000
+_CALLERS = frozenset({"asyncio", "concurrent", "executor_svc", "greenlight_tool", "pydantic", "threading"})
 
 _STOPPED = {
     Stop.CANCELLED: (FailureClass.CANCELLED, "CANCELLED", "it was cancelled"),
@@ -28,6 +31,14 @@ def of_error(run: Run, error: BaseException) -> Failure:
     if not run.start_ns:
         return _before_start(error)
     return Failure(FailureClass.TRANSIENT, KnownEffect.POSSIBLE, RAISED, describe(error, _MESSAGE))
+
+
+def own_frames(error: BaseException) -> TracebackType | None:
+    """Where the tool raised, without the frames of what called it; all of them, where none is the tool's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] in _CALLERS:
+        trace = trace.tb_next
+    return trace or error.__traceback__
 
 
 def of_stop(run: Run, stop: Stop, effect: KnownEffect = KnownEffect.POSSIBLE) -> Failure:

@@ -140,8 +140,9 @@ class Runner:
         now = self._clock.monotonic()
         if now >= run.hosted.log_next:
             run.hosted.log_next = now + 1.0
+            told = (type(error), error, failures.own_frames(error))
             _log.warning(
-                "tool %s %s has raised, in call %s", run.call.tool, run.call.version, run.call.id, exc_info=error
+                "tool %s %s has raised, in call %s", run.call.tool, run.call.version, run.call.id, exc_info=told
             )
 
     def _spoiled(self, run: Run, result: bytes) -> Failure | None:

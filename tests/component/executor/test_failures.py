@@ -59,6 +59,13 @@ async def test_the_authors_traceback_is_in_the_log(peer: Peer, caplog: pytest.Lo
     assert 'raise ValueError("broken")' in caplog.text
 
 
+@pytest.mark.parametrize("tool", ["fail", "fail_on_thread"])
+async def test_the_log_has_the_tools_own_frames_only(peer: Peer, caplog: pytest.LogCaptureFixture, tool: str):
+    await peer.run("a", tool, {"how": "value_error"})
+    assert "Traceback" in caplog.text
+    assert "executor_svc/adapters" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("which", "failed"),
     [
