@@ -99,6 +99,9 @@ class SoftConfirm:
                 if view is None or view.session_id != spec.session_id:
                     problem = "no proposal of that id in this session; its id is BATCH_ID/KEY"
                     found.append(FieldViolation(f"objections[{index}].proposal_id", problem))
+                elif view.proposal.state is State.PROPOSED:
+                    problem = "is HARD: a turn neither confirms nor rejects it; decide it with DecideProposals"
+                    found.append(FieldViolation(f"objections[{index}].proposal_id", problem))
         if found:
             problem = f"{found[0].field}: {found[0].description}"
             raise InvalidError("REQUEST_INVALID", problem, violations=found[:20])

@@ -82,6 +82,14 @@ async def test_an_objection_to_what_is_elsewhere_confirms_nothing(pair: Services
     assert (await pair.summary(held.batch_id)).batch.counts.proposed == 1
 
 
+async def test_an_objection_to_a_hard_one_is_not_dropped_in_silence(pair: Services):
+    held = await pair.submit(call("note", "a"), call("publish", "hard"), session_id="talk")
+    objection = pb.Objection(proposal_id=f"{held.batch_id}/hard", message="rather not")
+    refused = await refusal(_confirm(pair, all=True, objections=[objection]))
+    assert refused.short == ("INVALID_ARGUMENT", "REQUEST_INVALID")
+    assert (await pair.summary(held.batch_id)).batch.counts.proposed == 2
+
+
 async def test_only_some_agents(pair: Services):
     held = await pair.submit(call("note", "a", agent="red"), call("note", "b", agent="blue"), session_id="talk")
     confirmation, _ = await _turn(pair, all=True, agents=["blue"], until=pb.UNTIL_BLOCKED)
