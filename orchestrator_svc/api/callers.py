@@ -1,6 +1,5 @@
 """Who calls: tenant, principal and trace, out of a call's metadata."""
 
-import re
 from typing import Any
 
 from grpc.aio import ServicerContext
@@ -8,8 +7,7 @@ from grpc.aio import ServicerContext
 from orchestrator_svc.application.caller import Caller
 from shared.kernel.errors import NotFoundError
 from shared.runtime.caller import caller_of
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+from shared.runtime.telemetry.ids import parse_traceparent
 
 
 class Callers:
@@ -29,5 +27,5 @@ class Callers:
 
 def _trace_id(traceparent: str) -> str:
     """A malformed one counts as none, as W3C Trace Context has it."""
-    match = _TRACEPARENT.fullmatch(traceparent)
-    return match[1] if match else ""
+    parent = parse_traceparent(traceparent)
+    return parent.trace_id if parent is not None else ""

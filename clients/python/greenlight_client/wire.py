@@ -112,11 +112,6 @@ def failure_class_name(failure_class: tool_pb2.FailureClass.ValueType) -> str:
     return _name(tool_pb2.FailureClass.DESCRIPTOR, "FAILURE_CLASS_", failure_class)
 
 
-def known_effect_name(effect: tool_pb2.KnownEffect.ValueType) -> str:
-    """`none`, `possible` or `done`."""
-    return _name(tool_pb2.KnownEffect.DESCRIPTOR, "KNOWN_EFFECT_", effect)
-
-
 def verdict_name(verdict: proposal_pb2.Verdict.ValueType) -> str:
     """`approve` or `reject`."""
     return _name(proposal_pb2.Verdict.DESCRIPTOR, "VERDICT_", verdict)

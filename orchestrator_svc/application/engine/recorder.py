@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from orchestrator_svc.domain.changes import Changes, merge
 from orchestrator_svc.ports.store import Committed, Store
@@ -27,7 +27,6 @@ class Recording:
     changes: Changes
     then: Callable[[], None] | None = None
     lost: Callable[[GreenlightError], None] | None = None
-    parts: list[Changes] = field(default_factory=list[Changes])
 
 
 class Recorder:
