@@ -147,8 +147,8 @@ class Proposal:
     `arguments` and `digest` are the proposed (canonical, references unfilled); `bound_*` those that run, empty until
     they are known (at once where there are no references). `asked_time`: since when a decision is asked for (None: not
     yet). `added_sequence`: of its first event. `next_time`: of the next attempt while it backs off.
-    `uncounted`: attempts that do not count
-    against the retry policy. `open_dependencies` is the graph's, kept here because it is read at each settlement.
+    `uncounted`: how many attempts were made before it was begun anew by hand: those are history, to every limit.
+    `open_dependencies` is the graph's, kept here because it is read at each settlement.
     """
 
     ordinal: int
@@ -198,6 +198,11 @@ class Proposal:
     def bound(self) -> bool:
         """Whether what runs is known."""
         return self.bound_digest != ""
+
+    @property
+    def under_way(self) -> bool:
+        """Of a waiting one: it was sent before. It goes on as it was sent, whatever is tried again above it."""
+        return self.next_time is not None or len(self.attempts) > self.uncounted
 
     @property
     def decidable_digest(self) -> str:

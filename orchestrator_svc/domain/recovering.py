@@ -50,7 +50,6 @@ def _run_again(batch: Batch, changes: Changes, proposal: Proposal) -> None:
     failure = Failure(FailureClass.UNAVAILABLE, KnownEffect.POSSIBLE, REASON, MESSAGE)
     last = proposal.attempts[-1]
     proposal.attempts = (*proposal.attempts[:-1], last._replace(failure=failure, finish_time=changes.time))
-    proposal.uncounted += 1
     batch.move(changes, proposal, State.APPROVED)
     changes.emit(proposal, events.AttemptRetrying(failure, changes.time, None))
     batch.make_ready(changes, proposal)

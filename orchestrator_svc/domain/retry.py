@@ -2,13 +2,14 @@
 
 from enum import Enum
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from tenacity import stop_after_attempt, wait_random_exponential
 
+from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, RetryPolicy
 
-MAX_UNCOUNTED = 20
+MAX_REFUSED = 20
 _SECOND = 1_000_000_000
 _AGAIN = frozenset({FailureClass.TRANSIENT, FailureClass.RATE_LIMITED, FailureClass.UNAVAILABLE, FailureClass.TIMEOUT})
 
@@ -22,8 +23,22 @@ class Judgement(Enum):
     UNKNOWN = "unknown"
 
 
-def judge(effect: Effect, failure: Failure, counted: int, uncounted: int, policy: RetryPolicy) -> Judgement:
-    """`counted` and `uncounted`: attempts so far, this one included."""
+class Tally(NamedTuple):
+    """Attempts so far: those that the policy counts, and refusals. What a restart cut off is neither."""
+
+    counted: int
+    refused: int
+
+
+def tally(proposal: Proposal) -> Tally:
+    """Of those since it was begun anew by hand. One that a restart cut off never was settled: it has no timing."""
+    settled = [a for a in proposal.attempts[proposal.uncounted :] if a.timing is not None]
+    refused = sum(a.failure is not None and a.failure.refused for a in settled)
+    return Tally(len(settled) - refused, refused)
+
+
+def judge(effect: Effect, failure: Failure, made: Tally, policy: RetryPolicy) -> Judgement:
+    """`made`: with this one."""
     if failure.known_effect is KnownEffect.DONE:
         return Judgement.FAIL
     if effect is Effect.NON_IDEMPOTENT and failure.known_effect is KnownEffect.POSSIBLE:
@@ -33,8 +48,8 @@ def judge(effect: Effect, failure: Failure, counted: int, uncounted: int, policy
     if failure.failure_class not in _AGAIN:
         return Judgement.FAIL
     if failure.refused:
-        return Judgement.RETRY if uncounted < MAX_UNCOUNTED else Judgement.FAIL
-    over = stop_after_attempt(policy.max_attempts)(_state(counted))
+        return Judgement.RETRY if made.refused < MAX_REFUSED else Judgement.FAIL
+    over = stop_after_attempt(policy.max_attempts)(_state(made.counted))
     return Judgement.FAIL if over else Judgement.RETRY
 
 

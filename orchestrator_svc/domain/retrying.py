@@ -101,8 +101,8 @@ def _unskip_after(batch: Batch, changes: Changes, proposal: Proposal) -> None:
                 _unskip(batch, changes, child, child.skipped_from)
                 stack.append(child)
             elif child.state is State.PROPOSED or child.state is State.APPROVED:
-                if child.next_time is not None:
-                    continue  # between two attempts: it goes on as it was sent
+                if child.under_way:
+                    continue
                 _unbind(batch, changes, child)
             else:
                 continue

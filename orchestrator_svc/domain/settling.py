@@ -7,7 +7,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
 from orchestrator_svc.domain.proposal import Attempt, Proposal, Timing
 from orchestrator_svc.domain.proposal import ProposalState as State
-from orchestrator_svc.domain.retry import Judgement, delay, judge, may_retry
+from orchestrator_svc.domain.retry import Judgement, Tally, delay, judge, may_retry, tally
 from orchestrator_svc.domain.tool import Failure
 
 
@@ -100,17 +100,15 @@ def _failed(
     start_time: int | None,
     timing: Timing,
 ) -> None:
-    if failure.refused:
-        proposal.uncounted += 1
-    counted = len(proposal.attempts) - proposal.uncounted
-    judgement = judge(proposal.effect, failure, counted, proposal.uncounted, proposal.retry)
+    made = tally(proposal)
+    judgement = judge(proposal.effect, failure, made, proposal.retry)
     if (proposal.cancel_requested or batch.cancelling) and judgement is not Judgement.UNKNOWN and may_retry(failure):
         judgement = Judgement.CANCEL
     late = proposal.state is State.OUTCOME_UNKNOWN
     if late and judgement is Judgement.UNKNOWN:
         changes.touch(proposal)
     elif judgement is Judgement.RETRY:
-        _retry(batch, changes, proposal, failure, timing)
+        _retry(batch, changes, proposal, failure, timing, made)
     elif judgement is Judgement.UNKNOWN:
         proposal.failure = failure
         batch.move(changes, proposal, State.OUTCOME_UNKNOWN)
@@ -127,8 +125,8 @@ def _failed(
         batch.ended(changes, proposal)
 
 
-def _retry(batch: Batch, changes: Changes, proposal: Proposal, failure: Failure, timing: Timing) -> None:
-    number = proposal.uncounted if failure.refused else len(proposal.attempts) - proposal.uncounted
+def _retry(batch: Batch, changes: Changes, proposal: Proposal, failure: Failure, timing: Timing, made: Tally) -> None:
+    number = made.refused if failure.refused else made.counted
     proposal.next_time = changes.time + delay(failure, number, proposal.retry)
     proposal.open_dependencies = 0
     batch.move(changes, proposal, State.APPROVED)

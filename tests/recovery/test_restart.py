@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.memory import MemoryStore
-from orchestrator_svc.domain.tool import RetryPolicy
+from orchestrator_svc.domain.tool import FailureClass, RetryPolicy
 from tests.support.crashing_store import CrashingStore
 from tests.support.drill import Drill, names
 from tests.support.engine_world import failed, keys, ok, spec, story
@@ -102,6 +102,31 @@ async def test_what_ran_goes_by_its_effect(machine: Machine) -> None:
         await drill.settle()
         results = {proposal.key: proposal.result for proposal in await drill.proposals(batch_id)}
         assert results == {"r": '"2"', "w": '"2"', "s": '"1"'}
+
+
+async def test_what_was_sent_goes_again_with_its_arguments_whatever_is_tried_again_above_it(machine: Machine) -> None:
+    arguments = '{"x":{"$from":"a","default":0}}'
+    async with machine.start() as drill:
+        batch_id = await drill.submit(spec("read", "a"), spec("write", "w", "a?", arguments=arguments))
+        await drill.settle()
+        drill.replica.end(drill.replica.held[0], failed(FailureClass.PERMANENT))
+        await drill.settle()
+        assert keys(drill.replica.held) == ["w/1"]
+        await drill.retry(batch_id)
+        await drill.settle()
+    drill.replica.cut()
+    for _ in range(2):  # nobody has room for it between the two
+        drill.replica.grant(0)
+        async with machine.start() as drill:
+            await drill.settle()
+            assert await machine.states(batch_id) == {"a": "APPROVED", "w": "APPROVED"}
+    async with machine.start() as drill:
+        drill.replica.grant(100)
+        await drill.settle()
+        assert keys(drill.replica.held) == ["a/3", "w/2"]
+        assert {call.arguments for call in drill.replica.received if "/w/" in call.id} == {'{"x":0}'}
+        await drill.work()
+        assert await machine.states(batch_id) == {"a": "SUCCEEDED", "w": "SUCCEEDED"}
 
 
 async def test_another_start_of_the_executor_leaves_a_side_effect_unknown(machine: Machine) -> None:

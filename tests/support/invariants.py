@@ -24,8 +24,8 @@ def in_vain(batch: Batch, proposal: Proposal) -> bool:
 
 
 def waits_for(batch: Batch, proposal: Proposal) -> int:
-    """One that backs off goes on as it was sent, whatever is tried again above it."""
-    if proposal.next_time is not None:
+    """One that was sent goes on as it was sent, whatever is tried again above it."""
+    if len(proposal.attempts) > proposal.uncounted:
         return 0
     return sum(not done(batch, edge) for edge in proposal.depends_on)
 

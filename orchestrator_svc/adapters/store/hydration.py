@@ -27,8 +27,7 @@ def attach(batch: Batch, proposals: Iterable[Proposal]) -> Batch:
         if child.depends_on
     )
     for proposal in batch.proposals:
-        # One that was sent, or backs off, waits for nobody, even where a dependency is tried again.
-        if proposal.depends_on and proposal.state in _WAITING and proposal.next_time is None:
+        if proposal.depends_on and proposal.state in _WAITING and not proposal.under_way:
             proposal.open_dependencies = sum(not satisfied(batch, edge) for edge in proposal.depends_on)
         if proposal.state is ProposalState.APPROVED and proposal.open_dependencies == 0:
             batch.ready_count += 1

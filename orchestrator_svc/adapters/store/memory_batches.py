@@ -135,7 +135,7 @@ def _agents(batch: Batch) -> list[AgentTally]:
 
 def _view(batch: Batch, proposal: Proposal, times: RecordTimes) -> ProposalView:
     waiting: list[str] = []
-    if proposal.state in (ProposalState.PROPOSED, ProposalState.APPROVED):
+    if proposal.state in (ProposalState.PROPOSED, ProposalState.APPROVED) and not proposal.under_way:
         waiting = [edge.key for edge in proposal.depends_on if not satisfied(batch, edge)]
     proposal.open_dependencies = len(waiting)
     return ProposalView(proposal, batch.id, batch.number, batch.session_id, batch.tenant, waiting, times.of(proposal))

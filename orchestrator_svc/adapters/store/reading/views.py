@@ -40,7 +40,7 @@ def _parents(connection: Connection, rows: Sequence[AnyRow]) -> Parents:
 def _view(row: AnyRow, parents: dict[int, tuple[str, ProposalState]], keys: dict[int, str]) -> ProposalView:
     proposal = read_proposal(row, keys)
     waiting: list[str] = []
-    if proposal.state in (ProposalState.PROPOSED, ProposalState.APPROVED):
+    if proposal.state in (ProposalState.PROPOSED, ProposalState.APPROVED) and not proposal.under_way:
         waiting = [parents[ordinal][0] for ordinal, when in read_edges(row) if not _done(parents[ordinal][1], when)]
     proposal.open_dependencies = len(waiting)
     return ProposalView(proposal, row.batch_id, row.batch_no, row.session_id, row.tenant, waiting)

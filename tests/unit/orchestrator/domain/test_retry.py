@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator_svc.domain.retry import MAX_UNCOUNTED, Judgement, delay, judge
+from orchestrator_svc.domain.retry import MAX_REFUSED, Judgement, Tally, delay, judge
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, RetryPolicy
 
 POLICY = RetryPolicy(3, 2_000_000_000, 30_000_000_000)
@@ -20,7 +20,7 @@ def failure(failure_class: FailureClass, known: KnownEffect, *, refused: bool = 
 
 @pytest.mark.parametrize(("effect", "failure_class", "known"), EVERY)
 def test_the_first_attempt(effect: Effect, failure_class: FailureClass, known: KnownEffect) -> None:
-    judged = judge(effect, failure(failure_class, known), 1, 0, POLICY)
+    judged = judge(effect, failure(failure_class, known), Tally(1, 0), POLICY)
     if known is KnownEffect.DONE:
         expected = Judgement.FAIL
     elif effect is Effect.NON_IDEMPOTENT and known is KnownEffect.POSSIBLE:
@@ -36,15 +36,16 @@ def test_the_first_attempt(effect: Effect, failure_class: FailureClass, known: K
 def test_the_last_attempt_is_never_followed_by_another(
     effect: Effect, failure_class: FailureClass, known: KnownEffect
 ) -> None:
-    assert judge(effect, failure(failure_class, known), 3, 0, POLICY) is not Judgement.RETRY
+    assert judge(effect, failure(failure_class, known), Tally(3, 0), POLICY) is not Judgement.RETRY
 
 
 @pytest.mark.parametrize(("effect", "failure_class", "known"), EVERY)
 def test_a_side_effect_that_may_have_happened_is_never_repeated(
     effect: Effect, failure_class: FailureClass, known: KnownEffect
 ) -> None:
-    for counted, uncounted, refused in itertools.product((0, 1, 2), (0, 5), (False, True)):
-        judged = judge(effect, failure(failure_class, known, refused=refused), counted, uncounted, POLICY)
+    for counted, refusals, refused in itertools.product((0, 1, 2), (0, 5), (False, True)):
+        made = Tally(counted, refusals)
+        judged = judge(effect, failure(failure_class, known, refused=refused), made, POLICY)
         if effect is Effect.NON_IDEMPOTENT and known is not KnownEffect.NONE:
             assert judged in (Judgement.UNKNOWN, Judgement.FAIL)
 
@@ -52,8 +53,8 @@ def test_a_side_effect_that_may_have_happened_is_never_repeated(
 @pytest.mark.parametrize("effect", Effect)
 def test_a_refusal_counts_for_itself(effect: Effect) -> None:
     refused = failure(FailureClass.UNAVAILABLE, KnownEffect.NONE, refused=True)
-    assert judge(effect, refused, 3, MAX_UNCOUNTED - 1, POLICY) is Judgement.RETRY
-    assert judge(effect, refused, 0, MAX_UNCOUNTED, POLICY) is Judgement.FAIL
+    assert judge(effect, refused, Tally(3, MAX_REFUSED - 1), POLICY) is Judgement.RETRY
+    assert judge(effect, refused, Tally(0, MAX_REFUSED), POLICY) is Judgement.FAIL
 
 
 @settings(max_examples=200, deadline=None)

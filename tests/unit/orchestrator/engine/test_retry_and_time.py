@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator_svc.domain.retry import MAX_REFUSED
 from orchestrator_svc.domain.tool import Effect, FailureClass, KnownEffect, RetryPolicy, Tier
 from tests.support.engine_world import events, failed, keys, later, ok, spec, started, story
 from tests.support.world import CALLER, SECOND, World, running, tool
@@ -182,6 +183,25 @@ async def test_a_retry_by_hand_has_the_whole_policy_again() -> None:
         await world.settle()
         assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "SUCCEEDED"}
         assert [event.sequence for event in await events(world, batch_id)]
+
+
+async def test_refusals_before_a_retry_by_hand_are_history() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a", retry=RetryPolicy(1, SECOND, SECOND)))
+        for _ in range(MAX_REFUSED):
+            replica.end(replica.held[0], failed(FailureClass.UNAVAILABLE, refused=True))
+            await later(world, 1)
+        assert (await world.states(batch_id)) == {"a": "FAILED"}
+        await world.retry.retry(CALLER, [f"{batch_id}/a"], "", (), "again", None)
+        await world.settle()
+        for _ in range(MAX_REFUSED - 1):
+            replica.end(replica.held[0], failed(FailureClass.UNAVAILABLE, refused=True))
+            await later(world, 1)
+            assert (await world.states(batch_id)) == {"a": "RUNNING"}
+        replica.end(replica.held[0], failed(FailureClass.UNAVAILABLE, refused=True))
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "FAILED"}
 
 
 async def test_an_upstream_retry_voids_an_approval_of_other_arguments() -> None:
