@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, metavar="N", help=about["threads"])
     parser.add_argument("--unsafe-call-tool", action="store_true", default=None, help=about["unsafe_call_tool"])
     parser.add_argument("--drain-grace", type=float, metavar="SECONDS", help=about["drain_grace"])
+    parser.add_argument("--parent-pipe", type=int, metavar="FD", help=about["parent_pipe"])
     parser.add_argument("--log-level", metavar="LEVEL", help=about["log_level"])
     parser.add_argument("--uvloop", action="store_true", default=None, help=about["uvloop"])
     return parser

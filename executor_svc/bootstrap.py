@@ -21,7 +21,7 @@ from shared.kernel.clock import SystemClock
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
 from shared.runtime.limits import MAX_REQUEST_BYTES
-from shared.runtime.process import say, stop_signal, tune_gc
+from shared.runtime.process import say, stop_signal, stop_with_parent, tune_gc
 from shared.runtime.server import GrpcServer
 from shared.runtime.telemetry.export import Telemetry
 from shared.runtime.version import service_version
@@ -75,6 +75,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
 async def serve(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit code."""
     stopped = stop_signal()
+    stop_with_parent(stopped, settings.parent_pipe, settings.drain_grace)
     async with serving(settings) as service:
         tune_gc()
         if settings.unsafe_call_tool:

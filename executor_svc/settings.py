@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     )
     max_unacknowledged_calls: int = Field(default=100_000, ge=1, description="Above it new calls are refused")
     max_unacknowledged_bytes: int = Field(default=256 << 20, ge=1, description="Above it new calls are refused")
+    parent_pipe: int = Field(
+        default=-1,
+        ge=-1,
+        description="Descriptor of a pipe whose other end the parent holds; closed, this drains (-1: none)",
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     uvloop: bool = Field(default=False, description="Run on uvloop, where it is installed")
     otlp_endpoint: str = Field(

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", metavar="DIR", help=about["data"])
     parser.add_argument("--templates", metavar="DIR", action="append", help=about["templates"])
     parser.add_argument("--drain-grace", type=float, metavar="SECONDS", help=about["drain_grace"])
+    parser.add_argument("--parent-pipe", type=int, metavar="FD", help=about["parent_pipe"])
     parser.add_argument("--log-level", metavar="LEVEL", help=about["log_level"])
     parser.add_argument("--uvloop", action="store_true", default=None, help=about["uvloop"])
     return parser

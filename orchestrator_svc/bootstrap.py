@@ -47,7 +47,7 @@ from shared.kernel.errors import UnavailableError
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
 from shared.runtime.limits import MAX_REQUEST_BYTES
-from shared.runtime.process import say, stop_signal, tune_gc
+from shared.runtime.process import say, stop_signal, stop_with_parent, tune_gc
 from shared.runtime.server import GrpcServer
 from shared.runtime.telemetry.export import Telemetry
 from shared.runtime.version import service_version
@@ -121,6 +121,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
 async def serve(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit code."""
     stopped = stop_signal()
+    stop_with_parent(stopped, settings.parent_pipe, settings.drain_grace)
     async with serving(settings) as service:
         tune_gc()
         if settings.self_approval:
@@ -159,8 +160,9 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Parts:
 
 
 def _make_folder(path: Path) -> None:
+    """Its owner's alone: arguments and results may be secret. One that is there stays as it is."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UnavailableError("STORE_UNAVAILABLE", f"no data folder can be had at {path}: {error.strerror}") from error
 

@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     retry_attempts: int = Field(3, ge=1, description="Attempts in all, where neither tool nor proposal says otherwise")
     retry_initial_delay: Seconds = Field(2, description="Upper bound of the first delay; it doubles")
     retry_max_delay: Seconds = Field(30, description="Upper bound of any delay")
+    parent_pipe: int = Field(
+        -1,
+        ge=-1,
+        description="Descriptor of a pipe whose other end the parent holds; closed, this drains (-1: none)",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     uvloop: bool = Field(False, description="Run on uvloop, where it is installed")
 

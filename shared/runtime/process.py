@@ -1,6 +1,7 @@
 """The process around a service: event loop, signals, garbage collection, log, and the line that says it is ready."""
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import json
@@ -9,11 +10,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Coroutine
 from typing import Any
 
 from shared.runtime.telemetry.logs import TraceFilter
 
+_AFTER_DRAINING = 5.0
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -55,6 +58,28 @@ def stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     return stopped
+
+
+def stop_with_parent(stopped: asyncio.Event, pipe: int, drain_grace: float) -> None:
+    """Sets `stopped` once the other end of `pipe`, which only the parent holds, is closed; -1: there is no pipe.
+
+    A thread waits for it, so that it is noticed while the loop stands still too: nobody is left who would kill this
+    process, so it ends itself where draining takes longer than it may.
+    """
+    if pipe < 0:
+        return
+    os.set_inheritable(pipe, False)
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        while os.read(pipe, 64):
+            pass
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it is ending already
+            loop.call_soon_threadsafe(stopped.set)
+        time.sleep(drain_grace + _AFTER_DRAINING)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def tune_gc() -> None:

@@ -120,6 +120,30 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     assert not any(alive(pid) for pid in pids)
 
 
+def test_killed_it_leaves_nothing_running(tmp_path: Path) -> None:
+    with pair(tmp_path) as running:
+        batch = running.submit([{"key": "slow", "tool": "steps", "arguments": {"number": 1, "seconds": 2}}])
+        pids = children(running.up.pid)
+        for _ in waiting("the call to run", timeout=10):
+            if '"in_flight":1' in running.greenlight("executors", "--json").out:
+                break
+        running.up.popen.kill()
+        try:
+            for _ in waiting("both services to drain", timeout=20):
+                if not any(alive(pid) for pid in pids):
+                    break
+        finally:
+            for pid in filter(alive, pids):
+                os.kill(pid, signal.SIGKILL)
+    with pair(tmp_path) as running:
+        assert running.greenlight("show", batch, "--json").of("batch")[0]["state"] == "BATCH_STATE_SUCCEEDED"
+
+
+def test_the_data_folder_is_its_users_alone(tmp_path: Path) -> None:
+    with pair(tmp_path, "--data", str(tmp_path / "parent" / "kept")):
+        assert (tmp_path / "parent" / "kept").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_data_folder_that_another_one_has(tmp_path: Path) -> None:
     with pair(tmp_path):
         done = _up(tmp_path, "--orchestrator", "127.0.0.1:0", "--executor", "127.0.0.1:0", "--toolbox", str(TOOLBOX))

@@ -1,7 +1,11 @@
-"""A service as a child process: its ready line, its log lines, its orderly end. Nothing of it stays behind."""
+"""A service as a child process: its ready line, its log lines, its orderly end. Nothing of it stays behind.
+
+It inherits one end of a pipe whose other end only this process holds: should this one be killed, it drains by itself.
+"""
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections import deque
@@ -28,7 +32,7 @@ class ServiceError(Exception):
 class Child(asyncio.SubprocessProtocol):
     """Cuts both outputs into lines: the first JSON object on stdout that says `ready` is the ready line."""
 
-    def __init__(self, name: str, on_line: OnLine) -> None:
+    def __init__(self, name: str, on_line: OnLine, lifeline: int) -> None:
         loop = asyncio.get_running_loop()
         self.name = name
         self.ready: asyncio.Future[dict[str, Any]] = loop.create_future()
@@ -36,15 +40,29 @@ class Child(asyncio.SubprocessProtocol):
         self.lines: deque[str] = deque(maxlen=_LINES_KEPT)
         self._on_line = on_line
         self._transport: asyncio.SubprocessTransport | None = None
+        self._lifeline = lifeline
         self._rest = {1: b"", 2: b""}
 
     @classmethod
     async def start(cls, name: str, command: Sequence[str], *, on_line: OnLine, folder: Path | None = None) -> Self:
         """In a session of its own: a Ctrl-C of the terminal reaches it only through `stop`."""
         loop = asyncio.get_running_loop()
-        _, child = await loop.subprocess_exec(
-            lambda: cls(name, on_line), *command, stdin=asyncio.subprocess.DEVNULL, cwd=folder, start_new_session=True
-        )
+        theirs, ours = os.pipe()
+        try:
+            _, child = await loop.subprocess_exec(
+                lambda: cls(name, on_line, ours),
+                *command,
+                f"--parent-pipe={theirs}",
+                stdin=asyncio.subprocess.DEVNULL,
+                cwd=folder,
+                start_new_session=True,
+                pass_fds=(theirs,),
+            )
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
         return child
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -59,6 +77,7 @@ class Child(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         assert self._transport is not None
         if not self.exited.done():
+            os.close(self._lifeline)
             self.exited.set_result(self._transport.get_returncode() or 0)
 
     async def wait_ready(self) -> dict[str, Any]:

@@ -102,8 +102,10 @@ def _data_folder(kept: Path | None) -> Generator[Path]:
 
 
 def _made(folder: Path) -> Path:
+    """With its parents, each its owner's alone: what is kept there may be secret."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for place in (*reversed(folder.parents), folder):
+            place.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from error
     return folder.absolute()
