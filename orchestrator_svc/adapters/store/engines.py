@@ -1,5 +1,7 @@
 """SQLite as the store needs it: one connection that writes, durably; a few that read, each in a snapshot."""
 
+import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,15 @@ LISTERS = 2
 _BUSY_SECONDS = 5.0
 _WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "temp_store=MEMORY")
 _READER_PRAGMAS = ("query_only=ON",)
+
+
+def create_private(path: Path) -> None:
+    """An empty database that only its owner reads; SQLite gives `-wal` and `-shm` the mode of the file.
+
+    One that is there keeps its mode, and is not opened: closing a handle on it would drop SQLite's locks.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def writer_engine(path: Path) -> Engine:

@@ -16,7 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator_svc.adapters.store import keeping, migrating
 from orchestrator_svc.adapters.store.committing import commit_group, is_unavailable
-from orchestrator_svc.adapters.store.engines import READERS, listing_engine, reader_engine, writer_engine
+from orchestrator_svc.adapters.store.engines import (
+    READERS,
+    create_private,
+    listing_engine,
+    reader_engine,
+    writer_engine,
+)
 from orchestrator_svc.adapters.store.file_lock import FileLock
 from orchestrator_svc.adapters.store.reading import batches, full, proposals, requests, sessions, tools, whole
 from orchestrator_svc.domain.batch import Batch
@@ -65,6 +71,7 @@ class SqliteStore:
         self._lock.acquire(f"process {os.getpid()}, incarnation {incarnation.id}, version {incarnation.version}")
         self._incarnation = incarnation.id
         try:
+            create_private(self._path)
             await self._in(self._writing, lambda: migrating.migrate(self._writer, str(self._path)))
             await self._write(keeping.begin, incarnation)
         except BaseException:
