@@ -30,6 +30,18 @@ class _MetricExporter(Protocol):
     def shutdown(self) -> None: ...
 
 
+class _HashedOnce(Resource):
+    """The exporter hashes the resource once a span, and the SDK's hash writes all of the attributes as JSON: a fifth of
+    what encoding a span costs."""
+
+    def __init__(self, resource: Resource) -> None:
+        super().__init__(resource.attributes, resource.schema_url)
+        self._hash = super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 class Telemetry:
     """One service's traces and metrics. `start` on the loop; `close` sends the rest, for 3 s at most."""
 
@@ -45,8 +57,8 @@ class Telemetry:
         metric_interval: float = 60.0,
         span_delay: float = 1.0,
     ) -> None:
-        self._resource = Resource.create(
-            {"service.name": service, "service.version": version, "service.instance.id": instance_id}
+        self._resource = _HashedOnce(
+            Resource.create({"service.name": service, "service.version": version, "service.instance.id": instance_id})
         )
         self._scope = InstrumentationScope("greenlight", version)
         self._span_exporter: SpanExporter = OTLPSpanExporter(endpoint=endpoint, timeout=_TIMEOUT)
