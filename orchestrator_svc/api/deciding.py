@@ -4,7 +4,7 @@ from greenlight.orchestrator.v1 import batch_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from orchestrator_svc.api import frames
 from orchestrator_svc.api.finishing import Finishing
-from orchestrator_svc.api.mapping.decisions import confirmation_message, decision_specs, soft_confirm_spec
+from orchestrator_svc.api.mapping.decisions import confirmation_messages, decision_specs, soft_confirm_spec
 from orchestrator_svc.api.mapping.faults import Faults
 from orchestrator_svc.api.mapping.items import item_messages
 from orchestrator_svc.api.mapping.keys import request_key
@@ -39,6 +39,7 @@ class Deciding:
             return await summary_message(summary, several=True)
 
         await stream.begin()
-        await stream.write(frames.confirmation(confirmation_message(confirmation)))
+        for message in confirmation_messages(confirmation):
+            await stream.write(frames.confirmation(message))
         items = self._use.soft_confirm.follow(caller.tenant, spec.session_id, confirmation, until, max_wait)
         await stream.session(items, summarize)

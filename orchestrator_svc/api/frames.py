@@ -28,7 +28,7 @@ def last_frame(summary: batch_pb2.Summary, sequence: int = 0, token: str = "") -
 
 
 def confirmation(message: pb.SoftConfirmation) -> bytes:
-    """The first message of a SoftConfirm."""
+    """The first message of a SoftConfirm, or one of its first."""
     return pb.SoftConfirmResponse(confirmation=message).SerializeToString()
 
 

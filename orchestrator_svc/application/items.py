@@ -75,8 +75,12 @@ def dump(answers: Iterable[tuple[int, ItemAnswer]]) -> dict[str, Any]:
 
 
 def load(recorded: bytes) -> dict[int, ItemAnswer]:
+    return undump(orjson.loads(recorded))
+
+
+def undump(dumped: dict[str, Any]) -> dict[int, ItemAnswer]:
     answers: dict[int, ItemAnswer] = {}
-    for position, members in orjson.loads(recorded).items():
-        kind = ErrorKind(members.pop("kind")) if members["kind"] else members.pop("kind")
-        answers[int(position)] = ItemAnswer(kind=kind, **members)
+    for position, members in dumped.items():
+        kind = ErrorKind(members["kind"]) if members["kind"] else None
+        answers[int(position)] = ItemAnswer(**members | {"kind": kind})
     return answers

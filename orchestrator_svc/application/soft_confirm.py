@@ -1,22 +1,25 @@
 """SoftConfirm: the user's next turn approves everything SOFT that was shown, but for the objections."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
 from orchestrator_svc.application.add_proposals import remember
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.items import ItemAnswer, dump, fault, undump
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.sessions import unknown_session
 from orchestrator_svc.application.tokens import SessionCursor, decode_cursor
 from orchestrator_svc.application.watch import Item, Until, Watch
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
-from orchestrator_svc.domain.deciding import Decision, check, make
+from orchestrator_svc.domain.deciding import Decision, check, check_pending, make
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.proposal import Verdict
+from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import SoftCandidate, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import FieldViolation, InvalidError
@@ -24,7 +27,10 @@ from shared.kernel.errors import FieldViolation, InvalidError
 
 @dataclass(frozen=True, slots=True)
 class SoftConfirmSpec:
-    """Exactly one of `shown_through` (a session token) and `everything`. `objections`: proposal id -> message."""
+    """Exactly one of `shown_through` (a session token) and `everything`. `objections`: proposal id -> message.
+
+    `agents`: whose proposals the turn is about; an objection counts whoever proposed it.
+    """
 
     session_id: str
     shown_through: str = ""
@@ -35,17 +41,36 @@ class SoftConfirmSpec:
 
 @dataclass(slots=True)
 class Confirmation:
-    """Proposal ids, by session number and ordinal. `after`: batch id -> its last event before it was decided in."""
+    """Proposal ids, by session number and ordinal. `after`: batch id -> its last event before it was decided in.
+
+    `not_pending`: what the turn came too late for, and what each is now.
+    """
 
     confirmed: list[str] = field(default_factory=list[str])
     objected: list[str] = field(default_factory=list[str])
     expired: list[str] = field(default_factory=list[str])
     not_shown: list[str] = field(default_factory=list[str])
     window_passed: list[str] = field(default_factory=list[str])
+    not_pending: list[ItemAnswer] = field(default_factory=list[ItemAnswer])
     after: dict[str, int] = field(default_factory=dict[str, int])
+
+    def chosen(self) -> bytes:
+        """What is known of it before anything is decided, for the record."""
+        lists = ("confirmed", "objected", "expired", "not_shown", "window_passed")
+        return orjson.dumps({name: getattr(self, name) for name in lists})
 
     def decided(self) -> list[str]:
         return [*self.confirmed, *self.objected]
+
+    def tell(self, batch_id: str, after: int, late: Sequence[ItemAnswer], asked: int) -> None:
+        """What became of a batch's: of those `asked` for, all but the `late` ones were decided."""
+        if len(late) < asked:
+            self.after[batch_id] = after
+        ids = {answer.proposal_id for answer in late}
+        if ids:
+            self.confirmed = [each for each in self.confirmed if each not in ids]
+            self.objected = [each for each in self.objected if each not in ids]
+            self.not_pending += late
 
 
 class SoftConfirm:
@@ -65,15 +90,14 @@ class SoftConfirm:
                 confirmation = Confirmation(**orjson.loads(earlier.chosen))
             else:
                 confirmation = await self._choose(caller.tenant, spec, cursor)
-                chosen = orjson.dumps(asdict(confirmation))
-                await self._requests.claim(caller.tenant, key, chosen)
+                await self._requests.claim(caller.tenant, key, confirmation.chosen())
             done = earlier.answers if earlier is not None else {}
             for batch_id, keys in _by_batch(confirmation).items():
                 if batch_id in done:
-                    confirmation.after[batch_id] = orjson.loads(done[batch_id])["after"]
+                    answer = orjson.loads(done[batch_id])
                 else:
-                    after = await self._apply(caller, batch_id, keys, spec.objections, key)
-                    confirmation.after[batch_id] = after
+                    answer = await self._apply(caller, batch_id, keys, spec.objections, key)
+                confirmation.tell(batch_id, answer["after"], list(undump(answer["late"]).values()), len(keys))
         return confirmation
 
     async def _choose(self, tenant: str, spec: SoftConfirmSpec, cursor: SessionCursor | None) -> Confirmation:
@@ -82,14 +106,15 @@ class SoftConfirm:
         now = self._clock.time_ns()
         chosen = Confirmation()
         candidates = await self._store.soft_candidates(tenant, spec.session_id, now - self._told)
-        await self._check_objections(tenant, spec, {f"{each.batch_id}/{each.key}" for each in candidates})
-        for candidate in candidates:
-            if spec.agents and candidate.agent not in spec.agents:
-                continue
-            self._sort(f"{candidate.batch_id}/{candidate.key}", candidate, spec, cursor, now, chosen)
+        known = {f"{each.batch_id}/{each.key}": each for each in candidates}
+        await self._check_objections(tenant, spec, known.keys())
+        for proposal_id, candidate in known.items():
+            if proposal_id in spec.objections or not spec.agents or candidate.agent in spec.agents:
+                self._sort(proposal_id, candidate, spec, cursor, now, chosen)
+        chosen.objected += [each for each in spec.objections if each not in known]
         return chosen
 
-    async def _check_objections(self, tenant: str, spec: SoftConfirmSpec, known: set[str]) -> None:
+    async def _check_objections(self, tenant: str, spec: SoftConfirmSpec, known: Container[str]) -> None:
         """Raises InvalidError: with an objection that names nothing, what was objected to would be confirmed."""
         found: list[FieldViolation] = []
         for index, proposal_id in enumerate(spec.objections):
@@ -99,7 +124,7 @@ class SoftConfirm:
                 if view is None or view.session_id != spec.session_id:
                     problem = "no proposal of that id in this session; its id is BATCH_ID/KEY"
                     found.append(FieldViolation(f"objections[{index}].proposal_id", problem))
-                elif view.proposal.state is State.PROPOSED:
+                elif view.proposal.state is State.PROPOSED and view.proposal.tier is Tier.HARD:
                     problem = "is HARD: a turn neither confirms nor rejects it; decide it with DecideProposals"
                     found.append(FieldViolation(f"objections[{index}].proposal_id", problem))
         if found:
@@ -133,19 +158,25 @@ class SoftConfirm:
         keys: Sequence[str],
         objections: Mapping[str, str],
         key: RequestKey | None,
-    ) -> int:
-        """Returns the batch's last sequence before."""
+    ) -> dict[str, Any]:
+        """Decides what is still pending. Returns, as recorded: the last sequence before; what came too late."""
 
-        def operation(batch: Batch, changes: Changes) -> int:
-            after = batch.head
+        def operation(batch: Batch, changes: Changes) -> dict[str, Any]:
+            after, late = batch.head, list[ItemAnswer]()
             for name in keys:
                 message = objections.get(f"{batch_id}/{name}")
                 verdict = Verdict.APPROVE if message is None else Verdict.REJECT
                 decision = Decision(name, verdict, message or "", soft_confirmed=message is None)
-                if check(batch, decision, caller.principal, self_approval=True) is None:
+                proposal = batch.by_key[name]
+                error = check_pending(batch, proposal)
+                error = error or check(batch, decision, caller.principal, self_approval=True)
+                if error is None:
                     make(batch, changes, decision, caller.principal)
-            remember(changes, key, {"after": after})
-            return after
+                else:
+                    late.append(fault(f"{batch_id}/{name}", error, proposal))
+            answer = {"after": after, "late": dump(enumerate(late))}
+            remember(changes, key, answer)
+            return answer
 
         async with self._engine.live.pin(caller.tenant, batch_id) as batch:
             return await self._engine.execute(batch, operation)

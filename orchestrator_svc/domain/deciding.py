@@ -44,12 +44,9 @@ def check(batch: Batch, decision: Decision, principal: str, self_approval: bool)
     proposal = batch.by_key[decision.key]
     if repeats(proposal, decision):
         return None
-    if proposal.state is not State.PROPOSED:
-        return PreconditionError(
-            "PROPOSAL_NOT_PENDING",
-            f"{batch.proposal_id(proposal)} is {proposal.state.name}; only a PROPOSED one can be decided",
-            metadata={"state": proposal.state.name},
-        )
+    error = check_pending(batch, proposal)
+    if error is not None:
+        return error
     if decision.revision is not None and decision.revision != proposal.revision:
         return ConflictError(
             "REVISION_MISMATCH",
@@ -57,6 +54,17 @@ def check(batch: Batch, decision: Decision, principal: str, self_approval: bool)
             metadata={"revision": str(proposal.revision)},
         )
     return _check_digest(batch, proposal, decision) or _check_self(batch, proposal, decision, principal, self_approval)
+
+
+def check_pending(batch: Batch, proposal: Proposal) -> PreconditionError | None:
+    """None where it can be decided."""
+    if proposal.state is State.PROPOSED:
+        return None
+    return PreconditionError(
+        "PROPOSAL_NOT_PENDING",
+        f"{batch.proposal_id(proposal)} is {proposal.state.name}; only a PROPOSED one can be decided",
+        metadata={"state": proposal.state.name},
+    )
 
 
 def _check_digest(batch: Batch, proposal: Proposal, decision: Decision) -> GreenlightError | None:

@@ -117,7 +117,9 @@ async def read(stream: AsyncIterable[Any], until: Callable[[Received], bool] = l
     received = Received()
     async for response in stream:
         if isinstance(response, pb.SoftConfirmResponse) and response.HasField("confirmation"):
-            received.confirmation = response.confirmation
+            received.confirmation = received.confirmation or pb.SoftConfirmation()
+            received.confirmation.MergeFrom(response.confirmation)
+            received.confirmation.ClearField("more")
         else:
             received.frames.append(response.frame)
             received.events += response.frame.events

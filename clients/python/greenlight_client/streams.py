@@ -135,6 +135,8 @@ class EventStream:
         self._take(cast(Message, message))
 
     async def _open(self) -> StreamCall:
+        if self._confirmation is not None and self._confirmation.more:
+            self._confirmation = None  # it was cut off in the middle, and is said again
         call = self._call = self._opening.open(self._received, self._remaining(), self._transport.metadata())
         if self._is_interrupted:
             await call.initial_metadata()  # comes at once, while the first event may take its time
@@ -164,7 +166,14 @@ class EventStream:
         if frame.HasField("summary"):
             self._summary = frame.summary
         if isinstance(message, orchestrator_pb2.SoftConfirmResponse) and message.HasField("confirmation"):
-            self._confirmation = message.confirmation
+            self._confirm(message.confirmation)
+
+    def _confirm(self, part: orchestrator_pb2.SoftConfirmation) -> None:
+        """Long ones come in parts; a stream that attaches again says all of it again."""
+        if self._confirmation is None or not self._confirmation.more:
+            self._confirmation = orchestrator_pb2.SoftConfirmation()
+        self._confirmation.MergeFrom(part)
+        self._confirmation.more = part.more
 
     def _end(self) -> None:
         self._call = None
@@ -186,9 +195,9 @@ class SoftConfirmStream(EventStream):
     """Events of what a SoftConfirm set free; `confirmation` says first what became of each proposal."""
 
     async def confirmed(self) -> orchestrator_pb2.SoftConfirmation:
-        """Waits for the first message; events that came with it are still handed out."""
-        while self._confirmation is None and not self._ended:
+        """Waits for all of it, which comes first; events that came with it are still handed out."""
+        while (self._confirmation is None or self._confirmation.more) and not self._ended:
             await self._receive()
-        if self._confirmation is None:
+        if self._confirmation is None or self._confirmation.more:
             raise ServerError("the stream ended without a confirmation", code=grpc.StatusCode.UNKNOWN)
         return self._confirmation

@@ -11,7 +11,8 @@ from shared.runtime.limits import MAX_SENT_BYTES
 
 _SLICE = 128
 _ENVELOPE = 1024
-_ROOM = MAX_SENT_BYTES - _ENVELOPE
+ROOM = MAX_SENT_BYTES - _ENVELOPE
+"""What the lists of a message may take."""
 _OMITTED_FLAG = 2
 
 
@@ -33,7 +34,7 @@ async def fit_answers(answered: Sequence[Answered], taken: int, *, with_batch_id
         for item in answered[start : start + _SLICE]:
             message = bare_answer(item, item.view.batch_id if with_batch_id else "")
             size = wire_size(message.ByteSize()) + _OMITTED_FLAG
-            if fitted.taken + size > _ROOM:
+            if fitted.taken + size > ROOM:
                 fitted.omitted = len(answered) - len(fitted.messages)
                 break
             fitted.taken += size
@@ -45,7 +46,7 @@ async def fit_answers(answered: Sequence[Answered], taken: int, *, with_batch_id
         if result is None:
             continue
         size = wire_size(len(result) if result.isascii() else len(result.encode()))
-        if fitted.taken + size > _ROOM:
+        if fitted.taken + size > ROOM:
             message.omitted = True
         else:
             message.result_json = result
@@ -61,7 +62,7 @@ async def fit_proposals(answered: Sequence[Answered], taken: int) -> list[propos
             await asyncio.sleep(0)
         message = proposal_message(item)
         taken += wire_size(message.ByteSize())
-        if messages and taken > _ROOM:
+        if messages and taken > ROOM:
             break
         messages.append(message)
     return messages
@@ -72,7 +73,7 @@ def fit_batches(batches: Sequence[batch_pb2.Batch]) -> list[batch_pb2.Batch]:
     taken, kept = 0, list[batch_pb2.Batch]()
     for batch in reversed(batches):
         taken += wire_size(batch.ByteSize())
-        if kept and taken > _ROOM // 2:
+        if kept and taken > ROOM // 2:
             break
         kept.append(batch)
     return kept[::-1]

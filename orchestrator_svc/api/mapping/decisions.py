@@ -1,7 +1,11 @@
 """Decisions, soft confirmations and resolutions as they are sent."""
 
+from collections.abc import Iterator
+
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
+from orchestrator_svc.api.mapping.budget import ROOM, wire_size
 from orchestrator_svc.api.mapping.faults import Faults
+from orchestrator_svc.api.mapping.items import item_messages
 from orchestrator_svc.api.mapping.structs import struct_text
 from orchestrator_svc.application.decide import DecisionSpec
 from orchestrator_svc.application.soft_confirm import Confirmation, SoftConfirmSpec
@@ -51,14 +55,26 @@ def soft_confirm_spec(request: pb.SoftConfirmRequest) -> SoftConfirmSpec:
     return SoftConfirmSpec(request.session_id, request.shown_through, request.all, objections, tuple(request.agents))
 
 
-def confirmation_message(confirmation: Confirmation) -> pb.SoftConfirmation:
-    return pb.SoftConfirmation(
-        confirmed=confirmation.confirmed,
-        objected=confirmation.objected,
-        expired=confirmation.expired,
-        not_shown=confirmation.not_shown,
-        window_passed=confirmation.window_passed,
-    )
+def confirmation_messages(confirmation: Confirmation) -> Iterator[pb.SoftConfirmation]:
+    """One at least; all but the last say that there is more. None is larger than 3 MiB."""
+    message, taken = pb.SoftConfirmation(), 0
+    for name, items in (
+        ("confirmed", confirmation.confirmed),
+        ("objected", confirmation.objected),
+        ("expired", confirmation.expired),
+        ("not_shown", confirmation.not_shown),
+        ("window_passed", confirmation.window_passed),
+        ("not_pending", item_messages(confirmation.not_pending)),
+    ):
+        for item in items:
+            size = wire_size(len(item) if isinstance(item, str) else item.ByteSize())
+            if taken + size > ROOM:
+                message.more = True
+                yield message
+                message, taken = pb.SoftConfirmation(), 0
+            getattr(message, name).append(item)
+            taken += size
+    yield message
 
 
 def resolution_of(request: pb.ResolveProposalRequest) -> Resolution | None:

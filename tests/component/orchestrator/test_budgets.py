@@ -6,6 +6,7 @@ import pytest
 
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
+from greenlight_client.client import GreenlightClient
 from orchestrator_svc.application import summaries
 from tests.support.services import Services, batch, call, read, services
 
@@ -94,6 +95,29 @@ async def test_a_result_as_large_as_one_may_be(pair: Services):
     summary = await pair.run(call("sized", "a", {"size": (1 << 20) - 2}), call("sized", "b", {"size": 1 << 20}))
     assert len(summary.answers[0].result_json) == 1 << 20
     assert summary.answers[1].failure.reason == "RESULT_TOO_LARGE"
+
+
+async def test_a_confirmation_of_very_many_comes_in_parts(tmp_path: Path):
+    """By a stub and by the client with their default limits."""
+    async with services(tmp_path) as pair:
+        first = await pair.submit(call("note", "a"), session_id="talk")
+        request = pb.WatchSessionRequest(session_id="talk", until=pb.UNTIL_BLOCKED)
+        token = (await read(pair.stub.WatchSession(request))).frames[-1].session_token
+        keys = ["k" * 120 + str(number) for number in range(9_900)]
+        later = [await pair.submit(*[call("note", key) for key in keys], session_id="talk") for _ in range(2)]
+        expected = [f"{held.batch_id}/{key}" for held in later for key in keys]
+        turn = pb.SoftConfirmRequest(session_id="talk", shown_through=token)
+        parts: list[pb.SoftConfirmation] = []
+        async for response in pair.stub.SoftConfirm(turn):
+            assert response.ByteSize() <= BUDGET
+            if response.HasField("confirmation"):
+                parts.append(response.confirmation)
+        assert [part.more for part in parts] == [True, False]
+        assert [name for part in parts for name in part.confirmed] == [f"{first.batch_id}/a"]
+        assert [name for part in parts for name in part.not_shown] == expected
+        async with GreenlightClient(pair.orchestrator.address) as client:
+            said = await client.soft_confirm("talk", shown_through=token).confirmed()
+            assert list(said.not_shown) == expected
 
 
 async def test_a_long_session_is_summed_up_from_its_end(pair: Services, monkeypatch: pytest.MonkeyPatch):

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
+from greenlight.orchestrator.v1 import proposal_pb2
 from tests.support.gates import GATES
-from tests.support.refusals import refusal
+from tests.support.refusals import item_refusal, refusal
 from tests.support.services import Received, Services, call, read, services, states
 
 
@@ -88,6 +89,28 @@ async def test_an_objection_to_a_hard_one_is_not_dropped_in_silence(pair: Servic
     refused = await refusal(_confirm(pair, all=True, objections=[objection]))
     assert refused.short == ("INVALID_ARGUMENT", "REQUEST_INVALID")
     assert (await pair.summary(held.batch_id)).batch.counts.proposed == 2
+
+
+async def test_an_objection_that_comes_too_late_is_told(pair: Services):
+    held = await pair.submit(call("note", "a"), call("note", "b"), call("note", "c"), session_id="talk")
+    for key, verdict in (("a", proposal_pb2.VERDICT_APPROVE), ("b", proposal_pb2.VERDICT_REJECT)):
+        decision = pb.Decision(proposal_id=f"{held.batch_id}/{key}", verdict=verdict)
+        await pair.stub.DecideProposals(pb.DecideProposalsRequest(decisions=[decision]))
+    await pair.until_state(held.batch_id, "a", proposal_pb2.PROPOSAL_STATE_SUCCEEDED)
+    objections = [pb.Objection(proposal_id=f"{held.batch_id}/{key}", message="no") for key in "ab"]
+    request_id = str(uuid.uuid4())
+    for _ in range(2):
+        confirmation, received = await _turn(pair, all=True, objections=objections, request_id=request_id)
+        assert (list(confirmation.confirmed), list(confirmation.objected)) == ([f"{held.batch_id}/c"], [])
+        assert [(each.proposal_id, item_refusal(each.status)[1]) for each in confirmation.not_pending] == [
+            (f"{held.batch_id}/a", "PROPOSAL_NOT_PENDING"),
+            (f"{held.batch_id}/b", "PROPOSAL_NOT_PENDING"),
+        ]
+        assert [each.state for each in confirmation.not_pending] == [
+            proposal_pb2.PROPOSAL_STATE_SUCCEEDED,
+            proposal_pb2.PROPOSAL_STATE_REJECTED,
+        ]
+        assert states(received.summary.answers) == {"c": "SUCCEEDED"}
 
 
 async def test_only_some_agents(pair: Services):

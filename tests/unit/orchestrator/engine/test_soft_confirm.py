@@ -1,17 +1,24 @@
 """The user's next turn confirms what was shown, but for the objections."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 
+from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.executor.memory_replica import Replica
-from orchestrator_svc.application.caller import RequestKey
+from orchestrator_svc.adapters.store.memory import MemoryStore
+from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.decide import DecisionSpec
 from orchestrator_svc.application.soft_confirm import SoftConfirm, SoftConfirmSpec
 from orchestrator_svc.application.tokens import SessionCursor, session_mark
 from orchestrator_svc.application.watch import Ended, Until, Watch
+from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.proposal import Verdict
 from orchestrator_svc.domain.states import OnInvalid
 from shared.kernel.errors import InvalidError, NotFoundError
 from tests.support.engine_world import keys, later, spec, started
+from tests.support.held_store import HeldStore
 from tests.support.world import CALLER, SECOND, World
 
 WINDOW = 600
@@ -19,8 +26,13 @@ KEY = RequestKey("5c0e2f3a-0000-4000-8000-000000000001", "SoftConfirm", b"h")
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def store() -> HeldStore:
+    return HeldStore(MemoryStore(ProtobufEventCodec()))
+
+
+@pytest.fixture
+def world(store: HeldStore) -> World:
+    return World(store.port)
 
 
 @pytest.fixture
@@ -70,6 +82,46 @@ async def test_objections_reject_with_their_message(world: World, replica: Repli
     await world.settle()
     assert (await world.states(batch_id)) == {"a": "RUNNING", "b": "REJECTED", "c": "SKIPPED"}
     assert (await world.proposal(f"{batch_id}/b")).decisions[0].message == "not that one"
+
+
+async def test_what_others_decide_meanwhile_is_theirs(
+    world: World, replica: Replica, soft: SoftConfirm, store: HeldStore
+) -> None:
+    """The turn looks before their decisions are on record, and comes after them."""
+    batch_id = await world.run(*(spec("note", key) for key in "abcd"), session_id="s")
+    other = await world.run(spec("note", "e"), session_id="s")
+    store.hold()
+    verdicts = {f"{batch_id}/a": Verdict.APPROVE, f"{batch_id}/b": Verdict.REJECT, f"{batch_id}/d": Verdict.APPROVE}
+    verdicts[f"{other}/e"] = Verdict.REJECT
+    bob = Caller("default", "user:bob")
+    decisions = [[DecisionSpec(proposal_id, verdict)] for proposal_id, verdict in verdicts.items()]
+    deciding = [asyncio.create_task(world.decide.decide(bob, decision, False, None)) for decision in decisions]
+    await world.settle()
+    turn = SoftConfirmSpec("s", everything=True, objections={f"{batch_id}/d": "no"})
+    confirming = asyncio.create_task(soft.confirm(CALLER, turn, KEY))
+    await world.settle()
+    assert (await world.proposal(f"{batch_id}/a")).state is State.PROPOSED
+    store.release()
+    confirmation = await confirming
+    assert [answer.kind for (answer,) in await asyncio.gather(*deciding)] == [None] * 4
+    assert (confirmation.confirmed, confirmation.objected) == ([f"{batch_id}/c"], [])
+    assert list(confirmation.after) == [batch_id]
+    assert [(late.proposal_id, late.reason, State(late.state).name) for late in confirmation.not_pending] == [
+        (f"{batch_id}/a", "PROPOSAL_NOT_PENDING", "RUNNING"),
+        (f"{batch_id}/b", "PROPOSAL_NOT_PENDING", "REJECTED"),
+        (f"{batch_id}/d", "PROPOSAL_NOT_PENDING", "RUNNING"),
+        (f"{other}/e", "PROPOSAL_NOT_PENDING", "REJECTED"),
+    ]
+    assert await soft.confirm(CALLER, turn, KEY) == confirmation
+    for proposal_id in verdicts:
+        assert [made.principal for made in (await world.proposal(proposal_id)).decisions] == ["user:bob"]
+
+
+async def test_an_objection_counts_whoever_proposed(world: World, replica: Replica, soft: SoftConfirm) -> None:
+    batch_id = await world.run(spec("note", "a", agent="x"), spec("note", "b", agent="y"), session_id="s")
+    turn = SoftConfirmSpec("s", everything=True, agents=("y",), objections={f"{batch_id}/a": "no"})
+    confirmation = await soft.confirm(CALLER, turn, None)
+    assert (confirmation.confirmed, confirmation.objected) == ([f"{batch_id}/b"], [f"{batch_id}/a"])
 
 
 async def test_past_the_window_a_turn_does_not_confirm_but_a_decision_does(

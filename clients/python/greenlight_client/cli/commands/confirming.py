@@ -20,7 +20,7 @@ from greenlight_client.cli.terminal import Terminal
 from greenlight_client.cli.watching import Watcher
 from greenlight_client.client import GreenlightClient
 from greenlight_client.streams import SoftConfirmStream
-from greenlight_client.wire import Seconds
+from greenlight_client.wire import Seconds, proposal_state_name
 
 _YES = ("y", "yes")
 _CATCH_UP = 0.01
@@ -113,6 +113,9 @@ def say_confirmation(terminal: Terminal, confirmation: orchestrator_pb2.SoftConf
     ):
         for proposal_id in proposal_ids:
             terminal.say(Text.assemble((word, style), f" {clean(proposal_id)}"))
+    for late in confirmation.not_pending:
+        word = f"too late, it is {proposal_state_name(late.state)}"
+        terminal.say(Text.assemble((word, "yellow"), f" {clean(late.proposal_id)}"))
 
 
 async def _show_and_ask(terminal: Terminal, client: GreenlightClient, session: str, board: Board, *, yes: bool) -> bool:

@@ -670,7 +670,7 @@ class SoftConfirmRequest(_message.Message):
 
     @_builtins.property
     def agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these agents' proposals. Empty = all."""
+        """Only these agents' proposals; an objection counts whoever proposed it. Empty = all."""
 
     @_builtins.property
     def max_wait(self) -> _duration_pb2.Duration:
@@ -708,7 +708,7 @@ class SoftConfirmResponse(_message.Message):
     def frame(self) -> _event_pb2.EventFrame: ...
     @_builtins.property
     def confirmation(self) -> Global___SoftConfirmation:
-        """First message only."""
+        """First message, and the next ones while `more` says so."""
 
     def __init__(
         self,
@@ -735,6 +735,10 @@ class SoftConfirmation(_message.Message):
     EXPIRED_FIELD_NUMBER: _builtins.int
     NOT_SHOWN_FIELD_NUMBER: _builtins.int
     WINDOW_PASSED_FIELD_NUMBER: _builtins.int
+    NOT_PENDING_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    more: _builtins.bool
+    """The lists go on in the next message: append."""
     @_builtins.property
     def confirmed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -751,6 +755,12 @@ class SoftConfirmation(_message.Message):
     def window_passed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Pending and shown, but longer ago than the soft window (10 min): only a decision helps."""
 
+    @_builtins.property
+    def not_pending(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProposalAnswer]:
+        """The turn came too late for these, in no order: objected to, or to be confirmed, but somebody else had decided, or it
+        had ended. `state` is what each is now; status: FAILED_PRECONDITION / PROPOSAL_NOT_PENDING.
+        """
+
     def __init__(
         self,
         *,
@@ -759,10 +769,12 @@ class SoftConfirmation(_message.Message):
         expired: _abc.Iterable[_builtins.str] | None = ...,
         not_shown: _abc.Iterable[_builtins.str] | None = ...,
         window_passed: _abc.Iterable[_builtins.str] | None = ...,
+        not_pending: _abc.Iterable[Global___ProposalAnswer] | None = ...,
+        more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "expired", b"expired", "not_shown", b"not_shown", "objected", b"objected", "window_passed", b"window_passed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "expired", b"expired", "more", b"more", "not_pending", b"not_pending", "not_shown", b"not_shown", "objected", b"objected", "window_passed", b"window_passed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -257,7 +257,8 @@ class OrchestratorServiceServicer:
 
     def SoftConfirm(self, request, context):
         """The user's next turn: approves everything SOFT and pending in the session that was shown, but for the objections.
-        First message: what became of each; then their events; last the Summary of all of them, in order. The same
+        First message: what became of each (long lists go on in the next ones); then their events; last the Summary of all
+        that it decided, in order. An objection to what is decided, or has ended, is told in `not_pending`. The same
         request_id attaches again and confirms nothing more.
         Errors: NOT_FOUND / SESSION_UNKNOWN; INVALID_ARGUMENT / SHOWN_REQUIRED, SESSION_TOKEN_INVALID, REQUEST_ID_REUSED.
         """

@@ -79,7 +79,8 @@ class OrchestratorServiceStub:
     """
     SoftConfirm: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.SoftConfirmRequest, _orchestrator_pb2.SoftConfirmResponse]
     """The user's next turn: approves everything SOFT and pending in the session that was shown, but for the objections.
-    First message: what became of each; then their events; last the Summary of all of them, in order. The same
+    First message: what became of each (long lists go on in the next ones); then their events; last the Summary of all
+    that it decided, in order. An objection to what is decided, or has ended, is told in `not_pending`. The same
     request_id attaches again and confirms nothing more.
     Errors: NOT_FOUND / SESSION_UNKNOWN; INVALID_ARGUMENT / SHOWN_REQUIRED, SESSION_TOKEN_INVALID, REQUEST_ID_REUSED.
     """
@@ -239,7 +240,8 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_orchestrator_pb2.SoftConfirmRequest, _abc.AsyncIterator[_orchestrator_pb2.SoftConfirmResponse]],
     ) -> _abc.AsyncIterator[_orchestrator_pb2.SoftConfirmResponse]:
         """The user's next turn: approves everything SOFT and pending in the session that was shown, but for the objections.
-        First message: what became of each; then their events; last the Summary of all of them, in order. The same
+        First message: what became of each (long lists go on in the next ones); then their events; last the Summary of all
+        that it decided, in order. An objection to what is decided, or has ended, is told in `not_pending`. The same
         request_id attaches again and confirms nothing more.
         Errors: NOT_FOUND / SESSION_UNKNOWN; INVALID_ARGUMENT / SHOWN_REQUIRED, SESSION_TOKEN_INVALID, REQUEST_ID_REUSED.
         """
