@@ -4,7 +4,7 @@ from orchestrator_svc.domain.adding import satisfied
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
-from orchestrator_svc.ports.store import AgentTally, BatchView, ProposalView
+from orchestrator_svc.ports.views import AgentTally, BatchView, ProposalView
 
 
 def batch_view(batch: Batch) -> BatchView:

@@ -15,16 +15,9 @@ from orchestrator_svc.application.summaries import Answered, Summaries
 from orchestrator_svc.domain.template.model import Template
 from orchestrator_svc.domain.tool import ToolKey
 from orchestrator_svc.ports.executor import Executors, ExecutorView
-from orchestrator_svc.ports.store import (
-    BatchFilter,
-    BatchView,
-    ProposalCursor,
-    ProposalFilter,
-    Session,
-    SessionStatistics,
-    Store,
-)
+from orchestrator_svc.ports.store import Session, SessionStatistics, Store
 from orchestrator_svc.ports.templates import TemplateCatalogue
+from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter
 from shared.kernel.errors import FieldViolation, InvalidError
 
 MAX_PAGE = 1000

@@ -11,7 +11,8 @@ from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.tool import ToolKey
 from orchestrator_svc.ports.executor import Executors
-from orchestrator_svc.ports.store import BatchFilter, BatchView, ProposalView, Store
+from orchestrator_svc.ports.store import Store
+from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalView
 
 MAX_MOVING = 128
 """A batch that may move on is shown from memory only where it is shown in one go."""

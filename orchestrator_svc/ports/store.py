@@ -11,10 +11,11 @@ from typing import NamedTuple, Protocol
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
-from orchestrator_svc.domain.proposal import Proposal, ProposalState
+from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
-from orchestrator_svc.domain.tool import Tier, ToolDescriptor, ToolKey
+from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import StoredFrame
+from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter, ProposalView
 
 
 class Incarnation(NamedTuple):
@@ -37,59 +38,6 @@ class Committed:
     created: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
-class AgentTally(NamedTuple):
-    """Proposals of one agent: how many in each state (index = ProposalState)."""
-
-    name: str
-    counts: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class BatchView:
-    """A batch as it stands, without its proposals.
-
-    `agents` by first appearance. `missing`: keys that gave no result, at most 100, once the batch is finished.
-    """
-
-    id: str
-    tenant: str
-    number: int
-    session_id: str
-    session_no: int
-    name: str
-    labels: dict[str, str]
-    template: str
-    principal: str
-    trace_id: str
-    state: BatchState
-    head: int
-    counts: tuple[int, ...]
-    asked: int
-    open: bool
-    max_in_flight: int
-    create_time: int
-    finish_time: int | None
-    deadline_time: int | None
-    agents: list[AgentTally]
-    missing: list[str]
-
-
-@dataclass(slots=True)
-class ProposalView:
-    """A proposal with what it needs to be shown. `waiting_for`: keys of dependencies that are not done.
-
-    `record_times`: attempt number -> ns from its ending's arrival to its commit, where known.
-    """
-
-    proposal: Proposal
-    batch_id: str
-    batch_number: int
-    session_id: str
-    tenant: str
-    waiting_for: list[str]
-    record_times: dict[int, int] = field(default_factory=dict[int, int])
-
-
 class BatchHead(NamedTuple):
     """Where a batch stands, for watchers. `reopened_after`: as in BatchRecord."""
 
@@ -99,37 +47,6 @@ class BatchHead(NamedTuple):
     session_id: str
     session_no: int
     reopened_after: int
-
-
-@dataclass(frozen=True, slots=True)
-class BatchFilter:
-    """Empty and None: all. Labels must all match."""
-
-    session_id: str = ""
-    states: tuple[BatchState, ...] = ()
-    labels: tuple[tuple[str, str], ...] = ()
-    id_prefix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ProposalFilter:
-    """Empty: all; no states: those that a person is asked for now. Labels must all match."""
-
-    states: tuple[ProposalState, ...] = ()
-    tiers: tuple[Tier, ...] = ()
-    session_id: str = ""
-    batch_id: str = ""
-    agent: str = ""
-    tool: str = ""
-    labels: tuple[tuple[str, str], ...] = ()
-
-
-class ProposalCursor(NamedTuple):
-    """Where a page of proposals ended: (expire_time or a far future, batch number, ordinal)."""
-
-    expire_time: int
-    number: int
-    ordinal: int
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.states import OnInvalid, Resolution
 from orchestrator_svc.domain.tool import Effect, KnownEffect
-from orchestrator_svc.ports.store import BatchFilter, BatchView
+from orchestrator_svc.ports.views import BatchFilter, BatchView
 from tests.support.clock import ManualClock
 from tests.support.crashing_store import CrashingStore
 from tests.support.engine_world import events, ok

@@ -30,7 +30,8 @@ from orchestrator_svc.application.sessions import SessionContexts
 from orchestrator_svc.application.submit import BatchSpec, SubmitBatch
 from orchestrator_svc.domain.proposal import Proposal, ProposalSpec, Verdict
 from orchestrator_svc.domain.tool import Effect, RetryPolicy, Tier, ToolDescriptor, ToolKey
-from orchestrator_svc.ports.store import BatchView, Incarnation, Store
+from orchestrator_svc.ports.store import Incarnation, Store
+from orchestrator_svc.ports.views import BatchView
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
 from tests.support.clock import ManualClock

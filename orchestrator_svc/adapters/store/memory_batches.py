@@ -13,7 +13,8 @@ from orchestrator_svc.domain.changes import BatchRecord, BatchWrite
 from orchestrator_svc.domain.graph import Graph
 from orchestrator_svc.domain.proposal import Proposal, ProposalRecord, ProposalState
 from orchestrator_svc.ports.codec import StoredFrame
-from orchestrator_svc.ports.store import AgentTally, BatchHead, BatchView, ProposalView
+from orchestrator_svc.ports.store import BatchHead
+from orchestrator_svc.ports.views import AgentTally, BatchView, ProposalView
 
 
 @dataclass

@@ -6,14 +6,8 @@ from orchestrator_svc.adapters.store.memory_batches import KeptBatch
 from orchestrator_svc.adapters.store.reading.filters import FAR_FUTURE
 from orchestrator_svc.domain.proposal import Proposal, ProposalState
 from orchestrator_svc.domain.tool import Tier
-from orchestrator_svc.ports.store import (
-    BatchFilter,
-    BatchView,
-    ProposalCursor,
-    ProposalFilter,
-    ProposalView,
-    SoftCandidate,
-)
+from orchestrator_svc.ports.store import SoftCandidate
+from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter, ProposalView
 
 
 def find_batches(

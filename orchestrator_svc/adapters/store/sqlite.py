@@ -31,20 +31,16 @@ from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame
 from orchestrator_svc.ports.store import (
-    BatchFilter,
     BatchHead,
-    BatchView,
     Committed,
     Incarnation,
-    ProposalCursor,
-    ProposalFilter,
-    ProposalView,
     Request,
     Session,
     SessionStatistics,
     SoftCandidate,
     StoredTool,
 )
+from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter, ProposalView
 from shared.kernel.clock import Clock
 from shared.kernel.errors import GreenlightError, UnavailableError
 

@@ -6,7 +6,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import UNFINISHED
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import BatchState
-from orchestrator_svc.ports.store import AgentTally, BatchView
+from orchestrator_svc.ports.views import AgentTally, BatchView
 
 _HAS_RUN = (State.RUNNING, State.SUCCEEDED, State.FAILED, State.OUTCOME_UNKNOWN)
 

@@ -12,7 +12,7 @@ from orchestrator_svc.application.watch import Until
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Tier
-from orchestrator_svc.ports.store import BatchFilter, ProposalFilter
+from orchestrator_svc.ports.views import BatchFilter, ProposalFilter
 
 E = TypeVar("E", bound=IntEnum)
 

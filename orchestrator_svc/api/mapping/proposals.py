@@ -7,7 +7,7 @@ from orchestrator_svc.application.summaries import Answered, Waiting
 from orchestrator_svc.domain.digest import idempotency_key
 from orchestrator_svc.domain.proposal import Attempt, DecisionRecord, Dependency, Proposal, Timing, Verdict
 from orchestrator_svc.domain.proposal import ProposalState as State
-from orchestrator_svc.ports.store import ProposalView
+from orchestrator_svc.ports.views import ProposalView
 
 
 def proposal_message(answered: Answered) -> pb.Proposal:

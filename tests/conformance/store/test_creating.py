@@ -4,7 +4,8 @@ from itertools import pairwise
 
 from orchestrator_svc.domain.changes import CommandRecord
 from orchestrator_svc.domain.proposal import ProposalState
-from orchestrator_svc.ports.store import BatchFilter, ProposalFilter, Store
+from orchestrator_svc.ports.store import Store
+from orchestrator_svc.ports.views import BatchFilter, ProposalFilter
 from tests.support.batches import AnyArguments, Builder, judged
 from tests.support.stores import Opener, commit, submitted
 

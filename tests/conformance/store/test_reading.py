@@ -5,7 +5,8 @@ import pytest
 from orchestrator_svc.domain.proposal import Condition, Dependency, ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Tier
-from orchestrator_svc.ports.store import BatchFilter, ProposalCursor, ProposalFilter, ProposalView, Store
+from orchestrator_svc.ports.store import Store
+from orchestrator_svc.ports.views import BatchFilter, ProposalCursor, ProposalFilter, ProposalView
 from tests.support.batches import MINUTE, Builder, judged
 from tests.support.stores import commit, submitted
 

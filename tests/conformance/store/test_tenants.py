@@ -5,7 +5,8 @@ import pytest
 from orchestrator_svc.domain.changes import CommandRecord
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.tool import Tier
-from orchestrator_svc.ports.store import BatchFilter, ProposalFilter, Request, Session, Store
+from orchestrator_svc.ports.store import Request, Session, Store
+from orchestrator_svc.ports.views import BatchFilter, ProposalFilter
 from tests.support.batches import AnyArguments, Builder, judged
 from tests.support.stores import commit, submitted
 

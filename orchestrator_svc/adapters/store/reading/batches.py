@@ -14,7 +14,8 @@ from orchestrator_svc.domain.batch import MAX_MISSING
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.codec import StoredFrame
-from orchestrator_svc.ports.store import AgentTally, BatchFilter, BatchHead, BatchView
+from orchestrator_svc.ports.store import BatchHead
+from orchestrator_svc.ports.views import AgentTally, BatchFilter, BatchView
 
 _HEAD = select(
     batches.c.id,

@@ -8,7 +8,7 @@ from orchestrator_svc.adapters.store.reading.times import with_record_times
 from orchestrator_svc.adapters.store.reading.views import proposal_views
 from orchestrator_svc.adapters.store.reading.whole import batch_row
 from orchestrator_svc.adapters.store.tables import proposals
-from orchestrator_svc.ports.store import BatchView, ProposalView
+from orchestrator_svc.ports.views import BatchView, ProposalView
 
 
 def get_batch(connection: Connection, tenant: str, batch_id: str) -> BatchView | None:

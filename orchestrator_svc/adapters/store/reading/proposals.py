@@ -10,7 +10,8 @@ from orchestrator_svc.adapters.store.reading.views import proposal_views
 from orchestrator_svc.adapters.store.tables import EXPIRED, PENDING, UNFINISHED, batches, proposals, standings
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.tool import Tier
-from orchestrator_svc.ports.store import ProposalCursor, ProposalFilter, ProposalView, SoftCandidate
+from orchestrator_svc.ports.store import SoftCandidate
+from orchestrator_svc.ports.views import ProposalCursor, ProposalFilter, ProposalView
 
 _OF_UNFINISHED = frozenset({ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.RUNNING})
 _DUE = case((standings.c.expire_time == 0, FAR_FUTURE), else_=standings.c.expire_time)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from orchestrator_svc.adapters.store.tables import frames, record_times
 from orchestrator_svc.domain.proposal import Proposal
-from orchestrator_svc.ports.store import ProposalView
+from orchestrator_svc.ports.views import ProposalView
 
 
 def with_record_times(connection: Connection, number: int, views: Sequence[ProposalView]) -> None:

@@ -9,7 +9,7 @@ from orchestrator_svc.adapters.store.reading.joined import PROPOSALS
 from orchestrator_svc.adapters.store.reading.rows import read_edges, read_proposal
 from orchestrator_svc.adapters.store.tables import proposals, standings
 from orchestrator_svc.domain.proposal import UNFINISHED, Condition, ProposalState
-from orchestrator_svc.ports.store import ProposalView
+from orchestrator_svc.ports.views import ProposalView
 
 # Parameters of one statement are limited.
 PLACES = 256

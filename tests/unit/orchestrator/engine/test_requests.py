@@ -12,7 +12,7 @@ from orchestrator_svc.application.submit import BatchSpec
 from orchestrator_svc.domain.proposal import Verdict
 from orchestrator_svc.domain.states import OnInvalid, Resolution
 from orchestrator_svc.domain.tool import FailureClass, KnownEffect
-from orchestrator_svc.ports.store import BatchFilter
+from orchestrator_svc.ports.views import BatchFilter
 from shared.kernel.errors import InvalidError
 from tests.support.engine_world import failed, keys, spec, started
 from tests.support.world import CALLER, World
