@@ -1,11 +1,12 @@
 """Arguments as people type them, for CallTool: strict JSON text, or a Struct, whose numbers are doubles."""
 
 import json
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from google.protobuf import json_format
 
 from greenlight.executor.v1 import executor_pb2 as pb
+from greenlight_tool import strict_json
 from shared.kernel.errors import FieldViolation, InvalidError
 
 _EXACT = 2**53
@@ -27,19 +28,10 @@ def arguments_of(request: pb.CallToolRequest) -> str:
 
 
 def _checked(text: str) -> str:
-    def constant(name: str) -> NoReturn:
-        raise ValueError(f"{name} is not JSON")
-
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = dict(pairs)
-        if len(names) != len(pairs):
-            raise ValueError("an object has a member twice")
-        return names
-
     try:
-        json.loads(text, parse_constant=constant, object_pairs_hook=members)
-    except (ValueError, RecursionError) as error:
-        raise _invalid("arguments_json", str(error) or "nested too deeply") from error
+        strict_json.check(text)
+    except ValueError as error:
+        raise _invalid("arguments_json", str(error)) from error
     return text
 
 

@@ -54,7 +54,7 @@ class _Reader:
     def _int(self, digits: str) -> int:
         if len(digits) > 18:
             self.plain = False
-            if len(digits) > 1000:
+            if len(digits.lstrip("-")) > 1000:
                 raise JsonError("an integer has more than 1,000 digits; send it as a string")
         if digits == "-0":
             return 0

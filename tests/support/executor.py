@@ -18,6 +18,7 @@ from greenlight.executor.v1.executor_pb2_grpc import ExecutorServiceStub
 from greenlight.tool.v1 import tool_pb2
 
 TOOLBOX = Path(__file__).with_name("toolbox.py")
+HOSTILE = Path(__file__).parent / "toolboxes/hostile.py"
 BATCH = "01900000-0000-7000-8000-000000000000"
 
 

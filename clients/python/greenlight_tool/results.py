@@ -1,8 +1,8 @@
 """Turns what a tool returns into exact JSON text, or says why it cannot be one.
 
-Exact: integers of any size are written as digits, floats shortest and round-trip. Refused: NaN and infinities, bytes,
-sets, keys that are not text, lone surrogates, unknown objects. Types that are declared (`-> Quote`) are written as
-pydantic writes them, and a value that contradicts the declaration is refused.
+Exact: integers of up to 1,000 digits are written as digits, floats shortest and round-trip. Refused: longer integers,
+NaN and infinities, bytes, sets, keys that are not text, lone surrogates, unknown objects. Types that are declared
+(`-> Quote`) are written as pydantic writes them, and a value that contradicts the declaration is refused.
 """
 
 import dataclasses
@@ -16,8 +16,11 @@ import orjson
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticSerializationError
 
+from greenlight_tool.strict_json import MAX_DIGITS, TOO_MANY_DIGITS
+
 _PLAIN: dict[Any, type] = {dict: dict, list: list, str: str, dict[str, Any]: dict, list[Any]: list}
 _ANYTHING = (Any, object)
+_TOO_LONG = 10**MAX_DIGITS
 
 
 class ResultError(ValueError):
@@ -99,12 +102,16 @@ def _encode_slowly(value: Any, error: BaseException) -> bytes:
     try:
         text = json.dumps(_strict(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode("utf-8")
+    except ResultError:
+        raise
     except (TypeError, ValueError, RecursionError) as again:
         message = str(again) if isinstance(again, TypeError) else str(error)
         raise ResultError(message or "it is nested too deeply") from again
 
 
 def _strict(value: Any) -> Any:
+    if isinstance(value, int) and not -_TOO_LONG < value < _TOO_LONG:
+        raise ResultError(f"{TOO_MANY_DIGITS}; return it as a string")
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, dict):
@@ -115,7 +122,17 @@ def _strict(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_strict(member) for member in cast(list[Any], value)]
     # Everything else is written as orjson does, exactly, unless it holds such an integer itself.
-    return _strict(_other(value)) if not _is_native(value) else orjson.loads(orjson.dumps(value))
+    return orjson.loads(orjson.dumps(value)) if _is_native(value) else _strict(_opened(value))
+
+
+def _opened(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        # As orjson: what begins with an underscore is private.
+        names = [field.name for field in dataclasses.fields(value) if not field.name.startswith("_")]
+        return {name: getattr(value, name) for name in names}
+    return _other(value)
 
 
 def _is_native(value: Any) -> bool:

@@ -12,10 +12,10 @@ from pydantic import ConfigDict, Field, PydanticSchemaGenerationError, TypeAdapt
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
-from pydantic_core import from_json, to_jsonable_python
+from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
 
-from greenlight_tool import docstrings
+from greenlight_tool import docstrings, strict_json
 from greenlight_tool.context import ToolContext
 
 _STREAMS = (AsyncGenerator, AsyncIterator, AsyncIterable, collections.abc.AsyncGenerator)
@@ -45,14 +45,13 @@ class Signature:
     def parse(self, arguments: str) -> dict[str, Any]:
         """Validates JSON text strictly (no "5" for 5) and returns keyword arguments. Raises ArgumentsError."""
         try:
-            # pydantic takes NaN and Infinity for numbers; where the text holds the word, look closer.
-            if "NaN" in arguments or "Infinity" in arguments:
-                from_json(arguments, allow_inf_nan=False)
+            # pydantic takes NaN and 1e400 for numbers, and the last of two members of one name.
+            strict_json.check(arguments)
             return self.arguments.validator.validate_json(arguments, strict=True)
         except ValidationError as error:
             raise ArgumentsError([_problem(detail) for detail in cast(list[dict[str, Any]], error.errors())]) from None
         except ValueError as error:
-            raise ArgumentsError([("", f"not JSON: {error}")]) from None
+            raise ArgumentsError([("", str(error))]) from None
 
 
 class _Schema(GenerateJsonSchema):

@@ -39,7 +39,7 @@ def read_plain(text: str) -> str | int | float | bool | None:
 
 def _number(text: str, *, is_integer: bool) -> int | float:
     if is_integer:
-        if len(text) > _MAX_DIGITS:
+        if len(text.lstrip("-")) > _MAX_DIGITS:
             raise ValueError(f"an integer of more than {_MAX_DIGITS:,} digits: write it in quotes")
         return int(text)
     value = float(text)

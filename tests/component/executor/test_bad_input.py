@@ -26,6 +26,9 @@ SERVICE = "/greenlight.executor.v1.ExecutorService/"
         ("", ""),
         ("{", ""),
         ('{"text":NaN}', ""),
+        ('{"text":"a","text":"b"}', "the member 'text' stands twice in one object; keep one of them"),
+        ('{"text":1e400}', "the number 1e400 is too large for a double; send it as a string"),
+        ('{"text":1' + "0" * 5000 + "}", "an integer has more than 1,000 digits; send it as a string"),
         ('{"text":"\\ud800"}', ""),
         ('{"text":' + "[" * 50_000 + "]" * 50_000 + "}", ""),
     ],
@@ -111,6 +114,7 @@ async def test_a_message_beyond_the_limit(exe: Executor, peer: Peer):
     await huge.until_over()
     assert huge.ended is not None
     assert huge.ended.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details(huge.ended)[0] == "REQUEST_TOO_LARGE"
     assert result(await peer.run("b", "echo", {"value": 1})) == 1
 
 
@@ -188,6 +192,9 @@ async def test_a_failed_call_is_data(exe: Executor):
             ["arguments_json"],
         ),
         ({"tool": "add", "arguments_json": '{"a":NaN}'}, *BAD_JSON),
+        ({"tool": "echo", "arguments_json": '{"value":1e400}'}, *BAD_JSON),
+        ({"tool": "echo", "arguments_json": '{"value":[-1e400]}'}, *BAD_JSON),
+        ({"tool": "echo", "arguments_json": '{"value":' + "9" * 1001 + "}"}, *BAD_JSON),
         ({"tool": "add", "arguments_json": "{"}, *BAD_JSON),
         ({"tool": "add", "arguments_json": "[" * 99_999}, *BAD_JSON),
     ],

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from greenlight.executor.v1 import executor_pb2 as pb
-from tests.support.executor import BATCH, Executor, Peer, call, origin, result
+from tests.support.executor import BATCH, HOSTILE, Executor, Peer, call, executor, failure, origin, result
 from tests.support.gates import GATES
 
 
@@ -35,6 +35,16 @@ async def test_a_value_goes_in_and_out_exactly(peer: Peer, tool: str, value: obj
 )
 async def test_numbers_are_written_exactly(peer: Peer, what: str, text: str):
     assert (await peer.run("a", "give_number", {"what": what})).result_json == text
+
+
+async def test_integers_have_up_to_a_thousand_digits():
+    async with executor(HOSTILE) as exe:
+        peer = await exe.connect()
+        assert result(await peer.run("most", "power", {"exponent": 999})) == 10**999
+        for key, exponent in (("more", 1000), ("many more", 5000)):
+            outcome = await peer.run(key, "power", {"exponent": exponent})
+            assert failure(outcome) == ("PERMANENT", "DONE", "RESULT_NOT_JSON")
+            assert "an integer has more than 1,000 digits; return it as a string" in outcome.failure.message
 
 
 async def test_an_omitted_argument_has_its_default(peer: Peer):

@@ -120,6 +120,7 @@ def test_what_one_yaml_reads_so_and_another_so_is_refused(text: str):
         ("? {a: 1}\n: 1", "", "as a key"),
         ("a: 1e400", "a", "too large for a double"),
         ("a: " + "9" * 1001, "a", "more than 1,000 digits"),
+        ("a: -" + "9" * 1001, "a", "more than 1,000 digits"),
         ("a: \ud800", "", "lone surrogate"),
         ("a: " + "[" * 100_000, "", "deeper than 72"),
         ("{a: " * 100_000, "", "deeper than 72"),

@@ -64,7 +64,13 @@ def test_integers_beyond_64_bits_are_kept_exactly():
         ('{"text":"","other":1}', "other"),
         ('{"text":"","real":NaN}', ""),
         ('{"text":"","anything":[Infinity]}', ""),
-        ('{"text":"","real":1e999}', "real"),
+        ('{"text":"","real":1e999}', ""),
+        ('{"text":"","anything":1e400}', ""),
+        ('{"text":"","anything":[-1e400]}', ""),
+        ('{"text":"a","text":"b"}', ""),
+        ('{"text":"","anything":{"a":1,"a":1}}', ""),
+        ('{"text":"","anything":{"a":1,"\\u0061":2}}', ""),
+        ('{"text":"","number":' + "9" * 1001 + "}", ""),
         ('{"text":"\\ud800"}', ""),
         ("[]", ""),
         ("null", ""),
@@ -78,6 +84,36 @@ def test_what_does_not_fit_is_refused_with_its_path(arguments: str, path: str):
     with pytest.raises(ArgumentsError) as raised:
         act.signature.parse(arguments)
     assert path in [where for where, _ in raised.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        ('{"text":"","text":"b"}', "the member 'text' stands twice in one object; keep one of them"),
+        ('{"text":"","anything":1e400}', "the number 1e400 is too large for a double; send it as a string"),
+        ('{"text":"","number":-' + "9" * 1001 + "}", "an integer has more than 1,000 digits; send it as a string"),
+        ('{"text":"","number":1' + "0" * 5000 + "}", "an integer has more than 1,000 digits; send it as a string"),
+        ('{"text":"","real":NaN}', "NaN is not JSON; send null or a string"),
+        ('{"text"}', "not JSON: Expecting ':' delimiter at character 7"),
+    ],
+)
+def test_what_parsers_differ_on_is_refused_with_a_remedy(arguments: str, remedy: str):
+    with pytest.raises(ArgumentsError) as raised:
+        act.signature.parse(arguments)
+    assert raised.value.problems == [("", remedy)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ' { "text" : "\\u00fc" , "real" : 1E+2, "anything": -0.0 } ',
+        '{"text":"ü","anything":{"a":{"a":1e308},"b":[{"a":1},{"a":1}]}}',
+        '{"anything":1e+21,"text":""}',
+        '{"text":"","number":-' + "9" * 1000 + "}",
+    ],
+)
+def test_any_way_of_writing_json_is_taken(arguments: str):
+    assert act.signature.parse(arguments)["text"] in ("ü", "")
 
 
 def test_the_words_nan_and_infinity_within_text_are_text():

@@ -35,6 +35,10 @@ class Colour(enum.Enum):
     RED = "red"
 
 
+def numbered(number: int) -> enum.Enum:
+    return enum.Enum("Numbered", {"IT": number})["IT"]
+
+
 @given(VALUES)
 def test_what_is_json_comes_back_exactly(value: Any):
     assert json.loads(encode(value)) == value
@@ -47,10 +51,22 @@ def test_floats_keep_every_bit(value: float):
 
 
 @pytest.mark.parametrize("number", [2**53 + 1, -(2**63), 2**64 - 1, 2**64, -(2**200)])
-def test_integers_of_any_size_are_written_as_digits(number: int):
+def test_integers_are_written_as_digits(number: int):
     assert encode({"n": [number]}) == b'{"n":[%d]}' % number
-    assert encode(Row(datetime.date(2026, 1, 2), 1)) == b'{"at":"2026-01-02","number":1}'
+    assert encode(Row(datetime.date(2026, 1, 2), number)) == b'{"at":"2026-01-02","number":%d}' % number
+    assert encode({"colour": Colour.RED, "n": numbered(number)}) == b'{"colour":"red","n":%d}' % number
     assert encoder(list[int])([number]) == b"[%d]" % number
+
+
+@pytest.mark.parametrize(("sign", "digits"), [(1, 1001), (-1, 1001), (1, 5001)])
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: {"a": [x]}, lambda x: Row(datetime.date(2026, 1, 1), x)])
+def test_integers_of_more_than_a_thousand_digits_are_refused_with_a_remedy(sign: int, digits: int, wrap: Any):
+    with pytest.raises(ResultError, match=r"^an integer has more than 1,000 digits; return it as a string$"):
+        encode(wrap(sign * 10 ** (digits - 1)))
+
+
+def test_integers_of_a_thousand_digits_are_results():
+    assert encode([10**1000 - 1, 1 - 10**1000]) == b"[%d,%d]" % (10**1000 - 1, 1 - 10**1000)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

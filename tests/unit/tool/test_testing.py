@@ -54,6 +54,11 @@ async def test_a_tool_is_asked_to_stop():
         await call(count, {"n": 3}, context=fake_context(signals=signals))
 
 
+@tool(effect="READ")
+async def nothing() -> float:
+    return float("nan")
+
+
 async def test_a_plain_function_runs_off_the_loop():
     assert await call(blocking, {"text": "a"}) == "a"
 
@@ -61,8 +66,10 @@ async def test_a_plain_function_runs_off_the_loop():
 async def test_arguments_and_results_are_held_to_what_the_executor_holds_them_to():
     with pytest.raises(ArgumentsError):
         await call(price, {"ticker": 1})
-    with pytest.raises(ResultError):
+    with pytest.raises(ArgumentsError, match="too large for a double"):
         await call(blocking, '{"text": [1e999]}')
+    with pytest.raises(ResultError, match="NaN"):
+        await call(nothing)
     with pytest.raises(ValueError, match="more than the limit of 10"):
         await call(blocking, {"text": "x" * 20})
 

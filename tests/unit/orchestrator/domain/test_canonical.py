@@ -44,6 +44,14 @@ def test_integers_stay_exactly(value: int) -> None:
     assert canonical(f'{{"x": {value}}}')[1] == f'{{"x":{value}}}'
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_integers_have_up_to_a_thousand_digits(sign: str) -> None:
+    most = sign + "9" * 1000
+    assert canonical(most)[1] == most
+    with pytest.raises(JsonError, match="more than 1,000 digits; send it as a string"):
+        canonical(most + "9")
+
+
 @settings(max_examples=200, deadline=None)
 @given(VALUES)
 def test_it_is_a_fixed_point(value: Any) -> None:
