@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenlight_client.cli.sanitise import clean, clean_block, indented_json, visible_json
+from greenlight_client.cli.sanitise import clean, clean_block, indented_json, json_line, visible_json
 
 _ACTING = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 _NASTY = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x1b[]0;m\x07\x9b\u202e\u2066\r\n\t\x00")))
@@ -67,3 +67,13 @@ def test_numbers_stand_as_they_were_written() -> None:
     assert indented_json('{"a":1E+2,"b":9007199254740993,"c":[],"d":{}}') == (
         '{\n  "a": 1E+2,\n  "b": 9007199254740993,\n  "c": [],\n  "d": {}\n}'
     )
+
+
+def test_json_on_one_line_stays_the_same_json() -> None:
+    text = '{"a":\n "b\\nc\u202e",\r\n "d": "\u3164"}'
+    assert json_line(text) == '{"a":  "b\\nc\\u202e",   "d": "\\u3164"}'
+
+
+def test_what_looks_like_nothing_goes() -> None:
+    assert clean("a\u3164\u115f\u2800\u034fb") == "ab"
+    assert clean("\U0001f468\u200d\U0001f469") == "\U0001f468\u200d\U0001f469"

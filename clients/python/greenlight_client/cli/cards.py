@@ -10,7 +10,8 @@ from rich.text import Text
 from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli.clock import now
 from greenlight_client.cli.formats import moment, wait_text
-from greenlight_client.cli.sanitise import clean, clean_block, indented_json
+from greenlight_client.cli.quoted import Quoted
+from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.wire import effect_name, proposal_state_name, tier_name
 
 
@@ -21,11 +22,11 @@ def card(proposal: proposal_pb2.Proposal) -> RenderableType:
     facts.add_column(overflow="fold")
     facts.add_row("tool", Text(f"{clean(proposal.tool)} {clean(proposal.version)}", style="bold"))
     facts.add_row("tier, effect", f"{tier_name(proposal.tier)}, {effect_name(proposal.effect).replace('_', ' ')}")
-    facts.add_row("proposed by", Text(f"{clean(proposal.agent)} for {clean(proposal.principal)}"))
+    facts.add_row("proposed by", Quoted(f"{clean(proposal.agent)} for {clean(proposal.principal)}"))
     if proposal.title:
-        facts.add_row("title*", Text(clean(proposal.title, 300)))
+        facts.add_row("title*", Quoted(clean(proposal.title, 300)))
     if proposal.rationale:
-        facts.add_row("rationale*", Text(clean_block(proposal.rationale)))
+        facts.add_row("rationale*", Quoted(proposal.rationale))
     if proposal.state != proposal_pb2.PROPOSAL_STATE_PROPOSED:
         facts.add_row("state", Text(f"{proposal_state_name(proposal.state)}: there is nothing to decide", style="red"))
     elif (expiry := moment(proposal.expire_time)) is not None:

@@ -9,7 +9,7 @@ from greenlight.orchestrator.v1 import batch_pb2, orchestrator_pb2, proposal_pb2
 from greenlight_client.answers import answer_text
 from greenlight_client.cli.command import error_object, violation_line
 from greenlight_client.cli.exit_codes import ExitCode, of_error, of_summary
-from greenlight_client.cli.sanitise import clean, visible_json
+from greenlight_client.cli.sanitise import clean, json_line
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.errors import error_from_status
 from greenlight_client.wire import (
@@ -62,9 +62,9 @@ def answer_line(answer: proposal_pb2.Answer) -> str:
     if answer.omitted:
         return "(large: greenlight show prints it)"
     if answer.state == proposal_pb2.PROPOSAL_STATE_SUCCEEDED:
-        return visible_json(answer.result_json[:_PREVIEW])
+        return json_line(answer.result_json[:_PREVIEW])
     if answer.HasField("waiting"):
-        return f"waiting for {', '.join(answer.waiting.keys) or waiting_reason_name(answer.waiting.reason)}"
+        return clean(f"waiting for {', '.join(answer.waiting.keys) or waiting_reason_name(answer.waiting.reason)}")
     _, _, why = answer_text(answer).partition(": ")
     return clean(why)
 

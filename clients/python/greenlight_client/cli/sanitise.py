@@ -1,7 +1,8 @@
 """The terminal is hostile territory: text of tools and models is cleaned here before anything shows it.
 
 Escape sequences and control characters go, and so do the marks that reorder or hide text. JSON keeps every character:
-what cannot be shown stands there as its own escape, so that an approver sees all of it.
+what cannot be shown stands there as its own escape, so that an approver sees all of it. Prose of several lines is
+quoted.py's; what was forgotten, `harmless` (through which the terminal sends everything) still stops.
 """
 
 import re
@@ -13,22 +14,34 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]?"  # the others
 )
 _LINE_ENDS = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_SPACES = str.maketrans("\r\n\t", "   ")
+# Letters and marks that are as wide as nothing, or look like a space.
+_INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 # Joiners are part of words in some scripts and of emoji; other format characters only mislead.
 _KEPT_FORMATS = "\u200c\u200d"
 
 
 def clean_block(text: str) -> str:
     """Text of several lines, without what could move the cursor, colour, reorder or hide anything."""
-    plain = _LINE_ENDS.sub("\n", _ESCAPES.sub("", text)).replace("\t", "    ")
-    if plain.isascii() and plain.isprintable():
-        return plain
-    return "".join(char for char in plain if char == "\n" or _is_shown(char))
+    return harmless(_LINE_ENDS.sub("\n", _ESCAPES.sub("", text)).replace("\t", "    "))
 
 
 def clean(text: str, limit: int = 0) -> str:
     """One line of at most `limit` characters (0 = any number)."""
     line = " ".join(clean_block(text).split())
     return line if not limit or len(line) <= limit else line[: max(0, limit - 1)].rstrip() + "…"
+
+
+def harmless(text: str) -> str:
+    """Text of which no character can do more than be seen; ends of lines stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char for char in text if char == "\n" or _is_shown(char))
+
+
+def json_line(text: str) -> str:
+    """As `visible_json`, on one line: outside of strings (they have none) an end of a line is a space."""
+    return visible_json(text.translate(_SPACES))
 
 
 def visible_json(text: str) -> str:
@@ -73,8 +86,9 @@ def _new_line(depth: int) -> str:
 
 
 def _is_shown(char: str) -> bool:
-    category = unicodedata.category(char)
-    return category not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or char in _KEPT_FORMATS
+    if char in _INVISIBLE:
+        return False
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or char in _KEPT_FORMATS
 
 
 def _escape(char: str) -> str:

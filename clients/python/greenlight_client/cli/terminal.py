@@ -3,14 +3,17 @@
 import asyncio
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from greenlight_client.cli.json_lines import json_line, object_line
+from greenlight_client.cli.sanitise import clean, harmless
 from greenlight_client.client import DEFAULT_SERVER, GreenlightClient
 
 _WIDTH_OF_A_FILE = 200
@@ -28,7 +31,8 @@ class Settings:
 
 
 class Terminal:
-    """Text of others must have gone through `sanitise` (or stand in a Text made of what has) before it comes here."""
+    """Text of others goes through `sanitise` (or `quoted`) before it comes here: only there are ends of its lines told
+    from ours. A str is one line whatever is in it, and nothing that moves, colours or hides comes through."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -56,7 +60,7 @@ class Terminal:
         """To stdout, for people; nothing with --json."""
         if not self.settings.json_lines:
             for item in shown:
-                self.out.print(item, soft_wrap=isinstance(item, str | Text))
+                _print(self.out, item)
 
     def json(self, kind: str, message: Message) -> None:
         """To stdout, with --json only: one line."""
@@ -71,11 +75,11 @@ class Terminal:
     def say(self, *shown: RenderableType, style: str = "") -> None:
         """To stderr: what happens, and what to do."""
         for item in shown:
-            self.err.print(item, soft_wrap=isinstance(item, str | Text), style=style)
+            _print(self.err, item, style)
 
     async def ask(self, question: str) -> str:
         """One line from the person, stripped; empty at the end of input. Only where `can_ask`."""
-        self.err.print(question, end=" ")
+        self.err.print(clean(question), end=" ")
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[str] = loop.create_future()
         descriptor = sys.stdin.fileno()
@@ -98,7 +102,18 @@ class Terminal:
         return shlex.join(["greenlight", *words, *options])
 
 
+def _print(console: Console, item: RenderableType, style: str = "") -> None:
+    if isinstance(item, str):
+        item = item.replace("\n", " ")
+    console.print(item, soft_wrap=isinstance(item, str | Text), style=style)
+
+
 class _Console(Console):
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """All that is shown passes here."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(harmless(segment.text), segment.style)
+
     def on_broken_pipe(self) -> None:
         """Whoever read the output is gone: the command ends as by Ctrl-C, not with an error of its own."""
         raise BrokenPipeError

@@ -17,7 +17,7 @@ from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import moment, short_id, wait_text
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.results import show_item_answers
-from greenlight_client.cli.sanitise import clean, indented_json, visible_json
+from greenlight_client.cli.sanitise import clean, indented_json, json_line
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.client import GreenlightClient
 from greenlight_client.deciding import decision_on
@@ -167,5 +167,5 @@ def _pending_cells(item: proposal_pb2.Proposal) -> tuple[Text, ...]:
         Text(clean(item.tool)),
         Text(clean(item.agent)),
         Text("-" if expiry is None else wait_text((expiry - now()).total_seconds())),
-        Text(visible_json(shown_arguments(item)[:300])),
+        Text(json_line(shown_arguments(item)[:300])),
     )

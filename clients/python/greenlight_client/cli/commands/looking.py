@@ -14,8 +14,9 @@ from greenlight_client.cli.clock import now
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import duration_text, moment, moment_text, short_id
+from greenlight_client.cli.quoted import Quoted
 from greenlight_client.cli.results import STYLES
-from greenlight_client.cli.sanitise import clean, clean_block, indented_json
+from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.wire import batch_state_name, effect_name, tier_name
 
@@ -191,7 +192,7 @@ def _tool_in_full(tool: orchestrator_pb2.Tool) -> list[Text | Table]:
         facts.add_row("timeout", duration_text(descriptor.timeout.ToTimedelta().total_seconds()))
     if descriptor.concurrency:
         facts.add_row("concurrency", f"{descriptor.concurrency} an executor")
-    facts.add_row("description", Text(clean_block(descriptor.description)))
+    facts.add_row("description", Quoted(descriptor.description))
     parts: list[Text | Table] = [facts]
     for name, schema in (("arguments", descriptor.arguments_schema_json), ("result", descriptor.result_schema_json)):
         if schema:

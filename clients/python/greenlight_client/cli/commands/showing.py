@@ -11,8 +11,9 @@ from greenlight_client.cli.cards import shown_arguments
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import duration_text, milliseconds_text, moment_text
+from greenlight_client.cli.quoted import Quoted
 from greenlight_client.cli.results import STYLES, answers_table
-from greenlight_client.cli.sanitise import clean, clean_block, indented_json
+from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.wire import (
     agent_status_name,
@@ -53,19 +54,19 @@ def _batch_facts(batch: batch_pb2.Batch) -> Table:
     state = batch_state_name(batch.state)
     facts.add_row("batch", Text(batch.batch_id, style="bold"))
     if batch.name or batch.template:
-        facts.add_row("name, template", Text(clean(f"{batch.name or '-'}, {batch.template or '-'}")))
+        facts.add_row("name, template", Quoted(clean(f"{batch.name or '-'}, {batch.template or '-'}")))
     waits = waits_text(batch.blocked_on, " and ") if batch.state == batch_pb2.BATCH_STATE_BLOCKED else ""
     blocked = f" on {waits}" if waits else ""
     facts.add_row("state", Text(state + blocked + (", open" if batch.open else ""), style=STYLES.get(state, "")))
-    facts.add_row("session", Text(f"{clean(batch.session_id)} (its batch {batch.session_no})"))
-    facts.add_row("submitted by", Text(clean(batch.principal)))
+    facts.add_row("session", Quoted(f"{clean(batch.session_id)} (its batch {batch.session_no})"))
+    facts.add_row("submitted by", Quoted(clean(batch.principal)))
     facts.add_row("created, finished", f"{moment_text(batch.create_time)}, {moment_text(batch.finish_time)}")
     facts.add_row("trace", batch.trace_id or "-")
     for agent in batch.agents:
         status = agent_status_name(agent.status)
-        facts.add_row("agent", Text(f"{clean(agent.name)}: {status}, {agent.done}/{agent.total}"))
+        facts.add_row("agent", Quoted(f"{clean(agent.name)}: {status}, {agent.done}/{agent.total}"))
     for key, value in sorted(batch.labels.items()):
-        facts.add_row("label", Text(f"{clean(key)}={clean(value)}"))
+        facts.add_row("label", Quoted(f"{clean(key)}={clean(value)}"))
     return facts
 
 
@@ -73,26 +74,26 @@ def _show_proposal(terminal: Terminal, proposal: proposal_pb2.Proposal) -> None:
     facts = _facts()
     state = proposal_state_name(proposal.state)
     facts.add_row("proposal", Text(clean(proposal.proposal_id), style="bold"))
-    facts.add_row("tool", Text(f"{clean(proposal.tool)} {clean(proposal.version)}"))
+    facts.add_row("tool", Quoted(f"{clean(proposal.tool)} {clean(proposal.version)}"))
     facts.add_row("tier, effect", f"{tier_name(proposal.tier)}, {effect_name(proposal.effect).replace('_', ' ')}")
-    facts.add_row("state", Text(state.replace("_", " ") + _why(proposal), style=STYLES.get(state, "")))
-    facts.add_row("agent", Text(f"{clean(proposal.agent)} for {clean(proposal.principal)}"))
+    facts.add_row("state", Quoted(state.replace("_", " ") + _why(proposal), STYLES.get(state, "")))
+    facts.add_row("agent", Quoted(f"{clean(proposal.agent)} for {clean(proposal.principal)}"))
     if proposal.title:
-        facts.add_row("title", Text(clean(proposal.title)))
+        facts.add_row("title", Quoted(clean(proposal.title)))
     if proposal.rationale:
-        facts.add_row("rationale", Text(clean_block(proposal.rationale)))
+        facts.add_row("rationale", Quoted(proposal.rationale))
     for dependency in proposal.depends_on:
         ended = dependency.when == proposal_pb2.DEPENDENCY_CONDITION_FINISHED
-        facts.add_row("after", Text(clean(dependency.key) + (" (however it ends)" if ended else "")))
+        facts.add_row("after", Quoted(clean(dependency.key) + (" (however it ends)" if ended else "")))
     if proposal.missing_inputs:
-        facts.add_row("without", Text(clean(", ".join(proposal.missing_inputs))))
+        facts.add_row("without", Quoted(clean(", ".join(proposal.missing_inputs))))
     facts.add_row("digest proposed", proposal.proposed_digest)
     facts.add_row("digest bound", proposal.bound_digest or "-")
-    facts.add_row("idempotency key", Text(clean(proposal.idempotency_key) or "-"))
+    facts.add_row("idempotency key", Quoted(clean(proposal.idempotency_key) or "-"))
     for decision in proposal.decisions:
-        facts.add_row("decision", Text(_decision(decision)))
+        facts.add_row("decision", Quoted(_decision(decision)))
     for attempt in proposal.attempts:
-        facts.add_row("attempt", Text(_attempt(attempt)))
+        facts.add_row("attempt", Quoted(_attempt(attempt)))
     terminal.result(facts)
     terminal.result(Text("arguments", style="dim"), Text(indented_json(shown_arguments(proposal))))
     if proposal.original_arguments_json:

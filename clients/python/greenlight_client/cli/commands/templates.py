@@ -11,6 +11,7 @@ from greenlight_client.calls import template_yaml
 from greenlight_client.cli import inputs, options
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
+from greenlight_client.cli.quoted import Quoted
 from greenlight_client.cli.sanitise import clean, clean_block, indented_json
 from greenlight_client.cli.terminal import Terminal
 
@@ -75,7 +76,7 @@ async def show_template(
     terminal.json("template", item)
     terminal.result(
         Text(f"{clean(item.name)} {clean(item.version)}", style="bold"),
-        Text(clean_block(item.description)),
+        Quoted(item.description),
         Text("parameters", style="dim"),
         Text(indented_json(item.parameters_schema_json)),
         Text("yaml", style="dim"),

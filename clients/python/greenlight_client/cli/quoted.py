@@ -1,0 +1,32 @@
+"""Text of others that may need several lines: then each has a bar before it, so that none passes for one of ours."""
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.segment import Segment
+from rich.text import Text
+
+from greenlight_client.cli.sanitise import clean_block
+
+_BAR = "│ "
+
+
+class Quoted:
+    """Cleaned. What fits on one line stands as it is."""
+
+    def __init__(self, text: str, style: str = "") -> None:
+        self._text = Text(clean_block(text).strip(), style=style, overflow="fold")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = console.render_lines(self._text, options, pad=False)
+        bar = _BAR if len(lines) > 1 else ""
+        if bar:
+            inner = options.update(width=max(1, options.max_width - len(bar)))
+            lines = console.render_lines(self._text, inner, pad=False)
+        for line in lines:
+            yield Segment(bar)
+            yield from line
+            yield Segment.line()
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        longest = Measurement.get(console, options, self._text).maximum + len(_BAR)
+        return Measurement(len(_BAR) + 1, min(longest, options.max_width))
