@@ -9,8 +9,9 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from shared.kernel.errors import GreenlightError, InternalError, InvalidError
+from shared.kernel.errors import ExhaustedError, GreenlightError, InternalError, InvalidError
 from shared.runtime.errors import to_status
+from shared.runtime.limits import MAX_REQUEST_BYTES
 
 _log = logging.getLogger(__name__)
 _DETAILS = "grpc-status-details-bin"
@@ -43,12 +44,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
 def _wrap(handler: Handler, method: str) -> Handler:
     inner = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-    # One that is no message is the caller's fault, and is told so; gRPC itself would say UNKNOWN.
-    read = None if handler.request_streaming else handler.request_deserializer
+    # One that is no message, or too large, is the caller's fault, and is told so; gRPC itself would say UNKNOWN.
+    read = _reader(handler.request_deserializer)
+    streaming = handler.request_streaming
 
     async def behave(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
-            return await inner(read(request) if read else request, context)
+            return await inner(request if streaming else read(request), context)
         except GreenlightError as error:
             await _abort(context, error)
         except (grpc.aio.AbortError, grpc.aio.InternalError):
@@ -79,7 +81,20 @@ def _wrap(handler: Handler, method: str) -> Handler:
         make = grpc.stream_unary_rpc_method_handler
     else:
         make = grpc.stream_stream_rpc_method_handler
-    return make(behave, None if read else handler.request_deserializer, handler.response_serializer)  # pyright: ignore[reportArgumentType]
+    return make(behave, read if streaming else None, handler.response_serializer)  # pyright: ignore[reportArgumentType]
+
+
+def _reader(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
+    def read(data: bytes) -> Any:
+        if len(data) > MAX_REQUEST_BYTES:
+            raise ExhaustedError(
+                "REQUEST_TOO_LARGE",
+                f"the request has {len(data):,} bytes, and may have {MAX_REQUEST_BYTES:,}; send it in parts",
+                metadata={"bytes": str(len(data)), "limit": str(MAX_REQUEST_BYTES)},
+            )
+        return deserialize(data) if deserialize else data
+
+    return read
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: GreenlightError) -> NoReturn:

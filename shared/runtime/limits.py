@@ -1,7 +1,11 @@
 """Sizes and times that both ends of a connection have to agree on."""
 
 MAX_REQUEST_BYTES = 16 << 20
-"""What a service receives at most, in one message."""
+"""What a service takes at most, in one request."""
+
+MAX_RECEIVED_BYTES = 64 << 20
+"""What a service receives at most, in one message: a request between the two is refused with words of ours, a larger
+one by gRPC, which has none."""
 
 MAX_SENT_BYTES = 3 << 20
 """What a service sends at most, in one message: stock clients take up to 4 MiB."""
@@ -12,7 +16,7 @@ _PING_TIMEOUT_MS = 10_000
 SERVER_OPTIONS: list[tuple[str, int]] = [
     # A second server on a port must fail, not take every other connection.
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
     ("grpc.keepalive_time_ms", 2 * _CLIENT_PING_MS),
     ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
     ("grpc.keepalive_permit_without_calls", 1),

@@ -101,8 +101,23 @@ async def test_too_many_proposals(pair: Services):
 
 
 async def test_a_request_that_is_too_large(pair: Services):
-    """gRPC itself refuses it, before anybody could read it."""
     spec = batch(*[call("echo", arguments={"value": "x" * 200_000})] * 90)
+    size = pb.SubmitBatchRequest(batch=spec).ByteSize()
+    for refused in (
+        await refusal(pair.stub.SubmitBatch(pb.SubmitBatchRequest(batch=spec))),
+        await refusal(pair.stub.RunBatch(pb.RunBatchRequest(batch=spec))),
+        await refusal(pair.stub.AddProposals(pb.AddProposalsRequest(proposals=spec.proposals.items))),
+    ):
+        assert refused.short == ("RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE")
+        assert abs(int(refused.metadata["bytes"]) - size) < 20
+        assert refused.metadata["limit"] == str(16 << 20)
+        assert refused.retry_after is None
+    assert await pair.batches() == []
+
+
+async def test_a_request_far_beyond_the_limit(pair: Services):
+    """gRPC itself refuses it, before anybody could read it: without details."""
+    spec = batch_pb2.BatchSpec(template_yaml="x" * (65 << 20))
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await pair.stub.SubmitBatch(pb.SubmitBatchRequest(batch=spec))
     assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -7,7 +7,7 @@ from orchestrator_svc.domain.canonical import MAX_DEPTH
 from orchestrator_svc.domain.digest import call_digest, idempotency_key
 from orchestrator_svc.domain.references import MAX_BOUND_BYTES
 from orchestrator_svc.domain.tool import ToolKey
-from shared.runtime.limits import MAX_REQUEST_BYTES, MAX_SENT_BYTES
+from shared.runtime.limits import MAX_RECEIVED_BYTES, MAX_REQUEST_BYTES, MAX_SENT_BYTES
 from tests.unit.house.documents import ROOT
 
 TEXT = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
@@ -30,6 +30,7 @@ def test_the_limits():
     settings = JudgingSettings()
     for row in (
         f"| a request | {MAX_REQUEST_BYTES >> 20} MiB;",
+        f"over {MAX_RECEIVED_BYTES >> 20} MiB gRPC itself",
         f"| any message that the server sends | {MAX_SENT_BYTES >> 20} MiB |",
         f"| proposals of a batch | {settings.max_proposals:,} |",
         f"| arguments of a proposal | {settings.max_arguments >> 10} KiB; bound: {MAX_BOUND_BYTES >> 20} MiB |",
