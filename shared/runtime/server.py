@@ -1,6 +1,8 @@
 """A gRPC server with what every service has: limits, errors, health, reflection."""
 
+import errno
 import re
+import socket
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -9,10 +11,11 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
+from shared.runtime.departures import take_departures_calmly
 from shared.runtime.interceptors import ErrorInterceptor
 from shared.runtime.limits import SERVER_OPTIONS
 
-_ADDRESS = re.compile(r"\S+:(\d{1,5})")
+_ADDRESS = re.compile(r"(?:\[([^\s\]]+)\]|([^\s:*]+)):(\d{1,5})")
 _LAST_PORT = 65_535
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 
@@ -25,6 +28,7 @@ class GrpcServer:
     """Add services to `grpc`, then `start`. Health answers for the server as a whole ("") and for each service."""
 
     def __init__(self, listen: str, *, options: Sequence[tuple[str, Any]] = ()) -> None:
+        take_departures_calmly()
         self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=[*SERVER_OPTIONS, *options])
         self._listen = listen
         self._health = health.aio.HealthServicer()
@@ -44,6 +48,10 @@ class GrpcServer:
         await self.grpc.start()
         return f"{self._listen.rpartition(':')[0]}:{port}"
 
+    async def serving(self) -> None:
+        """Takes `not_serving` back."""
+        await self._set_health(serving=True)
+
     async def not_serving(self) -> None:
         """Says so to who asks for health; what runs goes on."""
         await self._set_health(serving=False)
@@ -54,11 +62,12 @@ class GrpcServer:
 
     def _bind(self) -> int:
         match = _ADDRESS.fullmatch(self._listen)
-        if match is None or int(match[1]) > _LAST_PORT:  # gRPC itself would take the rest of a division
+        if match is None or int(match[3]) > _LAST_PORT:  # gRPC itself would take the rest of a division
             raise ListenError(f"cannot listen on {self._listen!r}: an address is HOST:PORT")
         try:
+            _try_to_bind(match[1] or match[2], int(match[3]))
             return self.grpc.add_insecure_port(self._listen)
-        except RuntimeError as error:
+        except (OSError, UnicodeError, RuntimeError) as error:
             raise ListenError(f"cannot listen on {self._listen}: taken, or no address of this host") from error
 
     async def _set_health(self, *, serving: bool) -> None:
@@ -79,3 +88,24 @@ class GrpcServer:
         )
         generic = grpc.method_handlers_generic_handler(_REFLECTION_V1, {"ServerReflectionInfo": handler})
         self.grpc.add_generic_rpc_handlers((generic,))
+
+
+def _try_to_bind(host: str, port: int) -> None:
+    """Raises OSError or UnicodeError where gRPC could not listen: its core would say so on stderr, in its own words.
+
+    A name has several addresses. One that this host lacks is nothing; one that is taken is somebody else's, and the
+    name must not lead half of the callers there.
+    """
+    missing: list[OSError] = []
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, address in addresses:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
+                probe.bind(address)
+        except OSError as error:
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise
+            missing.append(error)
+    if len(missing) == len(addresses):
+        raise missing[0]

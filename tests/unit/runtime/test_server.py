@@ -1,6 +1,8 @@
 """Server, interceptor and channel together, with a service made up for it."""
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -122,8 +124,33 @@ async def test_what_is_not_there_is_unimplemented(channel: grpc.aio.Channel):
     assert (await refused(call(channel, "Nothing")))[0] == "UNIMPLEMENTED"
 
 
-@pytest.mark.parametrize("listen", ["", "nonsense", "127.0.0.1:99999", "203.0.113.1:0"])
-async def test_addresses_that_cannot_be_served_on(listen: str):
+@pytest.mark.parametrize(
+    "listen",
+    ["", "nonsense", "127.0.0.1:99999", "203.0.113.1:0", "nobody.invalid:1", "a..b:1", ":::0", "unix:0", "[::]", "*:0"],
+)
+async def test_addresses_that_cannot_be_served_on(listen: str, capfd: pytest.CaptureFixture[str]):
     server = GrpcServer(listen)
-    with pytest.raises(ListenError):
+    with pytest.raises(ListenError, match="cannot listen on "):
         await server.start([])
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:{}", "0.0.0.0:{}", "localhost:{}", "[::]:{}"])
+async def test_a_port_that_is_taken_is_said_once_in_our_words(listen: str, capfd: pytest.CaptureFixture[str]):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = listen.format(taken.getsockname()[1])
+        server = GrpcServer(address)
+        with pytest.raises(ListenError, match=re.escape(f"cannot listen on {address}: taken")):
+            await server.start([])
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:0", "[::]:0", "0.0.0.0:0"])
+async def test_addresses_that_are_served_on(listen: str, capfd: pytest.CaptureFixture[str]):
+    server = GrpcServer(listen)
+    address = await server.start([])
+    assert address.startswith(listen.removesuffix("0"))
+    assert capfd.readouterr() == ("", "")
+    async with open_channel("127.0.0.1:" + address.rpartition(":")[2]) as channel:
+        assert (await refused(call(channel, "Nothing")))[0] == "UNIMPLEMENTED"
+    await server.stop(0)
