@@ -1,6 +1,7 @@
 """The tools that submissions are judged by: every descriptor ever seen, with its schema compiled once."""
 
 import asyncio
+import difflib
 import json
 import logging
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from shared.kernel.errors import GreenlightError, UnavailableError
 
 _log = logging.getLogger(__name__)
 _EVERYTHING = "{}"
+_SIMILAR = 3
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Entry:
 
 
 class UnknownToolError(Exception):
-    """No such tool (or version); the message says what there is."""
+    """No such tool (or version); the message says what versions there are."""
 
 
 class ToolCatalogue:
@@ -116,6 +118,10 @@ class ToolCatalogue:
         known = [key.version for key in self._versions.get(name, [])]
         hint = f"; known versions: {', '.join(known[-10:])}" if known else ""
         raise UnknownToolError(f"no tool {name[:128]!r}{' of version ' + repr(version[:128]) if version else ''}{hint}")
+
+    def similar(self, name: str) -> list[str]:
+        """Names that may have been meant, the closest first. Looks at every name: not for each of many."""
+        return difflib.get_close_matches(name[:128], self._versions, _SIMILAR)
 
     def entries(self) -> list[Entry]:
         """By name, then version."""

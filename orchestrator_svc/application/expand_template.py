@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 
+from orchestrator_svc.application.catalogue import ToolCatalogue, UnknownToolError
 from orchestrator_svc.domain.canonical import JsonError, parse
 from orchestrator_svc.domain.proposal import ProposalSpec
 from orchestrator_svc.domain.template.expansion import complete, expand
-from orchestrator_svc.domain.template.model import Template
+from orchestrator_svc.domain.template.model import Template, render
 from orchestrator_svc.domain.template.problems import template_invalid
 from orchestrator_svc.domain.template.values import is_object
 from orchestrator_svc.ports.schemas import SchemaCompiler
 from orchestrator_svc.ports.templates import TemplateCatalogue
-from shared.kernel.errors import FieldViolation
+from shared.kernel.errors import FieldViolation, UnavailableError
 
 _FIELD = "parameters_json"
 _MAX_BYTES = 1 << 20
@@ -25,11 +26,14 @@ class Expansion:
 
 
 class ExpandTemplate:
-    """Reads, judges and expands; holds nothing."""
+    """Reads, judges and expands; holds nothing. With `tools`, parameters that are wrong do not hide unknown tools."""
 
-    def __init__(self, catalogue: TemplateCatalogue, schemas: SchemaCompiler) -> None:
+    def __init__(
+        self, catalogue: TemplateCatalogue, schemas: SchemaCompiler, tools: ToolCatalogue | None = None
+    ) -> None:
         self._catalogue = catalogue
         self._schemas = schemas
+        self._tools = tools
 
     def by_name(self, name: str, version: str, parameters_json: str) -> Expansion:
         """`version` "" is the highest, `parameters_json` "" none. Raises NotFoundError (TEMPLATE_UNKNOWN) and
@@ -44,8 +48,24 @@ class ExpandTemplate:
         values = complete(template, _read(parameters_json))
         wrong = self._schemas.compile(template.parameters_schema_json).validate(values)
         if wrong:
-            raise template_invalid([FieldViolation(_FIELD + one.path, one.message) for one in wrong])
+            found = [FieldViolation(_FIELD + one.path, one.message) for one in wrong]
+            raise template_invalid(found + self._unknown_tools(template))
         return Expansion(template, expand(template, values))
+
+    def _unknown_tools(self, template: Template) -> list[FieldViolation]:
+        """What can be said of the calls before there are parameters for them."""
+        found: list[FieldViolation] = []
+        if self._tools is None:
+            return found
+        for proposal in template.proposals:
+            try:
+                self._tools.find(proposal.tool, proposal.version)
+            except UnknownToolError as error:
+                place = render(("agents", proposal.agent, "proposals", proposal.key, "tool"))
+                found.append(FieldViolation(place, str(error)))
+            except UnavailableError:
+                break  # no executor is there: nothing is known of any tool yet
+        return found
 
 
 def _read(parameters_json: str) -> dict[str, object]:

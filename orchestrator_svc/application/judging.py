@@ -28,6 +28,7 @@ from shared.kernel.errors import FieldViolation, InvalidError
 SLICE = 128
 MAX_VIOLATIONS = 20
 MAX_LABELS = 32
+_SUGGESTED = 5
 _KEY = re.compile(r"[!-.0-~]{1,128}")
 _LIMITS = {"title": 256, "rationale": 4096, "agent": 128, "idempotency_key": 256, "tool": 128, "version": 128}
 
@@ -67,12 +68,15 @@ class Judging:
         self.check_total(len(existing) + len(specs), field)
         violations: list[FieldViolation] = []
         judged: list[Judged] = []
+        faults = 0
         for start in range(0, len(specs), SLICE):
             if start:
                 await asyncio.sleep(0)
             for index in range(start, min(start + SLICE, len(specs))):
                 place = f"{field}[{index}]"
-                item = self._one(specs[index], len(existing) + index + 1, on_invalid, place, violations)
+                key = specs[index].key or f"p{len(existing) + index + 1}"
+                item = self._one(specs[index], key, on_invalid, place, violations, suggest=faults < _SUGGESTED)
+                faults += item.failure is not None
                 judged.append(item)
             if len(violations) >= MAX_VIOLATIONS:
                 break
@@ -89,13 +93,19 @@ class Judging:
             raise invalid([FieldViolation(field, f"{total:,} proposals; a batch has at most {limit:,}")])
 
     def _one(
-        self, spec: ProposalSpec, ordinal: int, on_invalid: OnInvalid, place: str, violations: list[FieldViolation]
+        self,
+        spec: ProposalSpec,
+        key: str,
+        on_invalid: OnInvalid,
+        place: str,
+        violations: list[FieldViolation],
+        *,
+        suggest: bool,
     ) -> Judged:
-        key = spec.key or f"p{ordinal}"
         violations += _check_form(spec, key, place)
         descriptor: ToolDescriptor | None = None
         try:
-            descriptor = self._find(spec)
+            descriptor = self._find(spec, suggest=suggest)
             return self._sound(spec, key, descriptor, place, violations)
         except _CallFault as fault:
             if on_invalid is OnInvalid.REFUSE:
@@ -103,11 +113,13 @@ class Judging:
                 violations += [FieldViolation(f"{place}.{member}", problem) for problem in fault.problems]
             return self._faulty(spec, key, descriptor, fault)
 
-    def _find(self, spec: ProposalSpec) -> ToolDescriptor:
+    def _find(self, spec: ProposalSpec, *, suggest: bool) -> ToolDescriptor:
         try:
             return self._catalogue.find(spec.tool, spec.version)
         except UnknownToolError as error:
-            raise _CallFault("TOOL_UNKNOWN", [str(error)]) from None
+            similar = [name for name in self._catalogue.similar(spec.tool) if name != spec.tool] if suggest else []
+            meant = f"; did you mean {' or '.join(map(repr, similar))}?" if similar else ""
+            raise _CallFault("TOOL_UNKNOWN", [f"{error}{meant}"]) from None
 
     def _sound(
         self,

@@ -17,15 +17,35 @@ def check_retry(batch: Batch, proposal: Proposal) -> GreenlightError | None:
     """What stands against it."""
     if batch.cancelling and not batch.state.finished:
         return _being_cancelled(batch)
-    effect_done = proposal.failure is not None and proposal.failure.known_effect is KnownEffect.DONE
-    if proposal.state in _RETRYABLE and not effect_done and proposal.digest:
+    if _can_be_retried(proposal):
         return None
-    remedy = "resolve it instead" if proposal.state in (State.FAILED, State.OUTCOME_UNKNOWN) else "nothing to retry"
     return PreconditionError(
         "NOT_RETRYABLE",
-        f"{batch.proposal_id(proposal)} is {proposal.state.name}; {remedy}",
+        f"{batch.proposal_id(proposal)} is {proposal.state.name}{_instead(batch, proposal)}",
         metadata={"state": proposal.state.name},
     )
+
+
+def _can_be_retried(proposal: Proposal) -> bool:
+    effect_done = proposal.failure is not None and proposal.failure.known_effect is KnownEffect.DONE
+    return proposal.state in _RETRYABLE and not effect_done and bool(proposal.digest)
+
+
+def _instead(batch: Batch, proposal: Proposal) -> str:
+    """What to do; of one that was skipped: which other proposal is the cause."""
+    if proposal.state is State.SKIPPED:
+        cause = proposal
+        while cause.state is State.SKIPPED:
+            cause = batch.by_key[cause.skipped_because]
+        because = f" because {batch.proposal_id(cause)} is {cause.state.name}"
+        if _can_be_retried(cause):
+            return f"{because}; retry that one, and this one comes back"
+        return because + _instead(batch, cause)
+    if proposal.state is State.FAILED and not proposal.digest:
+        return "; its call is wrong and stays so: propose another"
+    if proposal.state in (State.FAILED, State.OUTCOME_UNKNOWN):
+        return "; resolve it instead"
+    return "; it is never tried again" if proposal.state is State.REJECTED else "; nothing to retry"
 
 
 def retry(batch: Batch, changes: Changes, proposal: Proposal, principal: str, reason: str) -> None:

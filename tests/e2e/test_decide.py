@@ -1,5 +1,7 @@
 """pending, approve, reject, edit, confirm, cancel, retry."""
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,32 @@ def test_cancel_and_retry(shared: Pair, tmp_path: Path) -> None:
     assert done.out.startswith(f"tried again {batch}/bad")
     assert "mended" in shared.greenlight("watch", batch).out
     assert "nothing to try again" in shared.greenlight("retry", batch).err
+
+
+def test_retrying_what_was_skipped_names_what_failed(shared: Pair, tmp_path: Path) -> None:
+    gate = tmp_path / "mended"
+    proposals = [{"key": "bad", "tool": "broken", "arguments": {"unless": str(gate)}}]
+    for key, after in (("then", "bad"), ("last", "then")):
+        proposals.append({"key": key, "tool": "add", "arguments": {"a": 1, "b": 2}, "dependsOn": [{"key": after}]})
+    batch = shared.submit(proposals)
+    assert shared.greenlight("watch", batch).code == ExitCode.FAILED
+    gate.touch()
+    done = shared.greenlight("retry", f"{batch}/last")
+    assert done.code == ExitCode.REFUSED
+    assert f"{batch}/last is SKIPPED because {batch}/bad is FAILED; retry that one" in done.err
+    pasted = re.search(r": greenlight (retry .+)$", done.err, re.MULTILINE)
+    assert pasted
+    assert shared.greenlight(*shlex.split(pasted[1])).code == 0
+    assert shared.greenlight("watch", batch).code == 0
+
+
+def test_a_batch_that_has_ended_is_not_cancelled(shared: Pair) -> None:
+    shared.run([{"key": "bad", "tool": "broken"}], "--name", "over")
+    batch = shared.greenlight("batches", "--json").of("batch")[0]["batch_id"]
+    done = shared.greenlight("cancel", batch)
+    assert done.code == ExitCode.REFUSED
+    assert done.out == ""
+    assert done.err == f"batch {batch} had already ended as failed: nothing was cancelled\n"
 
 
 def test_resolving_what_needs_none_is_refused(shared: Pair) -> None:

@@ -177,3 +177,40 @@ def test_tenants_never_meet(shared: Pair) -> None:
     assert shared.greenlight("watch", batch, "--tenant", "other").code == 0
     assert shared.greenlight("watch", batch).code == ExitCode.REFUSED
     assert batch not in shared.greenlight("batches", "-n", "1000", "--json").out
+
+
+_TEMPLATE = """
+format: 1
+name: sums
+version: "1"
+parameters:
+  properties:
+    a: {type: integer}
+    b: {type: integer}
+  required: [a, b]
+agents:
+  data:
+    proposals:
+      sum:
+        tool: TOOL
+        arguments: {a: {$param: a}, b: {$param: b}}
+"""
+
+
+def test_a_template_is_checked_as_far_as_it_can_be(shared: Pair, tmp_path: Path) -> None:
+    file = tmp_path / "sums.yaml"
+    file.write_text(_TEMPLATE.replace("TOOL", "add"))
+    without = shared.greenlight("template", "check", str(file))
+    assert without.code == ExitCode.USAGE
+    for said in ('"a" is a required property', '"b" is a required property', "reads as a template", "--param NAME"):
+        assert said in without.err
+    done = shared.greenlight("template", "check", str(file), "-p", "a=1", "-p", "b=2")
+    assert (done.code, done.out) == (0, f"{file} is valid: 1 proposal of data\n")
+    wrong = shared.greenlight("template", "check", str(file), "-p", "a=1", "-p", "b=two")
+    assert wrong.code == ExitCode.USAGE
+    assert "parameters_json/b" in wrong.err
+    file.write_text(_TEMPLATE.replace("TOOL", "adds"))
+    unknown = shared.greenlight("template", "check", str(file))
+    assert unknown.code == ExitCode.REFUSED
+    assert "agents.data.proposals.sum.tool: no tool 'adds'" in unknown.err
+    assert '"a" is a required property' in unknown.err

@@ -27,6 +27,15 @@ async def test_an_unknown_tool(pair: Services):
     assert "no tool 'nothing'" in await _refused(pair, call("nothing"), "tool")
 
 
+async def test_names_that_may_have_been_meant(pair: Services):
+    assert await _refused(pair, call("ehco"), "tool") == "no tool 'ehco'; did you mean 'echo'?"
+    calls = [call(f"ehco{number}", key=f"k{number}") for number in range(8)]
+    started = await pair.run(*calls, on_invalid=batch_pb2.ON_INVALID_FAIL_CALL)
+    said = [answer.failure.message for answer in started.answers]
+    assert "did you mean 'echo'?" in said[0]
+    assert said[-1] == "no tool 'ehco7'"
+
+
 async def test_an_unknown_version(pair: Services):
     assert "known versions: 1" in await _refused(pair, call("echo", version="7"), "tool")
 

@@ -34,14 +34,16 @@ class ExitCode(IntEnum):
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.SUCCEEDED: "every proposal succeeded, or the command did what it was asked",
     ExitCode.FAILED: "no proposal succeeded, and one failed or expired",
-    ExitCode.USAGE: "the command line, a file or an id is wrong; nothing was sent",
+    ExitCode.USAGE: "the command line, a file, an id or a template's parameters are wrong; nothing was changed",
     ExitCode.PARTIAL: "one proposal succeeded, not all; or an outcome is unknown",
     ExitCode.AWAITING_DECISION: "nothing moves without a person: decisions or resolutions are waited for",
     ExitCode.REJECTED: "no proposal succeeded, and one was rejected",
     ExitCode.CANCELLED: "cancelled",
     ExitCode.PERMISSION_DENIED: "this principal may not",
     ExitCode.UNREACHABLE: "no orchestrator answers at that address, or not in time",
-    ExitCode.REFUSED: "the orchestrator refused: unknown id, wrong state, moved since it was shown, invalid batch",
+    ExitCode.REFUSED: (
+        "the orchestrator refused: unknown id, wrong state (ended already), moved since it was shown, invalid batch"
+    ),
     ExitCode.INTERNAL: "a service failed, or answered what makes no sense",
     ExitCode.UNFINISHED: "the time given by --wait was over first; the batch goes on",
     ExitCode.INTERRUPTED: "Ctrl-C, or nobody reads the output any more: detached; the batch goes on",

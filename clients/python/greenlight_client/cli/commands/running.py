@@ -10,6 +10,7 @@ from greenlight_client.calls import BatchOptions
 from greenlight_client.cli import ids, inputs, options
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
+from greenlight_client.cli.formats import count_text
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.results import show_summary
 from greenlight_client.cli.sanitise import clean
@@ -84,7 +85,7 @@ async def submit(
         answer = await client.submit(what, validate_only=validate_only, **how)
     terminal.json("submitted", answer)
     if validate_only:
-        terminal.result(f"valid: {answer.batch.counts.total} proposals")
+        terminal.result(f"valid: {count_text(answer.batch.counts.total, 'proposal')}")
         return ExitCode.SUCCEEDED
     terminal.result(answer.batch.batch_id)
     terminal.say(f"watch it: {terminal.again('watch', answer.batch.batch_id)}")

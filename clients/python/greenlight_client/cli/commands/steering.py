@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli import ids, options
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
@@ -12,9 +13,15 @@ from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.results import show_item_answers
 from greenlight_client.cli.sanitise import clean
 from greenlight_client.cli.terminal import Terminal
-from greenlight_client.wire import batch_state_name, proposal_state_name
+from greenlight_client.client import GreenlightClient
+from greenlight_client.wire import FINISHED_BATCH_STATES, batch_state_name, proposal_state_name
 
 _YES = ("y", "yes")
+_RETRIED = (
+    proposal_pb2.PROPOSAL_STATE_FAILED,
+    proposal_pb2.PROPOSAL_STATE_CANCELLED,
+    proposal_pb2.PROPOSAL_STATE_EXPIRED,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -29,9 +36,15 @@ async def cancel(terminal: Terminal, thing: options.ThingArgument, reason: optio
         if "/" in thing:
             answers = await client.cancel_proposals([await ids.proposal_id(client, thing)], reason)
             return show_item_answers(terminal, answers, "cancelled")
-        batch = await client.cancel(await ids.batch_id(client, thing), reason)
+        batch_id = await ids.batch_id(client, thing)
+        before = (await client.get_batch(batch_id)).batch
+        batch = before if before.state in FINISHED_BATCH_STATES else await client.cancel(batch_id, reason)
     terminal.json("batch", batch)
-    terminal.result(f"batch {batch.batch_id} is {batch_state_name(batch.state)}")
+    if batch is before:
+        ended = f"had already ended as {batch_state_name(batch.state)}"
+        terminal.say(Text(f"batch {batch_id} {ended}: nothing was cancelled", style="red"))
+        return ExitCode.REFUSED
+    terminal.result(f"batch {batch_id} is {batch_state_name(batch.state)}")
     return ExitCode.SUCCEEDED
 
 
@@ -48,9 +61,22 @@ async def retry(
         else:
             batch_id = await ids.batch_id(client, thing)
             answers = await client.retry(batch_id, agents=agent or (), reason=reason)
-    if not answers:
-        terminal.say("there is nothing to try again")
-    return show_item_answers(terminal, answers, "tried again")
+        if not answers:
+            terminal.say("there is nothing to try again")
+        code = show_item_answers(terminal, answers, "tried again")
+        for answer in answers:
+            if answer.status.code and answer.state == proposal_pb2.PROPOSAL_STATE_SKIPPED:
+                await _say_cause(terminal, client, answer.proposal_id)
+        return code
+
+
+async def _say_cause(terminal: Terminal, client: GreenlightClient, skipped: str) -> None:
+    """How to retry the proposal that this one, and those between, were skipped because of."""
+    item = await client.get_proposal(skipped)
+    while item.state == proposal_pb2.PROPOSAL_STATE_SKIPPED:
+        item = await client.get_proposal(f"{item.batch_id}/{item.skipped_because}")
+    if item.state in _RETRIED:
+        terminal.say(f"  to try again what it was skipped for: {terminal.again('retry', item.proposal_id)}")
 
 
 async def resolve(
