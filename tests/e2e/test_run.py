@@ -126,14 +126,14 @@ agents:
     assert done.out.splitlines()[1].split() == ["second", "succeeded", "42"]
     assert shared.greenlight("template", "check", "sums.yaml", "-p", "start=1").out.startswith("sums.yaml is valid: 2")
     wrong = shared.greenlight("template", "check", "sums.yaml", "-p", "start=many")
-    assert wrong.code == ExitCode.REFUSED
+    assert wrong.code == ExitCode.USAGE
     assert "start" in wrong.err
 
 
 def test_validate_only_writes_nothing(shared: Pair) -> None:
     before = len(shared.greenlight("batches", "--json", "-n", "1000").objects)
     done = shared.greenlight("submit", "-", "--validate-only", stdin=json.dumps([ADD]))
-    assert (done.code, done.out) == (0, "valid: 1 proposals\n")
+    assert (done.code, done.out) == (0, "valid: 1 proposal\n")
     assert len(shared.greenlight("batches", "--json", "-n", "1000").objects) == before
 
 

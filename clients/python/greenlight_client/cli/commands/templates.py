@@ -44,10 +44,8 @@ async def check(
             if not _only_parameters(error):
                 raise
             show_error(terminal, error)
-            terminal.say(
-                f"{clean(str(file))} reads as a template, and its tools are known; what they get is judged with"
-            )
-            terminal.say("its parameters: give each by --param NAME=VALUE.")
+            terminal.say(f"{clean(str(file))} reads as a template; its calls are judged with their parameters:")
+            terminal.say("  give each by --param NAME=VALUE.")
             return ExitCode.USAGE
     terminal.json("submitted", answer)
     agents = ", ".join(clean(agent.name) for agent in answer.batch.agents)
