@@ -42,9 +42,9 @@ class Submitting:
         prepared = await self._use.submit.prepare(caller, spec, key)
         watch, tenant = self._use.watch, caller.tenant
 
-        async def summarize(ended: Ended) -> batch_pb2.Summary:
+        async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary:
             summary = await self._use.summaries.of(tenant, ended.batch_ids, ended.waited, at=ended.at)
-            return await summary_message(summary, several=False)
+            return await summary_message(summary, several=False, beside=beside)
 
         with watch.subscribe(tenant, prepared.batch_id) as subscription:
             committed = await self._finishing.run(self._use.submit.commit(caller, prepared))
@@ -79,8 +79,8 @@ class Submitting:
             return _ids(prepared.batch_id, batch.proposals.items, 1)
         if prepared.total == 0:
             return []
-        _, answered = await self._use.queries.batch_full(caller.tenant, prepared.batch_id)
-        return [f"{prepared.batch_id}/{item.view.proposal.key}" for item in answered[: prepared.total]]
+        keys = await self._use.queries.proposal_keys(caller.tenant, prepared.batch_id, prepared.total)
+        return [f"{prepared.batch_id}/{key}" for key in keys]
 
 
 def _ids(batch_id: str, proposals: Sequence[proposal_pb2.ProposalSpec], first: int) -> list[str]:

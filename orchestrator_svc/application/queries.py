@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,13 +11,13 @@ import orjson
 from orchestrator_svc.application.catalogue import Entry, ToolCatalogue
 from orchestrator_svc.application.engine.live import unknown_batch
 from orchestrator_svc.application.items import split_id, unknown_proposal
-from orchestrator_svc.application.summaries import Answered, Summaries
+from orchestrator_svc.application.summaries import MESSAGE_BYTES, Answered, Summaries
 from orchestrator_svc.domain.template.model import Template
 from orchestrator_svc.domain.tool import ToolKey
 from orchestrator_svc.ports.executor import Executors, ExecutorView
 from orchestrator_svc.ports.store import Session, SessionStatistics, Store
 from orchestrator_svc.ports.templates import TemplateCatalogue
-from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter
+from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter, ProposalView
 from shared.kernel.errors import FieldViolation, InvalidError
 
 MAX_PAGE = 1000
@@ -29,10 +29,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """`token` empty: that was all."""
+    """`more`: others come after these. `after`: how many of them -> the token of a page that goes on behind."""
 
     items: list[T]
-    token: str
+    more: bool
+    after: Callable[[int], str]
+
+    def token(self, shown: int) -> str:
+        """Only the first `shown` fit into a message: the others are of the next page. Empty: that was all."""
+        return self.after(shown) if self.more or shown < len(self.items) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +99,30 @@ class Queries:
         return batch
 
     async def batch_full(self, tenant: str, batch_id: str) -> tuple[BatchView, list[Answered]]:
-        """From one snapshot. Raises NotFoundError (BATCH_UNKNOWN)."""
-        found = await self._store.get_batch_full(tenant, batch_id)
+        """From one snapshot, from the first proposal on, as a message holds. Raises NotFoundError (BATCH_UNKNOWN)."""
+        return self._answered(batch_id, await self._store.get_batch_full(tenant, batch_id, MESSAGE_BYTES))
+
+    async def batch_answers(self, tenant: str, batch_id: str) -> tuple[BatchView, list[Answered]]:
+        """The same, of answers, which are without what no answer shows."""
+        found = await self._store.get_batch_answers(tenant, batch_id, MESSAGE_BYTES, MESSAGE_BYTES)
+        return self._answered(batch_id, found)
+
+    def _answered(
+        self, batch_id: str, found: tuple[BatchView, list[ProposalView]] | None
+    ) -> tuple[BatchView, list[Answered]]:
         if found is None:
             raise unknown_batch(batch_id)
         return found[0], [self._summaries.answered(view) for view in found[1]]
+
+    async def proposal_keys(self, tenant: str, batch_id: str, limit: int) -> list[str]:
+        """By ordinal."""
+        return await self._store.proposal_keys(tenant, batch_id, limit)
 
     async def batches(self, tenant: str, where: BatchFilter, page: PageRequest) -> Page[BatchView]:
         limit, cursor = page.limit(50), page.cursor([int])
         before = None if cursor is None else int(cursor[0])
         found = await self._store.list_batches(tenant, where, before, limit + 1)
-        token = page_token(found[limit - 1].number) if len(found) > limit else ""
-        return Page(found[:limit], token)
+        return Page(found[:limit], len(found) > limit, lambda shown: page_token(found[shown - 1].number))
 
     async def proposal(self, tenant: str, proposal_id: str) -> Answered:
         """Raises NotFoundError (PROPOSAL_UNKNOWN)."""
@@ -120,12 +137,7 @@ class Queries:
         after = None if cursor is None else ProposalCursor(*map(int, cursor))
         found = await self._store.list_proposals(tenant, where, after, limit + 1)
         answered = [self._summaries.answered(view) for view in found[:limit]]
-        return Page(answered, self.token_after(answered[-1]) if len(found) > limit else "")
-
-    def token_after(self, last: Answered) -> str:
-        """Where a page of proposals goes on after one of them: pages may be cut shorter."""
-        proposal = last.view.proposal
-        return page_token(proposal.expire_time or _FAR, last.view.batch_number, proposal.ordinal)
+        return Page(answered, len(found) > limit, lambda shown: _after_proposal(found[shown - 1]))
 
     def tools(self, name: str, page: PageRequest) -> Page[tuple[Entry, int]]:
         """With how many connected executors have each."""
@@ -151,18 +163,24 @@ class Queries:
         limit, cursor = page.limit(50), page.cursor([int, str])
         before = None if cursor is None else (int(cursor[0]), str(cursor[1]))
         found = await self._store.list_sessions(tenant, before, limit + 1)
-        token = ""
-        if len(found) > limit:
-            last = found[limit - 1][0]
-            token = page_token(last.create_time, last.id)
-        return Page(found[:limit], token)
+
+        def after(shown: int) -> str:
+            last = found[shown - 1][0]
+            return page_token(last.create_time, last.id)
+
+        return Page(found[:limit], len(found) > limit, after)
 
     def serves(self, tool: ToolKey) -> bool:
         return self._executors.serves(tool)
+
+
+def _after_proposal(last: ProposalView) -> str:
+    proposal = last.proposal
+    return page_token(proposal.expire_time or _FAR, last.batch_number, proposal.ordinal)
 
 
 def _slice(items: list[T], page: PageRequest) -> Page[T]:
     limit, cursor = page.limit(100), page.cursor([int])
     start = 0 if cursor is None else int(cursor[0])
     end = start + limit
-    return Page(items[start:end], page_token(end) if end < len(items) else "")
+    return Page(items[start:end], end < len(items), lambda shown: page_token(start + shown))

@@ -17,8 +17,10 @@ from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalView
 MAX_MOVING = 128
 """A batch that may move on is shown from memory only where it is shown in one go."""
 MAX_BATCHES = 1000
-ENOUGH_BYTES = 16 << 20
-"""What is read of a session: its last batches, and their answers up to a size that no message holds anyway."""
+MESSAGE_BYTES = 3 << 20
+"""What a message holds: no more is read of answers, and no more of their results."""
+ENOUGH_BYTES = MESSAGE_BYTES
+"""What is read of a session: its last batches, and their answers up to this size."""
 _BARE_BYTES = 64
 
 
@@ -99,33 +101,43 @@ class Summaries:
         at: Mapping[str, int] = MappingProxyType({}),
     ) -> Summary:
         """`only`: ids of the proposals that it is about (None: all). `at`: batch id -> committed sequence."""
-        batches: list[BatchView] = []
-        answers: list[Answered] = []
+        batches, answers, size, left_out = list[BatchView](), list[Answered](), 0, 0
+        wanted = _keys(only) if only is not None else None
         for batch_id in batch_ids:
+            keys = wanted.get(batch_id, set[str]()) if wanted is not None else None
             found = self._in_memory(tenant, batch_id, at.get(batch_id, -1))
-            if found is None:
-                found = await self._store.get_batch_full(tenant, batch_id)
+            found = found or await self._read(tenant, batch_id, size, keys)
             if found is None:
                 continue
             batch, views = found
             batches.append(batch)
-            answers += [
-                self.answered(view) for view in views if only is None or f"{batch_id}/{view.proposal.key}" in only
-            ]
-        return Summary(batches, answers, waited)
+            chosen = [view for view in views if keys is None or view.proposal.key in keys]
+            answers += [self.answered(view) for view in chosen]
+            size += _size(chosen)
+            left_out += (sum(batch.counts) if keys is None else len(keys)) - len(chosen)
+        return Summary(batches, answers, waited, left_out)
 
     async def of_session(self, tenant: str, session_id: str, waited: bool) -> Summary:
         """From its last batch back: answers until there are enough, batches until there are many."""
         found = await self._store.list_batches(tenant, BatchFilter(session_id=session_id), None, MAX_BATCHES)
         batches, answers, size, left_out = list[BatchView](), list[list[Answered]](), 0, 0
         for listed in found:
-            full = await self._store.get_batch_full(tenant, listed.id) if size < ENOUGH_BYTES else None
-            batch, views = full or (listed, [])
+            batch, views = (await self._read(tenant, listed.id, size) if size < ENOUGH_BYTES else None) or (listed, [])
             batches.append(batch)
             answers.append([self.answered(view) for view in views])
-            size += sum(len(view.proposal.result or "") + _BARE_BYTES for view in views)
+            size += _size(views)
             left_out += sum(batch.counts) - len(views)
         return Summary(batches[::-1], [answer for part in reversed(answers) for answer in part], waited, left_out)
+
+    async def _read(
+        self, tenant: str, batch_id: str, size: int, keys: set[str] | None = None
+    ) -> tuple[BatchView, list[ProposalView]] | None:
+        """`size`: of what was read already."""
+        if size >= MESSAGE_BYTES:
+            batch = await self._store.get_batch(tenant, batch_id)
+            return (batch, []) if batch is not None else None
+        left = MESSAGE_BYTES - size
+        return await self._store.get_batch_answers(tenant, batch_id, left, left, keys)
 
     def _in_memory(self, tenant: str, batch_id: str, sequence: int) -> tuple[BatchView, list[ProposalView]] | None:
         batch = self._live.at(tenant, batch_id, sequence)
@@ -135,3 +147,16 @@ class Summaries:
 
     def answered(self, view: ProposalView) -> Answered:
         return Answered(view, waiting(view, self._executors.serves))
+
+
+def _keys(ids: set[str]) -> dict[str, set[str]]:
+    """By batch."""
+    keys: dict[str, set[str]] = {}
+    for proposal_id in ids:
+        batch_id, _, key = proposal_id.partition("/")
+        keys.setdefault(batch_id, set()).add(key)
+    return keys
+
+
+def _size(views: Sequence[ProposalView]) -> int:
+    return sum(len(view.proposal.result or "") + _BARE_BYTES for view in views)

@@ -4,7 +4,7 @@ Every look-up takes the tenant first; another tenant's rows are not there. Times
 committed and published rows only. Any method may raise UnavailableError (STORE_UNAVAILABLE); then nothing was changed.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -140,8 +140,31 @@ class Store(Protocol):
 
     async def get_batch(self, tenant: str, batch_id: str) -> BatchView | None: ...
 
-    async def get_batch_full(self, tenant: str, batch_id: str) -> tuple[BatchView, list[ProposalView]] | None:
-        """Both from one snapshot; proposals by ordinal."""
+    async def get_batch_full(
+        self, tenant: str, batch_id: str, limit_bytes: int
+    ) -> tuple[BatchView, list[ProposalView]] | None:
+        """Both from one snapshot; proposals by ordinal from the first on, about `limit_bytes` in all, at least one if
+        there is any. No more than that is read."""
+        ...
+
+    async def get_batch_answers(
+        self,
+        tenant: str,
+        batch_id: str,
+        limit_bytes: int,
+        result_bytes: int,
+        only: Collection[str] | None = None,
+    ) -> tuple[BatchView, list[ProposalView]] | None:
+        """Both from one snapshot; what answers are made of, by ordinal. No more than this is read:
+
+        proposals without labels, title, rationale, arguments and result (those are empty; `record_times` too), about
+        `limit_bytes` in all, at least one if there is any; then, in order, each of their results that fits beside those
+        before it into `result_bytes`. `only`: keys of those that it is about.
+        """
+        ...
+
+    async def proposal_keys(self, tenant: str, batch_id: str, limit: int) -> list[str]:
+        """By ordinal, from the first on."""
         ...
 
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None: ...

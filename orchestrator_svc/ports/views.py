@@ -52,7 +52,8 @@ class BatchView:
 class ProposalView:
     """A proposal with what it needs to be shown. `waiting_for`: keys of dependencies that are not done.
 
-    `record_times`: attempt number -> ns from its ending's arrival to its commit, where known.
+    `record_times`: attempt number -> ns from its ending's arrival to its commit, where known. `result_omitted`: it has
+    a result, which was not read.
     """
 
     proposal: Proposal
@@ -62,6 +63,7 @@ class ProposalView:
     tenant: str
     waiting_for: list[str]
     record_times: dict[int, int] = field(default_factory=dict[int, int])
+    result_omitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from orchestrator_svc.ports.views import BatchFilter, BatchView
 from tests.support.clock import ManualClock
 from tests.support.crashing_store import CrashingStore
 from tests.support.engine_world import events, ok
+from tests.support.stores import EVERYTHING
 from tests.support.world import CALLER, TOOLS, World, running
 
 BY_HAND = ("proposal_retried", "proposal_resolved")
@@ -144,7 +145,7 @@ class Drill:
         return await self.world.store.list_batches("default", BatchFilter(), None, 1000)
 
     async def proposals(self, batch_id: str) -> list[Proposal]:
-        found = await self.world.store.get_batch_full("default", batch_id)
+        found = await self.world.store.get_batch_full("default", batch_id, EVERYTHING)
         assert found is not None
         return [view.proposal for view in found[1]]
 

@@ -15,6 +15,9 @@ from orchestrator_svc.ports.store import Committed, Incarnation, Store
 from shared.kernel.clock import SystemClock
 from tests.support.batches import START, Builder, write
 
+EVERYTHING = 1 << 40
+"""Bytes: no limit."""
+
 
 class Opener(ABC):
     """`opened`: ids of the incarnations, the present one last."""

@@ -35,6 +35,7 @@ from orchestrator_svc.ports.views import BatchView
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
 from tests.support.clock import ManualClock
+from tests.support.stores import EVERYTHING
 
 CALLER = Caller("default", "user:ann")
 SECOND = 1_000_000_000
@@ -138,7 +139,7 @@ class World:
 
     async def states(self, batch_id: str) -> dict[str, str]:
         """Key -> state, as on record."""
-        found = await self.store.get_batch_full("default", batch_id)
+        found = await self.store.get_batch_full("default", batch_id, EVERYTHING)
         assert found is not None
         return {view.proposal.key: view.proposal.state.name for view in found[1]}
 

@@ -1,9 +1,10 @@
 """The store in memory: for tests, and for a service that may forget. Nothing that it hands out is what it keeps."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 
 from orchestrator_svc.adapters.store.memory_batches import KeptBatch
+from orchestrator_svc.adapters.store.memory_budgets import answers, cut
 from orchestrator_svc.adapters.store.memory_commits import Holdings
 from orchestrator_svc.adapters.store.memory_searches import find_batches, find_proposals, find_soft
 from orchestrator_svc.domain.batch import Batch
@@ -77,9 +78,24 @@ class MemoryStore:
         kept = self._find(tenant, batch_id)
         return kept.view() if kept else None
 
-    async def get_batch_full(self, tenant: str, batch_id: str) -> tuple[BatchView, list[ProposalView]] | None:
+    async def get_batch_full(
+        self, tenant: str, batch_id: str, limit_bytes: int
+    ) -> tuple[BatchView, list[ProposalView]] | None:
         kept = self._find(tenant, batch_id)
-        return (kept.view(), kept.views()) if kept else None
+        return (kept.view(), cut(kept.views(), limit_bytes)) if kept else None
+
+    async def get_batch_answers(
+        self, tenant: str, batch_id: str, limit_bytes: int, result_bytes: int, only: Collection[str] | None = None
+    ) -> tuple[BatchView, list[ProposalView]] | None:
+        kept = self._find(tenant, batch_id)
+        if kept is None:
+            return None
+        views = [view for view in kept.views() if only is None or view.proposal.key in only]
+        return kept.view(), answers(views, limit_bytes, result_bytes)
+
+    async def proposal_keys(self, tenant: str, batch_id: str, limit: int) -> list[str]:
+        kept = self._find(tenant, batch_id)
+        return [proposal.key for _, (proposal, _) in sorted(kept.proposals.items())][:limit] if kept else []
 
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None:
         kept = self._find(tenant, batch_id)

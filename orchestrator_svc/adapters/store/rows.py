@@ -38,6 +38,7 @@ PROPOSED = (
     "rationale",
     "proposed_arguments",
     "proposed_digest",
+    "text_bytes",
 )
 # What a record says, and whose it is.
 MOVING = (
@@ -64,6 +65,8 @@ MOVING = (
     "operator",
     "operator_reason",
     "cancel_requested",
+    "text_bytes",
+    "result_bytes",
 )
 OF_PROPOSAL = ("batch_no", "ordinal")
 
@@ -76,7 +79,7 @@ def proposed_row(number: int, batch: Batch, proposal: Proposal, record: Proposal
     if proposal.depends_on:
         by_key = batch.by_key
         depends_on = dumps([(by_key[edge.key].ordinal, edge.when) for edge in proposal.depends_on]).decode()
-    edited = record.original_arguments
+    arguments, labels = record.original_arguments or record.arguments, write_map(proposal.labels)
     return (
         number,
         proposal.ordinal,
@@ -91,32 +94,40 @@ def proposed_row(number: int, batch: Batch, proposal: Proposal, record: Proposal
         proposal.create_time,
         proposal.approval_deadline,
         proposal.timeout or 0,
-        write_map(proposal.labels),
+        labels,
         depends_on,
         write_retry(proposal.retry),
         proposal.principal,
         proposal.idempotency_key,
         proposal.title,
         proposal.rationale,
-        edited or record.arguments,
-        "" if edited else record.digest,
+        arguments,
+        "" if record.original_arguments else record.digest,
+        size_of(arguments, proposal.title, proposal.rationale, labels, depends_on),
     )
 
 
 def standing_row(number: int, record: ProposalRecord) -> tuple[Any, ...]:
     """In the order of MOVING, then OF_PROPOSAL."""
-    edited = record.original_arguments
+    edited, edited_digest = (record.arguments, record.digest) if record.original_arguments else ("", "")
+    bound, bound_arguments, bound_digest = _binding(record)
+    decisions = write_decisions(record.decisions) if record.decisions else ""
+    attempts = write_attempts(record.attempts) if record.attempts else ""
+    failure = write_failure(record.failure) if record.failure is not None else ""
+    result = record.result or ""
     return (
         int(record.state),
         record.revision,
-        record.arguments if edited else "",
-        record.digest if edited else "",
-        *_binding(record),
-        write_decisions(record.decisions) if record.decisions else "",
-        write_attempts(record.attempts) if record.attempts else "",
+        edited,
+        edited_digest,
+        bound,
+        bound_arguments,
+        bound_digest,
+        decisions,
+        attempts,
         record.uncounted,
-        record.result or "",
-        write_failure(record.failure) if record.failure is not None else "",
+        result,
+        failure,
         record.skipped_because,
         record.skipped_from or 0,
         write_strings(record.missing_inputs) if record.missing_inputs else "",
@@ -128,6 +139,8 @@ def standing_row(number: int, record: ProposalRecord) -> tuple[Any, ...]:
         record.operator,
         record.operator_reason,
         1 if record.cancel_requested else 0,
+        size_of(edited, bound_arguments, decisions, attempts, failure),
+        size_of(result),
         number,
         record.ordinal,
     )
@@ -140,3 +153,8 @@ def _binding(record: ProposalRecord) -> tuple[int, str, str]:
     if record.bound_digest == record.digest and record.bound_arguments == record.arguments:
         return (BOUND_AS_PROPOSED, "", "")
     return (BOUND_OTHERWISE, record.bound_arguments, record.bound_digest)
+
+
+def size_of(*texts: str) -> int:
+    """Bytes, as the database counts them."""
+    return sum([len(text) if text.isascii() else len(text.encode()) for text in texts])

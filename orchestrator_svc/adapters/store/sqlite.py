@@ -6,7 +6,7 @@ batches, recovery) through aiosqlite, whose steps cost 0.8 ms of the loop and ta
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -24,7 +24,7 @@ from orchestrator_svc.adapters.store.engines import (
     writer_engine,
 )
 from orchestrator_svc.adapters.store.file_lock import FileLock
-from orchestrator_svc.adapters.store.reading import batches, full, proposals, requests, sessions, tools, whole
+from orchestrator_svc.adapters.store.reading import answers, batches, full, proposals, requests, sessions, tools, whole
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
@@ -110,8 +110,18 @@ class SqliteStore:
     async def get_batch(self, tenant: str, batch_id: str) -> BatchView | None:
         return await self._read(full.get_batch, tenant, batch_id)
 
-    async def get_batch_full(self, tenant: str, batch_id: str) -> tuple[BatchView, list[ProposalView]] | None:
-        return await self._list(full.get_batch_full, tenant, batch_id)
+    async def get_batch_full(
+        self, tenant: str, batch_id: str, limit_bytes: int
+    ) -> tuple[BatchView, list[ProposalView]] | None:
+        return await self._list(full.get_batch_full, tenant, batch_id, limit_bytes)
+
+    async def get_batch_answers(
+        self, tenant: str, batch_id: str, limit_bytes: int, result_bytes: int, only: Collection[str] | None = None
+    ) -> tuple[BatchView, list[ProposalView]] | None:
+        return await self._list(answers.get_batch_answers, tenant, batch_id, limit_bytes, result_bytes, only)
+
+    async def proposal_keys(self, tenant: str, batch_id: str, limit: int) -> list[str]:
+        return await self._list(full.proposal_keys, tenant, batch_id, limit)
 
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None:
         return await self._read(batches.head, tenant, batch_id)

@@ -44,6 +44,7 @@ async def fit_answers(answered: Sequence[Answered], taken: int, *, with_batch_id
     for message, item in zip(fitted.messages, answered, strict=False):
         result = item.view.proposal.result
         if result is None:
+            message.omitted = item.view.result_omitted
             continue
         size = wire_size(len(result) if result.isascii() else len(result.encode()))
         if fitted.taken + size > ROOM:

@@ -7,7 +7,7 @@ from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.ports.store import Store
 from orchestrator_svc.ports.views import BatchFilter, ProposalFilter
 from tests.support.batches import AnyArguments, Builder, judged
-from tests.support.stores import Opener, commit, submitted
+from tests.support.stores import EVERYTHING, Opener, commit, submitted
 
 
 class Large(Builder):
@@ -70,7 +70,7 @@ async def is_visible(store: Store, builder: Builder) -> bool:
     batch_id, session_id = builder.batch.id, builder.session_id
     answers = [
         await store.get_batch("default", batch_id),
-        await store.get_batch_full("default", batch_id),
+        await store.get_batch_full("default", batch_id, EVERYTHING),
         await store.batch_head("default", batch_id),
         await store.load_batch("default", batch_id, AnyArguments()),
         await store.get_proposal("default", batch_id, "p0"),

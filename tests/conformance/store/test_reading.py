@@ -8,7 +8,7 @@ from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import Store
 from orchestrator_svc.ports.views import BatchFilter, ProposalCursor, ProposalFilter, ProposalView
 from tests.support.batches import MINUTE, Builder, judged
-from tests.support.stores import commit, submitted
+from tests.support.stores import EVERYTHING, commit, submitted
 
 State = ProposalState
 
@@ -64,7 +64,7 @@ async def test_a_full_view_has_each_proposal_in_order(store: Store) -> None:
     ]
     await submitted(store, builder, builder.submit(items))
     await commit(store, builder.dispatch("b"), builder.fail("b"))
-    found = await store.get_batch_full("default", builder.batch.id)
+    found = await store.get_batch_full("default", builder.batch.id, EVERYTHING)
 
     assert found is not None
     view, proposals = found
@@ -96,7 +96,7 @@ async def test_record_times_go_to_the_attempt_that_they_are_of(store: Store) -> 
     timed(4)
     await store.commit_record_times(times)
     await store.commit_record_times(times)
-    found = await store.get_batch_full("default", builder.batch.id)
+    found = await store.get_batch_full("default", builder.batch.id, EVERYTHING)
 
     assert found is not None
     assert [view.record_times for view in found[1]] == [{1: 1}, {1: 2}, {}, {1: 4}]
@@ -108,7 +108,7 @@ async def test_record_times_go_to_the_attempt_that_they_are_of(store: Store) -> 
 async def test_nothing_is_found_where_there_is_nothing(store: Store) -> None:
     await sent(store, builder := Builder(), "a")
     assert await store.get_batch("default", "unknown") is None
-    assert await store.get_batch_full("default", "unknown") is None
+    assert await store.get_batch_full("default", "unknown", EVERYTHING) is None
     assert await store.batch_head("default", "unknown") is None
     assert await store.get_proposal("default", builder.batch.id, "unknown") is None
     assert await store.get_session("default", "unknown") is None

@@ -8,7 +8,7 @@ from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import Request, Session, Store
 from orchestrator_svc.ports.views import BatchFilter, ProposalFilter
 from tests.support.batches import AnyArguments, Builder, judged
-from tests.support.stores import commit, submitted
+from tests.support.stores import EVERYTHING, commit, submitted
 
 ALL = tuple(ProposalState)
 
@@ -30,7 +30,7 @@ async def test_batches(store: Store, twins: tuple[Builder, Builder]) -> None:
         tenant, batch_id = builder.tenant, builder.batch.id
         view = await store.get_batch(tenant, batch_id)
         head = await store.batch_head(tenant, batch_id)
-        full = await store.get_batch_full(tenant, batch_id)
+        full = await store.get_batch_full(tenant, batch_id, EVERYTHING)
         batch = await store.load_batch(tenant, batch_id, AnyArguments())
         assert view is not None
         assert head is not None
@@ -78,7 +78,7 @@ async def test_requests(store: Store, twins: tuple[Builder, Builder]) -> None:
 async def test_a_stranger_finds_nothing(store: Store, twins: tuple[Builder, Builder]) -> None:
     batch_id = twins[0].batch.id
     assert await store.get_batch("c", batch_id) is None
-    assert await store.get_batch_full("c", batch_id) is None
+    assert await store.get_batch_full("c", batch_id, EVERYTHING) is None
     assert await store.batch_head("c", batch_id) is None
     assert await store.load_batch("c", batch_id, AnyArguments()) is None
     assert await store.get_proposal("c", batch_id, "of-a") is None

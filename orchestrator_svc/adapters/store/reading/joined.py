@@ -7,4 +7,9 @@ from orchestrator_svc.adapters.store.tables import batches, proposals, standings
 _SAME = and_(standings.c.batch_no == proposals.c.batch_no, standings.c.ordinal == proposals.c.ordinal)
 PROPOSALS = proposals.join(standings, _SAME)
 OF_BATCHES = batches.join(PROPOSALS, proposals.c.batch_no == batches.c.batch_no)
-COLUMNS = (*proposals.c, *[column for column in standings.c if column.name not in proposals.c])
+# `text_bytes`, which both have, is asked for as a sum.
+COLUMNS = (
+    *[column for column in proposals.c if column.name != "text_bytes"],
+    *[column for column in standings.c if column.name not in proposals.c],
+)
+SIZE = (proposals.c.text_bytes + standings.c.text_bytes + standings.c.result_bytes).label("size")

@@ -146,6 +146,7 @@ def _proposals() -> None:
         sa.Column("create_time", sa.BigInteger(), nullable=False),
         sa.Column("approval_deadline", sa.BigInteger(), nullable=False),
         sa.Column("timeout", sa.BigInteger(), nullable=False),
+        sa.Column("text_bytes", sa.Integer(), nullable=False),
         sa.Column("labels", sa.Text(), nullable=False),
         sa.Column("depends_on", sa.Text(), nullable=False),
         sa.Column("retry", sa.Text(), nullable=False),
@@ -156,7 +157,6 @@ def _proposals() -> None:
         sa.Column("rationale", sa.Text(), nullable=False),
         sa.Column("proposed_arguments", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("batch_no", "ordinal"),
-        sqlite_with_rowid=False,
     )
 
 
@@ -177,6 +177,8 @@ def _standings() -> None:
         sa.Column("next_time", sa.BigInteger(), nullable=False),
         sa.Column("ready_time", sa.BigInteger(), nullable=False),
         sa.Column("finish_time", sa.BigInteger(), nullable=False),
+        sa.Column("text_bytes", sa.Integer(), nullable=False),
+        sa.Column("result_bytes", sa.Integer(), nullable=False),
         sa.Column("operator", sa.Text(), nullable=False),
         sa.Column("operator_reason", sa.Text(), nullable=False),
         sa.Column("skipped_because", sa.Text(), nullable=False),
@@ -190,7 +192,6 @@ def _standings() -> None:
         sa.Column("bound_arguments", sa.Text(), nullable=False),
         sa.Column("result", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("batch_no", "ordinal"),
-        sqlite_with_rowid=False,
     )
 
 
@@ -203,7 +204,6 @@ def _frames() -> None:
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("batch_no", "first_sequence"),
-        sqlite_with_rowid=False,
     )
 
 
