@@ -218,7 +218,7 @@ def _use_cases(parts: _Parts) -> UseCases:
         submit=SubmitBatch(
             engine,
             judging,
-            ExpandTemplate(templates, schemas),
+            ExpandTemplate(templates, schemas, parts.catalogue),
             contexts,
             requests,
             parts.ids,
