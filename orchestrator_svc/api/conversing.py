@@ -1,6 +1,7 @@
 """CreateSession, GetSession, ListSessions and UpdateSession."""
 
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
+from orchestrator_svc.api.mapping.cutting import fit
 from orchestrator_svc.api.mapping.keys import request_key
 from orchestrator_svc.api.mapping.lookups import page_of
 from orchestrator_svc.api.mapping.sessions import created, session_message, updated
@@ -23,8 +24,8 @@ class Conversing:
 
     async def list_sessions(self, request: pb.ListSessionsRequest, caller: Caller) -> pb.ListSessionsResponse:
         page = await self._queries.sessions(caller.tenant, page_of(request))
-        sessions = [session_message(*found) for found in page.items]
-        return pb.ListSessionsResponse(sessions=sessions, next_page_token=page.token)
+        sessions = fit(session_message(*found) for found in page.items)
+        return pb.ListSessionsResponse(sessions=sessions, next_page_token=page.token(len(sessions)))
 
     async def update_session(self, request: pb.UpdateSessionRequest, caller: Caller) -> pb.UpdateSessionResponse:
         found = await self._sessions.update(caller, request.session_id, updated(request), request_key(request))

@@ -32,11 +32,11 @@ class Deciding:
         spec, key = soft_confirm_spec(request), request_key(request)
         confirmation = await self._finishing.run(self._use.soft_confirm.confirm(caller, spec, key))
 
-        async def summarize(ended: Ended) -> batch_pb2.Summary:
+        async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary:
             """Of what the turn was about, not of all that is in those batches."""
             about = set(confirmation.decided())
             summary = await self._use.summaries.of(caller.tenant, ended.batch_ids, ended.waited, about, ended.at)
-            return await summary_message(summary, several=True)
+            return await summary_message(summary, several=True, beside=beside)
 
         await stream.begin()
         for message in confirmation_messages(confirmation):

@@ -14,7 +14,8 @@ from greenlight.orchestrator.v1 import batch_pb2
 from orchestrator_svc.api import frames
 from orchestrator_svc.application.watch import Ended, Item
 
-Summarize = Callable[[Ended], Awaitable[batch_pb2.Summary]]
+Summarize = Callable[[Ended, int], Awaitable[batch_pb2.Summary]]
+"""The second: bytes that the summary's message holds beside it."""
 
 
 class Stream:
@@ -36,7 +37,7 @@ class Stream:
         async with _closing(items) as each:
             async for item in each:
                 if isinstance(item, Ended):
-                    await self.write(frames.last_frame(await summarize(item), sequence))
+                    await self.write(frames.last_frame(await summarize(item, 0), sequence))
                 else:
                     sequence = item.sequence
                     await self.write(frames.batch_frame(item))
@@ -46,7 +47,7 @@ class Stream:
         async with _closing(items) as each:
             async for item in each:
                 if isinstance(item, Ended):
-                    await self.write(frames.last_frame(await summarize(item), token=token))
+                    await self.write(frames.last_frame(await summarize(item, len(token)), token=token))
                 else:
                     token = item.token
                     await self.write(frames.session_frame(item))

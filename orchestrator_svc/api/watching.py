@@ -28,7 +28,7 @@ class Watching:
         faults.check()
         await stream.begin()
         items = self._use.watch.batch(caller.tenant, request.batch_id, after, until, max_wait)
-        await stream.batch(items, lambda ended: self._summary(caller, ended), after)
+        await stream.batch(items, lambda ended, _: self._summary(caller, ended), after)
 
     async def watch_session(self, request: pb.WatchSessionRequest, caller: Caller, stream: Stream) -> None:
         faults = Faults()
@@ -37,9 +37,9 @@ class Watching:
         cursor = decode_cursor(request.session_token, "session_token", caller.tenant, request.session_id)
         await stream.begin()
 
-        async def summarize(ended: Ended) -> batch_pb2.Summary:
+        async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary:
             summary = await self._use.summaries.of_session(caller.tenant, request.session_id, ended.waited)
-            return await summary_message(summary, several=True)
+            return await summary_message(summary, several=True, beside=beside)
 
         items = self._use.watch.session(caller.tenant, request.session_id, cursor, until, max_wait)
         await stream.session(items, summarize, request.session_token)

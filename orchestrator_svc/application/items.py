@@ -10,6 +10,8 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal
 from shared.kernel.errors import ErrorKind, GreenlightError, NotFoundError
 
+_SHOWN_ID = 256
+
 
 @dataclass(frozen=True, slots=True)
 class ItemAnswer:
@@ -47,7 +49,8 @@ def fault(proposal_id: str, error: GreenlightError, proposal: Proposal | None = 
 
 
 def unknown(proposal_id: str) -> ItemAnswer:
-    return fault(proposal_id, unknown_proposal(proposal_id))
+    """What is no id may be of any length: it is told cut."""
+    return fault(proposal_id[:_SHOWN_ID], unknown_proposal(proposal_id))
 
 
 def unknown_proposal(proposal_id: str) -> NotFoundError:

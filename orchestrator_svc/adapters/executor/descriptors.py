@@ -10,6 +10,8 @@ from google.protobuf.duration_pb2 import Duration
 from greenlight.tool.v1 import tool_pb2
 from orchestrator_svc.domain.tool import Effect, RetryPolicy, Tier, ToolDescriptor, ToolKey
 
+MAX_BYTES = 1 << 20
+"""Of one descriptor: it is listed in messages that stock clients take."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _VERSION = re.compile(r"[A-Za-z0-9_.+-]{1,128}")
 _DEFAULT_VERSION = "1"
@@ -45,6 +47,8 @@ def _read(tool: tool_pb2.ToolDescriptor) -> ToolDescriptor:
     version = tool.version or _DEFAULT_VERSION
     if not _NAME.fullmatch(tool.name) or not _VERSION.fullmatch(version):
         raise _MalformedError("name and version are 1-128 characters of A-Z, a-z, 0-9, '_', '.', '-'")
+    if tool.ByteSize() > MAX_BYTES:
+        raise _MalformedError(f"its description and schemas have more than {MAX_BYTES:,} bytes")
     effect = _read_effect(tool.effect)
     _check_schema("arguments_schema_json", tool.arguments_schema_json)
     if tool.result_schema_json:

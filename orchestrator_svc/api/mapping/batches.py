@@ -1,6 +1,10 @@
 """A batch as a message, with what is computed from its counts: what it is blocked on, and its agents' status."""
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 from greenlight.orchestrator.v1 import batch_pb2 as pb
+from orchestrator_svc.api.mapping.cutting import wire_size
 from orchestrator_svc.api.mapping.values import timestamp
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import UNFINISHED
@@ -8,11 +12,14 @@ from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.views import AgentTally, BatchView
 
+_AGENTS_BYTES = 512 << 10
+_MANY_AGENTS = 500
+"""Fewer always fit."""
 _HAS_RUN = (State.RUNNING, State.SUCCEEDED, State.FAILED, State.OUTCOME_UNKNOWN)
 
 
 def batch_message(view: BatchView) -> pb.Batch:
-    blocked_on = None
+    blocked_on, agents = None, _agents(view.agents)
     if view.state is BatchState.BLOCKED:
         blocked_on = pb.BlockedOn(decisions=view.asked, resolutions=view.counts[State.OUTCOME_UNKNOWN])
     return pb.Batch(
@@ -23,7 +30,8 @@ def batch_message(view: BatchView) -> pb.Batch:
         state=pb.BatchState.ValueType(view.state),
         blocked_on=blocked_on,
         counts=_counts(view.counts),
-        agents=[_agent(tally) for tally in view.agents],
+        agents=agents,
+        omitted_agents=len(view.agents) - len(agents),
         labels=view.labels,
         trace_id=view.trace_id,
         sequence=view.head,
@@ -83,6 +91,15 @@ def _counts(counts: tuple[int, ...]) -> pb.Counts:
         cancelled=counts[State.CANCELLED],
         outcome_unknown=counts[State.OUTCOME_UNKNOWN],
     )
+
+
+def _agents(tallies: Sequence[AgentTally]) -> list[pb.Agent]:
+    """The first ones, where there are very many: a batch is part of other messages."""
+    agents = [_agent(tally) for tally in tallies]
+    if len(agents) > _MANY_AGENTS:
+        taken = accumulate(wire_size(agent.ByteSize()) for agent in agents)
+        return [agent for agent, size in zip(agents, taken, strict=True) if size <= _AGENTS_BYTES]
+    return agents
 
 
 def _agent(tally: AgentTally) -> pb.Agent:

@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
+from orchestrator_svc.api.mapping.cutting import ROOM, cut_proposal, wire_size
 from orchestrator_svc.api.mapping.proposals import bare_answer, proposal_message
 from orchestrator_svc.application.summaries import Answered
-from shared.runtime.limits import MAX_SENT_BYTES
 
 _SLICE = 128
-_ENVELOPE = 1024
-ROOM = MAX_SENT_BYTES - _ENVELOPE
-"""What the lists of a message may take."""
 _OMITTED_FLAG = 2
 
 
@@ -62,6 +59,8 @@ async def fit_proposals(answered: Sequence[Answered], taken: int) -> list[propos
         if index and index % _SLICE == 0:
             await asyncio.sleep(0)
         message = proposal_message(item)
+        if not messages:
+            cut_proposal(message, ROOM - wire_size(taken))
         taken += wire_size(message.ByteSize())
         if messages and taken > ROOM:
             break
@@ -78,8 +77,3 @@ def fit_batches(batches: Sequence[batch_pb2.Batch]) -> list[batch_pb2.Batch]:
             break
         kept.append(batch)
     return kept[::-1]
-
-
-def wire_size(size: int) -> int:
-    """Of a field of that many bytes: with its tag and length, and what it adds to the length around it."""
-    return size + 8

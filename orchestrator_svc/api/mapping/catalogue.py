@@ -1,13 +1,19 @@
 """Tools, executors and templates as messages."""
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from greenlight.orchestrator.v1 import template_pb2
 from greenlight.tool.v1 import tool_pb2
+from orchestrator_svc.api.mapping.cutting import wire_size
 from orchestrator_svc.api.mapping.values import duration, timestamp
 from orchestrator_svc.application.catalogue import Entry
 from orchestrator_svc.domain.template.model import Template
 from orchestrator_svc.domain.tool import ToolDescriptor
 from orchestrator_svc.ports.executor import ExecutorView
+
+_NAMES_BYTES = 512 << 10
 
 
 def tool_message(entry: Entry, executors: int) -> pb.Tool:
@@ -17,20 +23,28 @@ def tool_message(entry: Entry, executors: int) -> pb.Tool:
 
 
 def executor_message(view: ExecutorView) -> pb.Executor:
+    tools, conflicting = _names(view.tools), _names(view.conflicting_tools)
     return pb.Executor(
         executor_id=view.executor_id,
         boot_id=view.boot_id,
         address=view.address,
         connected=view.connected,
         draining=view.draining,
-        tools=view.tools,
-        conflicting_tools=view.conflicting_tools,
+        tools=tools,
+        conflicting_tools=conflicting,
+        omitted_tools=len(view.tools) - len(tools) + len(view.conflicting_tools) - len(conflicting),
         in_flight=view.in_flight,
         capacity=view.capacity,
         stuck_threads=view.stuck_threads,
         last_seen_time=timestamp(view.last_seen),
         version=view.version,
     )
+
+
+def _names(names: Sequence[str]) -> Sequence[str]:
+    """The first ones, where they are very many."""
+    taken = accumulate(wire_size(len(name)) for name in names)
+    return [name for name, size in zip(names, taken, strict=True) if size <= _NAMES_BYTES]
 
 
 def template_message(template: Template, *, with_yaml: bool) -> template_pb2.Template:

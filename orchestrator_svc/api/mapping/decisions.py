@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
-from orchestrator_svc.api.mapping.budget import ROOM, wire_size
+from orchestrator_svc.api.mapping.cutting import ROOM, wire_size
 from orchestrator_svc.api.mapping.faults import Faults
 from orchestrator_svc.api.mapping.items import item_messages
 from orchestrator_svc.api.mapping.structs import struct_text

@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 
 from greenlight.orchestrator.v1 import event_pb2 as pb
-from orchestrator_svc.api.mapping.budget import wire_size
+from orchestrator_svc.api.mapping.cutting import ROOM, wire_size
 from orchestrator_svc.ports.codec import StoredFrame
-from shared.runtime.limits import MAX_SENT_BYTES
-
-_ROOM = MAX_SENT_BYTES - 1024
 
 
 def events_page(frames: Sequence[StoredFrame], after: int, limit: int) -> pb.EventFrame:
@@ -18,7 +15,7 @@ def events_page(frames: Sequence[StoredFrame], after: int, limit: int) -> pb.Eve
         if event.sequence <= after:
             continue
         taken += wire_size(event.ByteSize())
-        if len(page) == limit or (page and taken > _ROOM):
+        if len(page) == limit or (page and taken > ROOM):
             break
         page.append(event)
     return pb.EventFrame(events=page, sequence=page[-1].sequence if page else after)

@@ -6,6 +6,7 @@ from google.rpc import status_pb2  # pyright: ignore[reportMissingTypeStubs]
 
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from greenlight.orchestrator.v1 import proposal_pb2
+from orchestrator_svc.api.mapping.cutting import shorten_items
 from orchestrator_svc.application.items import ItemAnswer
 from shared.kernel.errors import ErrorKind, GreenlightError
 from shared.runtime.errors import to_status
@@ -14,7 +15,8 @@ _ERRORS: dict[ErrorKind, type[GreenlightError]] = {error.kind: error for error i
 
 
 def item_messages(answers: Iterable[ItemAnswer]) -> list[pb.ProposalAnswer]:
-    return [
+    """Of a request; where they are very many, their words to people are shortened."""
+    messages = [
         pb.ProposalAnswer(
             proposal_id=answer.proposal_id,
             status=_status(answer),
@@ -24,6 +26,8 @@ def item_messages(answers: Iterable[ItemAnswer]) -> list[pb.ProposalAnswer]:
         )
         for answer in answers
     ]
+    shorten_items(messages)
+    return messages
 
 
 def _status(answer: ItemAnswer) -> status_pb2.Status:

@@ -18,6 +18,12 @@ async def typed(count: int, unit: str = "pieces") -> str:
     return f"{count} {unit}"
 
 
+@tool(effect="READ", result_limit=2 << 20)
+async def large(size: int, ballast: Any = None) -> str:
+    """A result of that many characters, up to the most that any tool may give."""
+    return "x" * size
+
+
 @tool(effect="READ")
 async def sized(size: int) -> str:
     """A result of that many characters."""

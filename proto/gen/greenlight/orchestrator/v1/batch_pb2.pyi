@@ -431,6 +431,7 @@ class Batch(_message.Message):
     FINISH_TIME_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
     DEADLINE_TIME_FIELD_NUMBER: _builtins.int
+    OMITTED_AGENTS_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     session_id: _builtins.str
     session_no: _builtins.int
@@ -448,6 +449,8 @@ class Batch(_message.Message):
     """Template it was made from, `name@version`."""
     principal: _builtins.str
     """The submitter: `kind:name`."""
+    omitted_agents: _builtins.int
+    """Agents left out of `agents` because they are very many."""
     @_builtins.property
     def blocked_on(self) -> Global___BlockedOn: ...
     @_builtins.property
@@ -492,10 +495,11 @@ class Batch(_message.Message):
         finish_time: _timestamp_pb2.Timestamp | None = ...,
         missing: _abc.Iterable[_builtins.str] | None = ...,
         deadline_time: _timestamp_pb2.Timestamp | None = ...,
+        omitted_agents: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["blocked_on", b"blocked_on", "counts", b"counts", "create_time", b"create_time", "deadline_time", b"deadline_time", "finish_time", b"finish_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "batch_id", b"batch_id", "blocked_on", b"blocked_on", "counts", b"counts", "create_time", b"create_time", "deadline_time", b"deadline_time", "finish_time", b"finish_time", "labels", b"labels", "max_in_flight", b"max_in_flight", "missing", b"missing", "name", b"name", "open", b"open", "principal", b"principal", "sequence", b"sequence", "session_id", b"session_id", "session_no", b"session_no", "state", b"state", "template", b"template", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "batch_id", b"batch_id", "blocked_on", b"blocked_on", "counts", b"counts", "create_time", b"create_time", "deadline_time", b"deadline_time", "finish_time", b"finish_time", "labels", b"labels", "max_in_flight", b"max_in_flight", "missing", b"missing", "name", b"name", "omitted_agents", b"omitted_agents", "open", b"open", "principal", b"principal", "sequence", b"sequence", "session_id", b"session_id", "session_no", b"session_no", "state", b"state", "template", b"template", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

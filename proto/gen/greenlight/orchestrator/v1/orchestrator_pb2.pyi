@@ -25,6 +25,7 @@ opaque (PAGE_TOKEN_INVALID). Enums may grow.
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -596,6 +597,7 @@ class ProposalAnswer(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     proposal_id: _builtins.str
+    """An unknown one cut at 256 characters."""
     state: _proposal_pb2.ProposalState.ValueType
     """After the request."""
     revision: _builtins.int
@@ -1139,15 +1141,21 @@ class GetProposalRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     proposal_id: _builtins.str
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Only these fields of it, and its id: such as those that are named in `omitted`. Empty = all."""
+
     def __init__(
         self,
         *,
         proposal_id: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposal_id", b"proposal_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposal_id", b"proposal_id", "read_mask", b"read_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1407,6 +1415,7 @@ class Executor(_message.Message):
     STUCK_THREADS_FIELD_NUMBER: _builtins.int
     LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    OMITTED_TOOLS_FIELD_NUMBER: _builtins.int
     executor_id: _builtins.str
     boot_id: _builtins.str
     address: _builtins.str
@@ -1417,6 +1426,8 @@ class Executor(_message.Message):
     """Slots granted to this orchestrator."""
     stuck_threads: _builtins.int
     version: _builtins.str
+    omitted_tools: _builtins.int
+    """Names left out of `tools` and `conflicting_tools` because they are very many; ListTools has all."""
     @_builtins.property
     def tools(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """`name@version`, sorted."""
@@ -1442,10 +1453,11 @@ class Executor(_message.Message):
         stuck_threads: _builtins.int = ...,
         last_seen_time: _timestamp_pb2.Timestamp | None = ...,
         version: _builtins.str = ...,
+        omitted_tools: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "boot_id", b"boot_id", "capacity", b"capacity", "conflicting_tools", b"conflicting_tools", "connected", b"connected", "draining", b"draining", "executor_id", b"executor_id", "in_flight", b"in_flight", "last_seen_time", b"last_seen_time", "stuck_threads", b"stuck_threads", "tools", b"tools", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "boot_id", b"boot_id", "capacity", b"capacity", "conflicting_tools", b"conflicting_tools", "connected", b"connected", "draining", b"draining", "executor_id", b"executor_id", "in_flight", b"in_flight", "last_seen_time", b"last_seen_time", "omitted_tools", b"omitted_tools", "stuck_threads", b"stuck_threads", "tools", b"tools", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

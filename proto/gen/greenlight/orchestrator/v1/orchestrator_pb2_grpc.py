@@ -317,7 +317,7 @@ class OrchestratorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetProposal(self, request, context):
-        """Everything on record of one proposal. Errors: NOT_FOUND / PROPOSAL_UNKNOWN.
+        """Everything on record of one proposal. Errors: NOT_FOUND / PROPOSAL_UNKNOWN; INVALID_ARGUMENT / REQUEST_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

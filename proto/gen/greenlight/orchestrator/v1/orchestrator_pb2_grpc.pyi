@@ -110,7 +110,7 @@ class OrchestratorServiceStub:
     ListBatches: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListBatchesRequest, _orchestrator_pb2.ListBatchesResponse]
     """Newest first. Errors: INVALID_ARGUMENT."""
     GetProposal: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.GetProposalRequest, _orchestrator_pb2.GetProposalResponse]
-    """Everything on record of one proposal. Errors: NOT_FOUND / PROPOSAL_UNKNOWN."""
+    """Everything on record of one proposal. Errors: NOT_FOUND / PROPOSAL_UNKNOWN; INVALID_ARGUMENT / REQUEST_INVALID."""
     ListProposals: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListProposalsRequest, _orchestrator_pb2.ListProposalsResponse]
     """The approver's inbox: by default what waits for a decision, soonest to expire first. Errors: INVALID_ARGUMENT."""
     ListTools: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListToolsRequest, _orchestrator_pb2.ListToolsResponse]
@@ -313,7 +313,7 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orchestrator_pb2.GetProposalRequest,
         context: _aio.ServicerContext[_orchestrator_pb2.GetProposalRequest, _abc.Awaitable[_orchestrator_pb2.GetProposalResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.GetProposalResponse]:
-        """Everything on record of one proposal. Errors: NOT_FOUND / PROPOSAL_UNKNOWN."""
+        """Everything on record of one proposal. Errors: NOT_FOUND / PROPOSAL_UNKNOWN; INVALID_ARGUMENT / REQUEST_INVALID."""
 
     @_abc_1.abstractmethod
     def ListProposals(

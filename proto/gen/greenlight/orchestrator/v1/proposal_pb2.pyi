@@ -535,6 +535,7 @@ class Proposal(_message.Message):
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     LAST_OPERATOR_FIELD_NUMBER: _builtins.int
     LAST_OPERATOR_REASON_FIELD_NUMBER: _builtins.int
+    OMITTED_FIELD_NUMBER: _builtins.int
     proposal_id: _builtins.str
     """Batch id + "/" + key."""
     batch_id: _builtins.str
@@ -598,6 +599,12 @@ class Proposal(_message.Message):
     def decision_wait(self) -> _duration_pb2.Duration:
         """From asked for to decided; absent where no decision was needed."""
 
+    @_builtins.property
+    def omitted(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of fields that did not fit into the message and are empty here: GetProposal gives each by its `read_mask`. Of
+        `attempts` and `decisions` the latest are there (ListEvents has all), of `waiting` all but its keys.
+        """
+
     def __init__(
         self,
         *,
@@ -638,10 +645,11 @@ class Proposal(_message.Message):
         principal: _builtins.str = ...,
         last_operator: _builtins.str = ...,
         last_operator_reason: _builtins.str = ...,
+        omitted: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decision_wait", b"decision_wait", "expire_time", b"expire_time", "failure", b"failure", "finish_time", b"finish_time", "waiting", b"waiting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "attempts", b"attempts", "batch_id", b"batch_id", "bound_arguments_json", b"bound_arguments_json", "bound_digest", b"bound_digest", "create_time", b"create_time", "decision_wait", b"decision_wait", "decisions", b"decisions", "depends_on", b"depends_on", "digest", b"digest", "effect", b"effect", "expire_time", b"expire_time", "failure", b"failure", "finish_time", b"finish_time", "idempotency_key", b"idempotency_key", "key", b"key", "labels", b"labels", "last_operator", b"last_operator", "last_operator_reason", b"last_operator_reason", "missing_inputs", b"missing_inputs", "ordinal", b"ordinal", "original_arguments_json", b"original_arguments_json", "principal", b"principal", "proposal_id", b"proposal_id", "proposed_arguments_json", b"proposed_arguments_json", "proposed_digest", b"proposed_digest", "rationale", b"rationale", "result_json", b"result_json", "revision", b"revision", "session_id", b"session_id", "skipped_because", b"skipped_because", "state", b"state", "tier", b"tier", "title", b"title", "tool", b"tool", "version", b"version", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "attempts", b"attempts", "batch_id", b"batch_id", "bound_arguments_json", b"bound_arguments_json", "bound_digest", b"bound_digest", "create_time", b"create_time", "decision_wait", b"decision_wait", "decisions", b"decisions", "depends_on", b"depends_on", "digest", b"digest", "effect", b"effect", "expire_time", b"expire_time", "failure", b"failure", "finish_time", b"finish_time", "idempotency_key", b"idempotency_key", "key", b"key", "labels", b"labels", "last_operator", b"last_operator", "last_operator_reason", b"last_operator_reason", "missing_inputs", b"missing_inputs", "omitted", b"omitted", "ordinal", b"ordinal", "original_arguments_json", b"original_arguments_json", "principal", b"principal", "proposal_id", b"proposal_id", "proposed_arguments_json", b"proposed_arguments_json", "proposed_digest", b"proposed_digest", "rationale", b"rationale", "result_json", b"result_json", "revision", b"revision", "session_id", b"session_id", "skipped_because", b"skipped_because", "state", b"state", "tier", b"tier", "title", b"title", "tool", b"tool", "version", b"version", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
