@@ -114,6 +114,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         server = GrpcServer(settings.listen)
         api = OrchestratorApi(_use_cases(parts), _facts(parts), frozenset(settings.tenants) or None)
         address = await server.start(add_to_server(api, server.grpc))
+        supervisor.start(_tell_health(server, parts.engine), "health")
         stack.push_async_callback(_drain, server, api, parts.engine, settings.drain_grace, failed)
         yield Serving(address, parts.incarnation.id, recovered, parts.engine, failed)
 
@@ -152,10 +153,11 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Parts:
     )
     catalogue = ToolCatalogue(store, JsonSchemaRsCompiler(), executors, clock)
     await catalogue.load()
-    feed, requests = MemoryFeed(), Requests(store, clock)
+    feed = MemoryFeed()
     observer = await _observer(stack, settings, incarnation, clock)
     live = LiveBatches(store, catalogue)
     engine = Engine(store, executors, feed, observer, live, clock, _engine_settings(settings), catalogue.seen)
+    requests = Requests(store, clock, engine.recorder.answered)
     return _Parts(settings, incarnation, clock, ids, codec, store, feed, executors, catalogue, requests, engine)
 
 
@@ -190,6 +192,8 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         cancel_grace=_ns(settings.cancel_grace),
         queue_timeout=settings.queue_timeout,
         reattach_window=settings.reattach_window,
+        answer_margin=settings.answer_margin,
+        store_patience=settings.store_patience,
         max_backlog=settings.max_backlog,
     )
 
@@ -270,6 +274,16 @@ def _facts(parts: _Parts) -> ServerFacts:
     )
 
 
+async def _tell_health(server: GrpcServer, engine: Engine) -> None:
+    """Who cannot record does not serve."""
+    while True:
+        await engine.recorder.until(stalled=True)
+        await server.not_serving()
+        await engine.recorder.until(stalled=False)
+        if not engine.draining:
+            await server.serving()
+
+
 async def _drain(server: GrpcServer, api: OrchestratorApi, engine: Engine, grace: float, failed: asyncio.Event) -> None:
     """Not serving any more; what runs has `grace` seconds to end and be recorded. An engine that died has none."""
     await server.not_serving()
@@ -282,5 +296,7 @@ async def _drain(server: GrpcServer, api: OrchestratorApi, engine: Engine, grace
     except TimeoutError:
         _log.warning("what still runs is left to the executors")
     await engine.recorder.drain()
+    if engine.recorder.stalled:
+        _log.error("the store takes nothing: what it has not taken is lost; nobody was told that it is recorded")
     await server.stop(_STREAM_END_GRACE)
     await api.drain()

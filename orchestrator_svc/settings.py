@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     hard_approval_deadline: Seconds = Field(86400, description="Time to decide on a HARD proposal")
     queue_timeout: Seconds = Field(30, description="How long a proposal waits while no executor has its tool")
     reattach_window: Seconds = Field(60, description="How long a lost executor has to come back and tell")
+    answer_margin: Seconds = Field(
+        10, description="How long over its timeout a call may be before its executor is asked, and cancels it"
+    )
+    store_patience: Seconds = Field(
+        3, description="How long a caller waits for a disk that does not write, before it is told to ask again"
+    )
     cancel_grace: Seconds = Field(5, description="How long a cancelled call has to stop")
     drain_grace: float = Field(30, ge=0, description="How long a shutdown waits for what runs")
     heartbeat_interval: Seconds = Field(15, description="The longest silence on a stream")

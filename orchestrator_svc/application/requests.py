@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from orchestrator_svc.application.caller import RequestKey
@@ -17,15 +17,18 @@ _log = logging.getLogger(__name__)
 
 
 class Requests:
-    """One at a time per id; `run` forgets those older than 24 h."""
+    """One at a time per id; `run` forgets those older than 24 h.
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    `answered`: waits for what is still being recorded of one whose caller is gone, or was told to ask again.
+    """
+
+    def __init__(self, store: Store, clock: Clock, answered: Callable[[str, str], Awaitable[None]]) -> None:
+        self._store, self._clock, self._answered = store, clock, answered
         self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
     async def once(self, tenant: str, key: RequestKey | None) -> AsyncGenerator[Request | None]:
-        """Yields what is remembered of it. Raises InvalidError (REQUEST_ID_REUSED)."""
+        """Yields what is remembered of it. Raises InvalidError (REQUEST_ID_REUSED), UnavailableError."""
         if key is None:
             yield None
             return
@@ -34,6 +37,7 @@ class Requests:
         self._locks[name] = (lock, users + 1)
         try:
             async with lock:
+                await self._answered(tenant, key.request_id)
                 found = await self._store.find_request(tenant, key.request_id)
                 check_same(found, key)
                 yield found

@@ -10,7 +10,10 @@ from shared.kernel.errors import UnavailableError
 
 
 class HeldStore:
-    """`hold()`: commits wait until `release()`. `away`: they fail. `lose`: which writes come back as lost."""
+    """`hold()`: commits wait until `release()`. `away`: they fail. `lose`: which writes come back as lost.
+
+    `poison`: which writes make the whole transaction raise what nobody foresaw. `groups`: the batches of each commit.
+    """
 
     def __init__(self, inner: Store) -> None:
         self._inner = inner
@@ -19,6 +22,8 @@ class HeldStore:
         self.waiting = 0
         self.away = False
         self.lose: Callable[[BatchWrite], bool] = lambda write: False
+        self.poison: Callable[[BatchWrite], bool] = lambda write: False
+        self.groups: list[list[str]] = []
 
     def hold(self) -> None:
         self._open.clear()
@@ -36,6 +41,9 @@ class HeldStore:
         self.waiting -= 1
         if self.away:
             raise UnavailableError("STORE_UNAVAILABLE", "the store is away", retry_after=1.0)
+        self.groups.append([write.batch.id for write in writes])
+        if any(self.poison(write) for write in writes):
+            raise ValueError("a row that no database takes")
         lost = [write for write in writes if self.lose(write)]
         committed = await self._inner.commit([write for write in writes if write not in lost])
         committed.lost |= {write.batch.id for write in lost}

@@ -40,6 +40,8 @@ from tests.support.stores import EVERYTHING
 CALLER = Caller("default", "user:ann")
 SECOND = 1_000_000_000
 OBJECT = '{"type":"object"}'
+SETTINGS = EngineSettings(queue_timeout=30.0, reattach_window=60.0, answer_margin=1e9)
+"""A call may take for ever, unless a test is about that."""
 
 
 def tool(name: str, effect: Effect = Effect.READ, tier: Tier | None = None, schema: str = OBJECT) -> ToolDescriptor:
@@ -60,7 +62,11 @@ class World:
     """`store` may be wrapped to misbehave, `executors` may outlive a world. Start and end it with `running`."""
 
     def __init__(
-        self, store: Store | None = None, clock: ManualClock | None = None, executors: MemoryExecutors | None = None
+        self,
+        store: Store | None = None,
+        clock: ManualClock | None = None,
+        executors: MemoryExecutors | None = None,
+        settings: EngineSettings = SETTINGS,
     ) -> None:
         self.clock = clock or ManualClock()
         self.codec = ProtobufEventCodec()
@@ -71,7 +77,6 @@ class World:
         schemas = JsonSchemaRsCompiler()
         self.catalogue = ToolCatalogue(self.store, schemas, self.executors, self.clock)
         self.live = LiveBatches(self.store, self.catalogue)
-        settings = EngineSettings(queue_timeout=30.0, reattach_window=60.0)
         self.engine = Engine(
             self.store,
             self.executors,
@@ -82,7 +87,7 @@ class World:
             settings,
             self.catalogue.seen,
         )
-        self.requests = Requests(self.store, self.clock)
+        self.requests = Requests(self.store, self.clock, self.engine.recorder.answered)
         self.judging = Judging(self.catalogue, JudgingSettings(retry=RetryPolicy(3, SECOND, 30 * SECOND)))
         each_item = EachItem(self.engine, self.requests)
         templates = ExpandTemplate(FolderTemplates([], schemas), schemas)

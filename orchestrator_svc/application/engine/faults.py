@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.firing import abandon
 from shared.kernel.errors import NotFoundError, UnavailableError
 
@@ -19,22 +21,40 @@ _log = logging.getLogger(__name__)
 
 
 class Faults:
-    """Owns the tasks that load a faulty batch anew and abandon it."""
+    """Loads a faulty batch anew and abandons it. `stuck`: ids of those that even that failed with, and why.
+
+    Those are in nobody's memory; what is on record of them stands, and the next command takes them up again.
+    """
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._queue: asyncio.Queue[tuple[Batch, str]] = asyncio.Queue()
         self._tries: Counter[str] = Counter()
+        self.stuck: dict[str, str] = {}
 
     def end(self, batch: Batch, error: Exception) -> None:
         """Memory is not to be trusted: drops it, and has the recorded batch ended. A few times, if that fails too."""
         _log.error("a fault in batch %s ends it", batch.id, exc_info=error)
-        self._engine.live.drop(batch.id)
-        self._engine.flights.forget_batch(batch.id)
-        self._engine.dispatcher.drop(batch)
+        self.forget(batch)
         self._tries[batch.id] += 1
         if self._tries[batch.id] <= MAX_TRIES:
             self._queue.put_nowait((batch, f"a fault in the orchestrator ended the batch: {type(error).__name__}"))
+        else:
+            self.stuck[batch.id] = str(error)
+            _log.error("batch %s is stuck: it cannot even be ended; what is on record of it stands", batch.id)
+
+    def forget(self, batch: Batch) -> None:
+        """Nothing of it is in memory any more."""
+        self._engine.live.drop(batch.id)
+        self._engine.flights.forget_batch(batch.id)
+        self._engine.dispatcher.drop(batch)
+
+    def recorded(self, group: Sequence[Changes]) -> None:
+        """What can be written is not stuck."""
+        if self.stuck:
+            for changes in group:
+                if self.stuck.pop(changes.batch.id, None) is not None:
+                    del self._tries[changes.batch.id]
 
     async def run(self) -> None:
         while True:

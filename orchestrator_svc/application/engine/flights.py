@@ -11,7 +11,11 @@ from orchestrator_svc.ports.executor import Target
 
 @dataclass(slots=True, eq=False)
 class Flight:
-    """One attempt. `sent`: monotonic s; 0: by an earlier start. `held`: a slot is promised, its record is under way."""
+    """One attempt. `sent`: monotonic s; 0: by an earlier start. `held`: a slot is promised, its record is under way.
+
+    `since`: when its executor last gave a sign of it, or could; 0: when it was sent. `started`: the tool is said to
+    run. `asked`: since when its executor is asked what became of it; 0: it is not.
+    """
 
     call_id: str
     batch: Batch
@@ -20,6 +24,9 @@ class Flight:
     target: Target
     sent: float
     held: bool = False
+    since: float = 0.0
+    started: bool = False
+    asked: float = 0.0
 
     @property
     def current(self) -> bool:
@@ -98,10 +105,24 @@ class Flights:
             self._lost_since.setdefault(target, now)
         return [f for f in self.of(target) if f.current and f.proposal.effect is not Effect.NON_IDEMPOTENT]
 
-    def found(self, target: Target) -> list[Flight]:
-        """It is back: returns what to ask it about."""
+    def found(self, target: Target, now: float) -> list[Flight]:
+        """It is back: returns what to ask it about. Each has its time anew."""
         self._lost_since.pop(target, None)
-        return self.of(target)
+        flights = self.of(target)
+        for flight in flights:
+            flight.since, flight.asked = now, 0.0
+        return flights
+
+    def heard_of(self) -> list[Flight]:
+        """Those that were handed to an executor whose stream is up, and whose ending is waited for."""
+        return [
+            flight
+            for flight in self._by_call.values()
+            if not flight.held
+            and flight.target not in self._lost_since
+            and flight.current
+            and flight.proposal.state is State.RUNNING
+        ]
 
     def overdue(self, before: float) -> list[Flight]:
         """RUNNING ones whose executor is lost since before a time (monotonic s). They stay: it may answer late."""

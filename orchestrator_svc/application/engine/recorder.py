@@ -1,85 +1,81 @@
-"""Commits what waits, for all batches together: bounded groups, round robin over batches, people's changes first."""
+"""Commits what waits, for all batches together, group by group; says so where the store does not take it.
+
+What a caller waits for is never forgotten: one who is told that its outcome is not known yet can ask again, and what it
+asked for is recorded when the store is back.
+"""
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from orchestrator_svc.application.engine.grouping import Item, Recording, Waiting
 from orchestrator_svc.domain.changes import Changes, merge
 from orchestrator_svc.ports.store import Committed, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import ExhaustedError, GreenlightError, UnavailableError
 
-GROUP_ROWS = 512
-ALONE_ROWS = 256
-GROUP_BYTES = 1 << 20
-TURN_ROWS = 64
 RECORD_TIMES_AFTER = 0.05
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Recording:
-    """Changes on their way to the store. Exactly one of `then` and `lost` is called, on the loop, in order."""
-
-    changes: Changes
-    then: Callable[[], None] | None = None
-    lost: Callable[[GreenlightError], None] | None = None
-
-
 class Recorder:
-    """`on_lost` is told of batches that are not this owner's any more. Set `on_commit` before anything is recorded."""
+    """`on_lost` is told of batches that are not this owner's any more, or cannot be written. `patience`: in s.
+
+    Set `on_commit` before anything is recorded. `failing`: why the store takes nothing now. `stalled`: whether that
+    has been so for longer than callers are kept waiting.
+    """
 
     on_commit: Callable[[Sequence[Changes], Committed], None]
     """Gets what a transaction made durable, in order, before the recordings' own `then`."""
 
-    def __init__(self, store: Store, clock: Clock, on_lost: Callable[[str], None], max_backlog: int) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, on_lost: Callable[[str], None], max_backlog: int, patience: float
+    ) -> None:
         self._store, self._clock, self._on_lost = store, clock, on_lost
-        self._queues: dict[str, deque[tuple[Changes, Recording | None]]] = {}
-        self._urgent: deque[str] = deque()
-        self._ring: deque[str] = deque()
-        self._scheduled: set[str] = set()
+        self._waiting = Waiting()
+        self._callers: dict[Recording, None] = {}
+        self._requests: set[tuple[str, str]] = set()
         self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._turned = asyncio.Event()
+        self._changed = asyncio.Event()
         self._times: list[tuple[int, int, int]] = []
-        self._max_backlog = max_backlog
-        self.backlog = 0
+        self._max_backlog, self._patience = max_backlog, patience
+        self._since: float | None = None
         self.failing: GreenlightError | None = None
+        self.stalled = False
 
     def record(self, recording: Recording) -> None:
         """Queues changes behind those of the same batch."""
-        changes = recording.changes
-        batch_id = changes.batch.id
-        queue = self._queues.setdefault(batch_id, deque())
-        if changes.urgent or batch_id not in self._scheduled:
-            self._scheduled.add(batch_id)
-            (self._urgent if changes.urgent else self._ring).append(batch_id)
-        parts = changes.parts()
-        for part in parts[:-1]:
-            queue.append((part, None))
-        queue.append((parts[-1], recording))
-        self.backlog += sum(part.rows for part in parts)
-        self._idle.clear()
+        self._waiting.add(recording)
+        if recording.unknown is not None:
+            self._callers[recording] = None
+        if recording.changes.command is not None:
+            self._requests.add(_request(recording.changes))
         self._wake.set()
 
     def pending(self, batch_id: str) -> bool:
         """Whether changes of that batch wait or are being committed."""
-        return batch_id in self._queues
+        return batch_id in self._waiting
+
+    def check_store(self) -> None:
+        """Raises what the store is failing with: whoever comes now has changed nothing yet."""
+        if self.failing is not None:
+            raise self.failing
 
     def check_capacity(self) -> None:
         """Raises where more would pile up: ExhaustedError, or what the store is failing with."""
-        if self.failing is not None:
-            raise self.failing
-        if self.backlog > self._max_backlog:
+        self.check_store()
+        if self._waiting.rows > self._max_backlog:
             raise ExhaustedError("OVERLOADED", "too much waits to be recorded; try again in a second", retry_after=1.0)
 
     async def drain(self) -> None:
-        """Until nothing waits."""
-        await self._idle.wait()
+        """Until nothing waits, or the store takes nothing."""
+        while self._waiting and not self.stalled:
+            self._turned.clear()
+            await self._turned.wait()
 
     async def recorded(self, batch_id: str) -> None:
         """Until nothing waits of that batch."""
@@ -87,19 +83,75 @@ class Recorder:
             self._turned.clear()
             await self._turned.wait()
 
+    async def answered(self, tenant: str, request_id: str) -> None:
+        """Until it is known what became of a request that nobody waits for any more.
+
+        Raises UnavailableError (STORE_UNAVAILABLE) where that takes too long to wait for.
+        """
+        while (tenant, request_id) in self._requests:
+            if self.failing is not None:
+                raise _not_known(self.failing)
+            self._turned.clear()
+            await self._turned.wait()
+
+    async def until(self, *, stalled: bool) -> None:
+        """Until that is what it is."""
+        while self.stalled is not stalled:
+            self._changed.clear()
+            await self._changed.wait()
+
+    # -- callers are not kept waiting for ever
+
+    def patience_left(self) -> float | None:
+        """Seconds until callers are told that it takes too long; None: nobody waits, or everybody was told."""
+        if not self._waiting or (self.stalled and not self._callers):
+            return None
+        since = self._clock.monotonic() if self._since is None else self._since
+        return max(0.0, since + self._patience - self._clock.monotonic())
+
+    def lose_patience(self) -> None:
+        """Where a commit is tried for too long: tells the callers. Their changes stay, and are recorded in the end."""
+        if self._since is None or self._clock.monotonic() < self._since + self._patience:
+            return
+        if self.failing is None:
+            self._fail(UnavailableError("STORE_UNAVAILABLE", "the store does not finish a commit", retry_after=1.0))
+        if not self.stalled:
+            self._stall(True)
+        assert self.failing is not None
+        callers, self._callers = self._callers, {}
+        for recording in callers:
+            assert recording.unknown is not None
+            recording.unknown(_not_known(self.failing))
+
+    def _fail(self, error: GreenlightError) -> None:
+        _log.error("the store does not take commits, trying on: %s", error)
+        self.failing = error
+        self._turned.set()
+
+    def _recover(self) -> None:
+        if self.failing is not None:
+            _log.info("the store takes commits again")
+            self.failing = None
+        if self.stalled:
+            self._stall(False)
+
+    def _stall(self, stalled: bool) -> None:
+        self.stalled = stalled
+        self._changed.set()
+        self._turned.set()
+
+    # -- its own life
+
     async def run(self) -> None:
         while True:
             await self._wait()
-            group = self._take()
+            group = self._waiting.take()
             if not group:
                 await self._commit_times()
                 continue
-            committed = await self._commit([changes for changes, _ in group])
-            self._finish(group, committed)
+            self._finish(group, await self._commit([changes for changes, _ in group]))
 
     async def _wait(self) -> None:
-        if not self._queues:
-            self._idle.set()
         if self._wake.is_set():
             self._wake.clear()
             return
@@ -110,61 +162,57 @@ class Recorder:
             return
         self._wake.clear()
 
-    def _take(self) -> list[tuple[Changes, Recording | None]]:
-        """The next group: a turn of each batch that waits, or several of one that waits alone.
-
-        A batch keeps its place in `_queues` until its part of the group is committed.
-        """
-        group: list[tuple[Changes, Recording | None]] = []
-        rows = size = 0
-        served: set[str] = set()
-        most = GROUP_ROWS if len(self._queues) > 1 else ALONE_ROWS
-        while (self._urgent or self._ring) and rows < most and size < GROUP_BYTES:
-            batch_id = self._urgent.popleft() if self._urgent else self._ring.popleft()
-            if batch_id in served and len(served) > 1:
-                self._ring.appendleft(batch_id)
-                break
-            served.add(batch_id)
-            self._scheduled.discard(batch_id)
-            queue = self._queues.get(batch_id)
-            turn = 0
-            while queue and turn < TURN_ROWS and size < GROUP_BYTES:
-                group.append(item := queue.popleft())
-                turn += item[0].rows
-                size += item[0].bytes
-            rows += turn
-            if queue and batch_id not in self._scheduled:
-                self._scheduled.add(batch_id)
-                self._ring.append(batch_id)
-        return group
-
     async def _commit(self, group: list[Changes]) -> Committed:
-        """Waits out a store that is not there: what runs goes on, nothing acknowledged is lost."""
-        writes = merge(changes for changes in group if changes.events or changes.records or changes.command)
-        if not writes:
-            return Committed()
-        pause = 0.1
-        while True:
-            try:
-                committed = await self._store.commit(writes)
-            except UnavailableError as error:
-                if self.failing is None:
-                    _log.error("the store does not take commits, trying on: %s", error)
-                self.failing = error
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, 2.0)
-            else:
-                if self.failing is not None:
-                    _log.info("the store takes commits again")
-                self.failing = None
-                return committed
+        """One transaction. Where something in it cannot be written, one a batch: that one alone is lost."""
+        changes = [change for change in group if change.events or change.records or change.command]
+        try:
+            return await self._try_on(changes)
+        except Exception as error:
+            if len({change.batch.id for change in changes}) > 1:
+                _log.warning("a group of changes cannot be written, its batches are written one by one: %r", error)
+                return await self._one_by_one(changes)
+            _log.exception("batch %s cannot be written and is dropped", changes[0].batch.id)
+            return Committed(lost={changes[0].batch.id})
 
-    def _finish(self, group: list[tuple[Changes, Recording | None]], committed: Committed) -> None:
+    async def _one_by_one(self, changes: list[Changes]) -> Committed:
+        by_batch: dict[str, list[Changes]] = {}
+        for change in changes:
+            by_batch.setdefault(change.batch.id, []).append(change)
+        committed = Committed()
+        for own in by_batch.values():
+            alone = await self._commit(own)
+            committed.lost |= alone.lost
+            committed.frames |= alone.frames
+            committed.created |= alone.created
+        return committed
+
+    async def _try_on(self, changes: list[Changes]) -> Committed:
+        """Waits out a store that is not there: what runs goes on, nothing acknowledged is lost."""
+        if not changes:
+            return Committed()
+        writes, pause = merge(changes), FIRST_PAUSE
+        self._since = self._clock.monotonic()
+        try:
+            while True:
+                try:
+                    committed = await self._store.commit(writes)
+                except UnavailableError as error:
+                    if self.failing is None:
+                        self._fail(error)
+                    self.failing = error
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                else:
+                    self._recover()
+                    return committed
+        finally:
+            self._since = None
+
+    def _finish(self, group: list[Item], committed: Committed) -> None:
         now = self._clock.monotonic()
         kept: list[Changes] = []
         for changes, _ in group:
             batch = changes.batch
-            self.backlog -= changes.rows
             if batch.id in committed.lost:
                 continue
             kept.append(changes)
@@ -173,28 +221,36 @@ class Recorder:
             if changes.events and batch.number:
                 elapsed = int((now - changes.received) * 1e9)
                 self._times.append((batch.number, changes.events[-1].sequence, elapsed))
-        for batch_id in {changes.batch.id for changes, _ in group}:
-            if batch_id not in committed.lost and not self._queues.get(batch_id):
-                self._queues.pop(batch_id, None)
+        self._waiting.done([item for item in group if item[0].batch.id not in committed.lost])
         if kept:
             self.on_commit(kept, committed)
         for changes, recording in group:
-            if recording is not None and recording.then is not None and changes.batch.id not in committed.lost:
-                recording.then()
+            if recording is not None and changes.batch.id not in committed.lost:
+                self._settled(recording)
+                if recording.then is not None:
+                    recording.then()
         for batch_id in committed.lost:
-            self._drop(batch_id, group)
+            self._drop(batch_id, [item for item in group if item[0].batch.id == batch_id])
         self._turned.set()
-        if self._queues:
+        if self._waiting:
             self._wake.set()
 
-    def _drop(self, batch_id: str, group: list[tuple[Changes, Recording | None]]) -> None:
-        """The batch is not ours (any more): neither is what still waits of it."""
+    def _settled(self, recording: Recording) -> None:
+        if recording.unknown is not None:
+            self._callers.pop(recording, None)
+        if recording.changes.command is not None:
+            self._requests.discard(_request(recording.changes))
+
+    def _drop(self, batch_id: str, of_group: list[Item]) -> None:
+        """The batch is not ours (any more), or cannot be written: neither is what still waits of it."""
         error = UnavailableError("BATCH_LOST", "the batch could not be recorded here; try again", retry_after=1.0)
-        rest = self._queues.pop(batch_id, ())
-        self.backlog -= sum(changes.rows for changes, _ in rest)
-        for changes, recording in [*group, *rest]:
-            if changes.batch.id == batch_id and recording is not None and recording.lost is not None:
-                recording.lost(error)
+        rest = self._waiting.drop(batch_id)
+        self._waiting.done(of_group)
+        for _, recording in [*of_group, *rest]:
+            if recording is not None:
+                self._settled(recording)
+                if recording.lost is not None:
+                    recording.lost(error)
         self._on_lost(batch_id)
 
     async def _commit_times(self) -> None:
@@ -206,3 +262,16 @@ class Recorder:
             await self._store.commit_record_times(times)
         except UnavailableError as error:
             _log.warning("record times are lost: %s", error)
+
+
+def _request(changes: Changes) -> tuple[str, str]:
+    assert changes.command is not None
+    return changes.batch.tenant, changes.command.request_id
+
+
+def _not_known(cause: GreenlightError) -> UnavailableError:
+    return UnavailableError(
+        cause.reason,
+        f"whether this is recorded is not known yet: ask again with the same request_id. {cause.message}",
+        retry_after=cause.retry_after or 1.0,
+    )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from orchestrator_svc.application.engine.flights import Flight, Flights
 from orchestrator_svc.domain.batch import Batch
@@ -54,6 +55,7 @@ class SignalHandler:
                 case Ended():
                     self._ended(signal, work)
                 case Started(call_id, start_time):
+                    self._started(call_id)
                     self._on_flight(work, call_id, lambda f, t=start_time: lambda b, c: started(c, f.proposal, t))
                 case Progressed(call_id, fraction, text):
                     self._on_flight(
@@ -69,7 +71,7 @@ class SignalHandler:
                     self._connected(target, work)
                 case Lost(target):
                     for flight in self._flights.lose(target, self._clock.monotonic()):
-                        _settle_lost(work, flight, "EXECUTOR_LOST", "the connection to the executor was lost")
+                        settle_lost(work, flight, "EXECUTOR_LOST", "the connection to the executor was lost")
                 case ToolsSeen(target, descriptors):
                     self._on_tools(target, descriptors)
                 case CapacityChanged():
@@ -89,7 +91,7 @@ class SignalHandler:
         work: Work = {}
         for flight in flights:
             if flight.current:
-                _settle_lost(work, flight, "EXECUTOR_LOST", "the executor did not come back to say how it ended")
+                settle_lost(work, flight, "EXECUTOR_LOST", "the executor did not come back to say how it ended")
         return work
 
     def acknowledgement(self, batch: Batch) -> Callable[[], None] | None:
@@ -117,7 +119,14 @@ class SignalHandler:
             ending.wire = max(0, elapsed - ending.tool - (ending.executor_queue or 0))
         self._to_acknowledge.setdefault(flight.batch.id, {}).setdefault(flight.target, []).append(flight.call_id)
         proposal = flight.proposal
+        if flight.asked and not proposal.cancel_requested:
+            ending.failure = _of_one_asked(ending.failure)
         _append(work, flight, lambda batch, changes: _settle(batch, changes, flight, proposal, ending))
+
+    def _started(self, call_id: str) -> None:
+        flight = self._flights.get(call_id)
+        if flight is not None and not flight.started:
+            flight.started, flight.since = True, self._clock.monotonic()
 
     def _on_flight(self, work: Work, call_id: str, make: Callable[[Flight], Operation]) -> None:
         flight = self._flights.get(call_id)
@@ -141,13 +150,21 @@ class SignalHandler:
             )
             _append(work, flight, lambda b, c: settle(b, c, flight.proposal, Ending(None, failure)))
         elif flight.proposal.state is State.RUNNING:
-            _settle_lost(work, flight, "EXECUTOR_CANNOT_SAY", "the executor cannot say what became of it")
+            settle_lost(work, flight, "EXECUTOR_CANNOT_SAY", "the executor cannot say what became of it")
 
     def _connected(self, target: Target, work: Work) -> None:
-        known = self._flights.found(target)
+        known = self._flights.found(target, self._clock.monotonic())
         if known and self._executors.attach(target, [flight.call_id for flight in known]):
             unwanted = [f.call_id for f in known if not f.current or f.proposal.cancel_requested]
             self._executors.cancel(target, unwanted)
+
+
+def _of_one_asked(failure: Failure | None) -> Failure | None:
+    """We stopped it, because nothing was heard of it; nobody else wanted that."""
+    if failure is None or failure.failure_class is not FailureClass.CANCELLED:
+        return failure
+    message = "the executor let its time pass, and stopped it when it was asked"
+    return replace(failure, failure_class=FailureClass.UNAVAILABLE, reason="CALL_UNANSWERED", message=message)
 
 
 def _settle(batch: Batch, changes: Changes, flight: Flight, proposal: Proposal, ending: Ending) -> None:
@@ -155,7 +172,9 @@ def _settle(batch: Batch, changes: Changes, flight: Flight, proposal: Proposal, 
         settle(batch, changes, proposal, ending)
 
 
-def _settle_lost(work: Work, flight: Flight, reason: str, message: str) -> None:
+def settle_lost(work: Work, flight: Flight, reason: str, message: str) -> None:
+    """Nobody will say how it ended."""
+
     def operation(batch: Batch, changes: Changes) -> None:
         if flight.current and flight.proposal.state is State.RUNNING:
             lost(batch, changes, flight.proposal, reason, message)
