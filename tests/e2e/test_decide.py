@@ -85,6 +85,22 @@ def test_edit_runs_other_arguments(shared: Pair) -> None:
     assert "approve by user:anonymous (edited)" in shown
 
 
+def test_the_same_in_another_order_is_no_change(shared: Pair) -> None:
+    batch = shared.submit([{"key": "sum", "tool": "add", "tier": "TIER_HARD", "arguments": {"a": 100, "b": 2}}])
+    same = shared.greenlight("edit", f"{batch}/sum", "--arguments", '{"b":\n 2, "a": 1e2}', "--yes")
+    assert same.code == ExitCode.AWAITING_DECISION
+    assert "nothing changed" in same.err
+    broken = shared.greenlight("edit", f"{batch}/sum", "--arguments", '{"a": 1, "a": 2}', "--yes")
+    assert broken.code == ExitCode.USAGE
+    assert "'a' is there twice" in broken.err
+    done = shared.greenlight("edit", f"{batch}/sum", "--arguments", '{"b": 2, "a": 3}', "--yes")
+    changed = [line for line in done.err.splitlines() if line.startswith(("+ ", "- "))]
+    assert changed == ['-  "a": 100,', '+  "a": 3,']
+    late = shared.greenlight("edit", f"{batch}/sum", "--arguments", "{}", "--yes")
+    assert late.code == ExitCode.REFUSED
+    assert "there is nothing to decide" in late.err
+
+
 def test_arguments_that_do_not_fit_are_refused(shared: Pair) -> None:
     batch = shared.submit([PUBLISH])
     done = shared.greenlight("edit", f"{batch}/out", "--arguments", '{"text": 3}', "--yes")

@@ -1,7 +1,8 @@
 """A call whose outcome nobody knows: shown, waited for, resolved."""
 
 import socket
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from greenlight_client.cli.exit_codes import ExitCode
 from tests.bench.processes import Process, python, running, waiting
 from tests.e2e.pair import Pair, environment
+from tests.e2e.test_terminal import terminal
 
 _TOOLS = """
 import asyncio
@@ -51,6 +53,23 @@ def _lost(pair: Pair, port: int, gate: Path) -> str:
     return f"{batch}/pay"
 
 
+@contextmanager
+def _unknown(folder: Path) -> Generator[tuple[Pair, str, Path]]:
+    """A proposal whose outcome is unknown, and the gate that it would wait for if it ran again."""
+    port, gate = _free_port(), folder / "gate"
+    command = python("-m", "orchestrator_svc", "--listen", "127.0.0.1:0", "--data", str(folder / "data"))
+    command += ["--executors", f"127.0.0.1:{port}"]
+    with running("orchestrator", command, folder, environment(GREENLIGHT_REATTACH_WINDOW="0.5")) as orchestrator:
+        pair = Pair(orchestrator, {"orchestrator": orchestrator.ready()["address"]}, folder)
+        proposal = _lost(pair, port, gate)
+        with _executor(folder, port, "second") as second:
+            second.ready()
+            blocked = pair.greenlight("watch", proposal.partition("/")[0], "--until", "blocked")
+            assert blocked.code == ExitCode.AWAITING_DECISION, blocked.err
+            assert f"greenlight resolve {proposal}" in blocked.err
+            yield pair, proposal, gate
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -60,20 +79,34 @@ def _lost(pair: Pair, port: int, gate: Path) -> str:
     ],
 )
 def test_resolved_by_somebody_who_looked(tmp_path: Path, words: tuple[str, ...], code: ExitCode) -> None:
-    port, gate = _free_port(), tmp_path / "gate"
-    command = python("-m", "orchestrator_svc", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data"))
-    command += ["--executors", f"127.0.0.1:{port}"]
-    with running("orchestrator", command, tmp_path, environment(GREENLIGHT_REATTACH_WINDOW="0.5")) as orchestrator:
-        pair = Pair(orchestrator, {"orchestrator": orchestrator.ready()["address"]}, tmp_path)
-        proposal = _lost(pair, port, gate)
-        batch = proposal.partition("/")[0]
-        with _executor(tmp_path, port, "second") as second:
-            second.ready()
-            blocked = pair.greenlight("watch", batch, "--until", "blocked")
-            assert blocked.code == ExitCode.AWAITING_DECISION, blocked.err
-            assert f"greenlight resolve {proposal}" in blocked.err
-            gate.touch()
-            done = pair.greenlight("resolve", proposal, *words, "--reason", "asked the bank")
-            assert done.out.startswith(f"resolved {proposal}"), done.err
-            assert pair.greenlight("watch", batch).code == code
+    with _unknown(tmp_path) as (pair, proposal, gate):
+        gate.touch()
+        done = pair.greenlight("resolve", proposal, *words, "--reason", "asked the bank")
+        assert done.out.startswith(f"resolved {proposal}"), done.err
+        assert pair.greenlight("watch", proposal.partition("/")[0]).code == code
         assert "asked the bank" in pair.greenlight("show", proposal, "--json").out
+
+
+def test_asked_for_in_a_terminal(tmp_path: Path) -> None:
+    with _unknown(tmp_path) as (pair, proposal, _):
+        nobody = pair.greenlight("resolve", proposal)
+        assert nobody.code == ExitCode.USAGE
+        assert "--succeeded, --failed, --run-again, and --reason" in nobody.err
+        server = pair.ready["orchestrator"]
+        with terminal(tmp_path, ["resolve", proposal], GREENLIGHT_SERVER=server) as screen:
+            screen.wait_for("[s/f/r]")
+            assert '"amount": 3' in screen.text
+            screen.type("\n")
+            assert screen.end() == ExitCode.AWAITING_DECISION
+        with terminal(tmp_path, ["resolve", proposal], GREENLIGHT_SERVER=server) as screen:
+            screen.wait_for("[s/f/r]")
+            screen.type("s\n")
+            screen.wait_for("What did it return?")
+            screen.type('"paid 3"\n')
+            screen.wait_for("Who looked, and where?")
+            screen.type("asked the bank\n")
+            assert screen.end() == 0
+        assert '"paid 3"' in pair.greenlight("watch", proposal.partition("/")[0]).out
+        with terminal(tmp_path, ["resolve", proposal], GREENLIGHT_SERVER=server) as screen:
+            assert screen.end() == ExitCode.USAGE
+            assert "there is nothing to resolve" in screen.text

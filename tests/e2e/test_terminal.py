@@ -151,6 +151,49 @@ def test_edit_opens_the_editor(shared: Pair, tmp_path: Path) -> None:
     assert '"after"' in shared.greenlight("watch", batch).out
 
 
+def test_what_was_edited_wrongly_is_edited_again(shared: Pair, tmp_path: Path) -> None:
+    batch = shared.submit([{"key": "out", "tool": "publish", "arguments": {"text": "before"}}])
+    editor = tmp_path / "editor.sh"
+    editor.write_text(
+        f"""#!/bin/sh
+echo x >> {tmp_path}/times
+case $(wc -l < {tmp_path}/times) in
+1) sed -i s/before/after/ "$1"; echo '}}' >> "$1";;
+2) sed -i '$d; s/"after"/3/' "$1";;
+3) sed -i 's/3/"at last"/' "$1";;
+esac
+"""
+    )
+    editor.chmod(0o755)
+    with terminal(shared.folder, ["edit", f"{batch}/out"], EDITOR=str(editor), **_watching(shared)) as screen:
+        screen.wait_for("not JSON: Extra data: line 4")
+        screen.wait_for("Edit again? [y/N]")
+        screen.type("y\n")
+        screen.wait_for("Approve with these arguments? [y/N]")
+        screen.type("y\n")
+        screen.wait_for("ARGUMENTS_INVALID")
+        screen.type("y\n")
+        screen.wait_for('+  "text": "at last"')
+        screen.type("y\n")
+        assert screen.end() == 0
+    assert '"at last"' in shared.greenlight("watch", batch).out
+
+
+def test_ctrl_c_in_the_editor_is_the_editors(shared: Pair, tmp_path: Path) -> None:
+    batch = shared.submit([{"key": "out", "tool": "publish", "arguments": {"text": "before"}}])
+    editor = tmp_path / "editor.sh"
+    editor.write_text(
+        "#!/bin/sh\ntrap 'sed -i s/before/after/ \"$1\"; exit 0' INT\necho edits\nwhile :; do sleep 0.1; done\n"
+    )
+    editor.chmod(0o755)
+    with terminal(shared.folder, ["edit", f"{batch}/out"], EDITOR=str(editor), **_watching(shared)) as screen:
+        screen.wait_for("edits")
+        os.killpg(screen.popen.pid, signal.SIGINT)
+        screen.wait_for("Approve with these arguments? [y/N]")
+        os.killpg(screen.popen.pid, signal.SIGINT)
+        assert screen.end() == ExitCode.INTERRUPTED
+
+
 def test_the_demo_asks_and_takes_no_for_an_answer(tmp_path: Path) -> None:
     with terminal(tmp_path, ["demo"], RESEARCH_STOCK_LATENCY_MS="10") as screen:
         screen.wait_for("Publish exactly this? [y/N]", 40)

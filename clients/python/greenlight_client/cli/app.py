@@ -10,7 +10,9 @@ from greenlight_client.cli.commands import (
     approving,
     confirming,
     demonstrating,
+    editing,
     looking,
+    resolving,
     running,
     serving,
     showing,
@@ -22,16 +24,18 @@ from greenlight_client.cli.terminal import Settings
 from greenlight_client.client import DEFAULT_SERVER
 
 _MODULES = (
-    demonstrating,
-    serving,
     running,
     approving,
+    editing,
     confirming,
     steering,
+    resolving,
     looking,
     showing,
-    tracing,
     templates,
+    tracing,
+    serving,
+    demonstrating,
 )
 _HELP = "Propose tool calls, watch them run together, and give them the green light."
 
@@ -51,18 +55,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (
-        running,
-        approving,
-        confirming,
-        steering,
-        looking,
-        showing,
-        templates,
-        tracing,
-        serving,
-        demonstrating,
-    ):
+    for module in _MODULES:
         module.register(app)
     return app
 

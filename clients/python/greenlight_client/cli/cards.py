@@ -10,6 +10,7 @@ from rich.text import Text
 from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli.clock import now
 from greenlight_client.cli.formats import moment, wait_text
+from greenlight_client.cli.inputs import ordered_json
 from greenlight_client.cli.quoted import Quoted
 from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.wire import effect_name, proposal_state_name, tier_name
@@ -45,11 +46,13 @@ def shown_arguments(proposal: proposal_pb2.Proposal) -> str:
 
 
 def difference(before: str, after: str) -> Text:
-    """Two JSON texts, line by line; nothing where they are the same."""
+    """Two JSON texts, line by line; nothing where they say the same, whatever the order and layout of their members.
+
+    Raises NotJsonError.
+    """
     text = Text()
-    lines = difflib.unified_diff(
-        indented_json(before).splitlines(), indented_json(after).splitlines(), "proposed", "edited", lineterm=""
-    )
+    old, new = (indented_json(ordered_json(side)).splitlines() for side in (before, after))
+    lines = difflib.unified_diff(old, new, "proposed", "edited", lineterm="")
     for line in lines:
         style = "green" if line.startswith("+") else "red" if line.startswith("-") else "dim"
         text.append(line + "\n", style=style)

@@ -15,6 +15,10 @@ class UsageError(Exception):
     """What was typed is wrong; the message says what, and nothing was sent."""
 
 
+class NotJsonError(UsageError):
+    """A text that was to be JSON is not."""
+
+
 def parameters(pairs: list[str]) -> dict[str, Any]:
     """`name=value` each; the value is JSON where it reads as JSON, else text."""
     result: dict[str, Any] = {}
@@ -88,6 +92,26 @@ def proposals(text: str, name: str, given: dict[str, Any]) -> batch_pb2.BatchSpe
         raise UsageError(f"{name}: {error}") from error
 
 
+def ordered_json(text: str) -> str:
+    """The same JSON with members in order and numbers written one way, so that two can be compared as texts.
+
+    Raises NotJsonError.
+    """
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_number
+        )
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError(f"not JSON: {error}") from error
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _number(text: str) -> int | float:
+    """`1.0` and `1e2` are what the orchestrator writes as `1` and `100`."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < 1e21 else number
+
+
 def _exact_arguments(item: Any) -> Any:
     """`arguments` as JSON text: through a Struct, large integers would not survive."""
     if not isinstance(item, dict) or not isinstance(cast(dict[str, Any], item).get("arguments"), dict):
@@ -106,4 +130,4 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(text: str) -> Any:
-    raise ValueError(text)
+    raise ValueError(f"{text} is not JSON")

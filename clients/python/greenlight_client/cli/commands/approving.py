@@ -1,6 +1,5 @@
-"""pending, approve, reject, edit."""
+"""pending, approve, reject."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,16 +7,15 @@ from rich.table import Table
 from rich.text import Text
 
 from greenlight.orchestrator.v1 import orchestrator_pb2, proposal_pb2
-from greenlight_client.cli import ids, inputs, options
-from greenlight_client.cli.cards import card, difference, shown_arguments
+from greenlight_client.cli import ids, options
+from greenlight_client.cli.cards import card, shown_arguments
 from greenlight_client.cli.clock import now
 from greenlight_client.cli.command import command
-from greenlight_client.cli.editor import edited_text
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import moment, short_id, wait_text
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.results import show_item_answers
-from greenlight_client.cli.sanitise import clean, indented_json, json_line
+from greenlight_client.cli.sanitise import clean, json_line
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.client import GreenlightClient
 from greenlight_client.deciding import decision_on
@@ -32,7 +30,7 @@ DigestOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for function in (pending, approve, reject, edit):
+    for function in (pending, approve, reject):
         command(app, panel="Decide")(function)
 
 
@@ -83,7 +81,7 @@ async def approve(
     async with terminal.client() as client:
         for typed in proposals:
             proposal = await shown(terminal, client, typed)
-            if not digest and not yes and not await _agreed(terminal, "Approve exactly this? [y/N]", _UNASKED):
+            if not digest and not yes and not await agreed(terminal, "Approve exactly this? [y/N]", _UNASKED):
                 terminal.say("not approved")
                 continue
             decision = decision_on(proposal, proposal_pb2.VERDICT_APPROVE, digest)
@@ -109,34 +107,6 @@ async def reject(
         return show_item_answers(terminal, await client.decide(decisions), "rejected")
 
 
-async def edit(
-    terminal: Terminal,
-    proposal: options.ProposalArgument,
-    arguments: Annotated[
-        str | None, typer.Option(metavar="JSON|@FILE", help="The new arguments; without, your editor opens.")
-    ] = None,
-    editor: Annotated[
-        str, typer.Option(envvar=["VISUAL", "EDITOR"], metavar="COMMAND", help="The editor that opens.")
-    ] = "vi",
-    yes: options.YesOption = False,
-) -> ExitCode:
-    """Approve a proposal with other arguments. Shows the difference, and asks."""
-    async with terminal.client() as client:
-        item = await client.get_proposal(await ids.proposal_id(client, proposal))
-        edited = await _edited(terminal, item, arguments, editor)
-        change = difference(shown_arguments(item), edited)
-        if not change.plain:
-            terminal.say("nothing changed; `greenlight approve` approves it as it is")
-            return ExitCode.AWAITING_DECISION
-        terminal.say(change)
-        if not yes and not await _agreed(terminal, "Approve with these arguments? [y/N]", "say --yes"):
-            terminal.say("not approved")
-            return ExitCode.AWAITING_DECISION
-        decision = decision_on(item, proposal_pb2.VERDICT_APPROVE)
-        decision.edited_arguments_json = edited
-        return show_item_answers(terminal, await client.decide([decision]), "approved, edited:")
-
-
 async def shown(terminal: Terminal, client: GreenlightClient, typed: str) -> proposal_pb2.Proposal:
     """The proposal, after it was shown."""
     proposal = await client.get_proposal(await ids.proposal_id(client, typed))
@@ -145,18 +115,11 @@ async def shown(terminal: Terminal, client: GreenlightClient, typed: str) -> pro
     return proposal
 
 
-async def _agreed(terminal: Terminal, question: str, otherwise: str) -> bool:
+async def agreed(terminal: Terminal, question: str, otherwise: str) -> bool:
+    """The person says yes. Raises UsageError where nobody is there; `otherwise` is what to do then."""
     if not terminal.can_ask:
         raise UsageError(f"nobody is there to ask: {otherwise}")
     return (await terminal.ask(question)).lower() in _YES
-
-
-async def _edited(terminal: Terminal, item: proposal_pb2.Proposal, arguments: str | None, editor: str) -> str:
-    if arguments is not None:
-        return inputs.read_text(Path(arguments[1:])) if arguments.startswith("@") else arguments
-    if not terminal.can_ask:
-        raise UsageError("nobody is there to edit: give --arguments JSON or --arguments @FILE")
-    return await edited_text(editor, indented_json(shown_arguments(item)) + "\n", ".json")
 
 
 def _pending_cells(item: proposal_pb2.Proposal) -> tuple[Text, ...]:

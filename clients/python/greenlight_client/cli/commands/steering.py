@@ -1,4 +1,4 @@
-"""cancel, retry, resolve."""
+"""cancel, retry."""
 
 from typing import Annotated
 
@@ -9,14 +9,11 @@ from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli import ids, options
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
-from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.results import show_item_answers
-from greenlight_client.cli.sanitise import clean
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.client import GreenlightClient
-from greenlight_client.wire import FINISHED_BATCH_STATES, batch_state_name, proposal_state_name
+from greenlight_client.wire import FINISHED_BATCH_STATES, batch_state_name
 
-_YES = ("y", "yes")
 _RETRIED = (
     proposal_pb2.PROPOSAL_STATE_FAILED,
     proposal_pb2.PROPOSAL_STATE_CANCELLED,
@@ -26,7 +23,7 @@ _RETRIED = (
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for function in (cancel, retry, resolve):
+    for function in (cancel, retry):
         command(app, panel="Steer")(function)
 
 
@@ -77,37 +74,3 @@ async def _say_cause(terminal: Terminal, client: GreenlightClient, skipped: str)
         item = await client.get_proposal(f"{item.batch_id}/{item.skipped_because}")
     if item.state in _RETRIED:
         terminal.say(f"  to try again what it was skipped for: {terminal.again('retry', item.proposal_id)}")
-
-
-async def resolve(
-    terminal: Terminal,
-    proposal: options.ProposalArgument,
-    succeeded: Annotated[bool, typer.Option("--succeeded", help="It happened.")] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="It did not happen, or not as wanted; it is over.")] = False,
-    run_again: Annotated[
-        bool, typer.Option("--run-again", help="Send it again, though the earlier attempt may still be running.")
-    ] = False,
-    result: Annotated[str, typer.Option(metavar="JSON", help="With --succeeded: what it returned.")] = "null",
-    reason: options.ReasonOption = "",
-    yes: options.YesOption = False,
-) -> ExitCode:
-    """Say what became of a call whose outcome is unknown."""
-    if [succeeded, failed, run_again].count(True) != 1:
-        raise UsageError("resolve wants one of --succeeded, --failed, --run-again")
-    if not reason:
-        raise UsageError("resolve wants --reason: who looked where")
-    async with terminal.client() as client:
-        proposal_id = await ids.proposal_id(client, proposal)
-        if run_again and not yes:
-            question = f"{clean(proposal_id)} may have had its effect already. Send it again? [y/N]"
-            if not terminal.can_ask:
-                raise UsageError("nobody is there to ask: --run-again may do it twice; say --yes")
-            if (await terminal.ask(question)).lower() not in _YES:
-                terminal.say("not resolved")
-                return ExitCode.AWAITING_DECISION
-        resolution = "succeeded" if succeeded else "failed" if failed else "run_again"
-        resolved = await client.resolve(proposal_id, resolution, reason, result=result)
-    terminal.json("proposal", resolved)
-    state = proposal_state_name(resolved.state).replace("_", " ")
-    terminal.result(Text(f"resolved {clean(proposal_id)} (now {state})"))
-    return ExitCode.SUCCEEDED
