@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from greenlight.tool.v1 import tool_pb2
 from orchestrator_svc.domain.tool import Effect, RetryPolicy, Tier, ToolDescriptor, ToolKey
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 2 << 20
 """Of one descriptor: it is listed in messages that stock clients take."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _VERSION = re.compile(r"[A-Za-z0-9_.+-]{1,128}")

@@ -127,7 +127,7 @@ async def test_pages_of_tools(tmp_path: Path):
     tools = [described(f"tool{number}", arguments_schema_json=schema % ("d" * 1_000_000)) for number in range(4)]
     async with ScriptedExecutor() as executor, services(tmp_path, executors=[executor.address], known=()) as pair:
         conversation = await executor.next()
-        beyond = described("beyond", arguments_schema_json=schema % ("d" * (1 << 20)))
+        beyond = described("beyond", description="d" * (2 << 20))
         await conversation.greet([*tools, beyond, described("small")])
         await pair.tools("small")
         found: list[str] = []
