@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from greenlight.executor.v1 import executor_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
@@ -196,3 +197,36 @@ async def test_refused_for_lack_of_room(front: Services, scripted: ScriptedExecu
     assert sent.id.endswith("/6")
     await conversation.succeed(sent.id)
     assert state_of((await front.summary(held.batch_id)).batch) == "SUCCEEDED"
+
+
+async def _asked_about(conversation: Conversation, call_id: str) -> None:
+    """Until it is asked what became of a call, and told to stop it."""
+    asked: set[str] = set()
+    stopped: set[str] = set()
+    while call_id not in asked or call_id not in stopped:
+        request = await conversation.requests.get()
+        asked.update(attach.call_id for attach in request.attaches)
+        stopped.update(request.cancels)
+
+
+async def test_one_that_says_nothing_of_a_call_is_asked(scripted: ScriptedExecutor, tmp_path: Path):
+    """What it never saw is sent again, whatever its effect; what it still says nothing of goes by its effect."""
+    address = [scripted.address]
+    async with services(tmp_path, executors=address, known=(), answer_margin=0.1, cancel_grace=0.2) as front:
+        conversation = await _greeted(front, scripted)
+        short = Duration(nanos=50_000_000)
+        held = await front.submit(call("pay", "a", timeout=short), call("pay", "b", timeout=short))
+        one, other = await conversation.calls(2)
+        await _asked_about(conversation, one.id)
+        never = executor_pb2.AttachAnswer(call_id=one.id, state=executor_pb2.ATTACH_STATE_NEVER_SEEN)
+        runs = executor_pb2.AttachAnswer(call_id=other.id, state=executor_pb2.ATTACH_STATE_RUNNING)
+        await conversation.say(attach_answers=[never, runs])
+        (again,) = await conversation.calls(1)
+        assert again.id == f"{held.batch_id}/a/2"
+        await conversation.succeed(again.id)
+        summary = await front.summary(held.batch_id)
+        assert states(summary.answers) == {"a": "SUCCEEDED", "b": "OUTCOME_UNKNOWN"}
+        assert summary.answers[1].failure.reason == "CALL_UNANSWERED"
+        await conversation.succeed(other.id, result='"late"')
+        summary = await front.summary(held.batch_id, pb.UNTIL_FINISHED)
+        assert [answer.result_json for answer in summary.answers] == ["{}", '"late"']
