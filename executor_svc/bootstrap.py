@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from executor_svc.adapters.observers.spans import SpanObserver
-from executor_svc.adapters.runners.guards import refuse_forks, tool_tasks
+from executor_svc.adapters.runners.guards import keep_tasks_apart, refuse_forks, tool_tasks
 from executor_svc.adapters.runners.thread_pool import ThreadPool
 from executor_svc.adapters.toolboxes.reloading import reload_on_change
 from executor_svc.adapters.toolboxes.toolset import OpenTools, Toolset
@@ -21,44 +21,64 @@ from shared.kernel.clock import SystemClock
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
 from shared.runtime.limits import MAX_REQUEST_BYTES
-from shared.runtime.process import say, stop_signal, stop_with_parent, tune_gc
+from shared.runtime.process import end_at_once, say, stop_signal, stop_with_parent, tune_gc
 from shared.runtime.server import GrpcServer
 from shared.runtime.telemetry.export import Telemetry
 from shared.runtime.version import service_version
 
 _log = logging.getLogger(__name__)
 _STREAM_END_GRACE = 1.0
+_NAMED = 10
+
+
+class Decline:
+    """What has ended of that which the service lives by: said in the log, together with the tools that run.
+
+    `failed`: the service should be stopped. `lost`, as well: it cannot be stopped in order; only the process can end.
+    """
+
+    def __init__(self) -> None:
+        self.failed = asyncio.Event()
+        self.lost = asyncio.Event()
+        self.executor: Executor | None = None
+
+    def fail(self, name: str, error: BaseException) -> None:
+        if not self.failed.is_set():
+            working = self.executor.working() if self.executor else []
+            among = ", ".join(working[:_NAMED]) or "none"
+            _log.error("%s has ended (%s): the executor cannot go on; tools that run: %s", name, error, among)
+        self.failed.set()
+
+    def lose(self, name: str, error: BaseException) -> None:
+        self.fail(name, error)
+        self.lost.set()
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A service that runs. `failed` is set if its own work has died: then it should be ended."""
+    """A service that runs, until its `decline`."""
 
     address: str
     executor: Executor
-    failed: asyncio.Event
+    decline: Decline
 
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncGenerator[Serving]:
     """Runs the executor within its context; leaving it drains. Raises ToolboxError, ListenError."""
-    clock, ids, failed = SystemClock(), IdSource(), asyncio.Event()
-
-    def fail(name: str, error: BaseException) -> None:
-        failed.set()
-
+    clock, ids, decline = SystemClock(), IdSource(), Decline()
     identity = Identity(executor_id=ids.new(), boot_id=ids.new())
     async with AsyncExitStack() as stack:
         stack.enter_context(_guarded())
-        supervisor = await stack.enter_async_context(Supervisor(fail))
+        supervisor = await stack.enter_async_context(Supervisor(decline.fail))
         spans = await _open_spans(stack, settings, identity, clock)
         threads = ThreadPool(settings.threads)
         stack.callback(threads.close)
         toolset = Toolset(settings.toolbox, clock, threads, supervisor)
         opened = await toolset.open()
         stack.push_async_callback(toolset.close)
-        executor = _executor(settings, identity, opened, clock, spans)
-        server = GrpcServer(settings.listen)
+        executor = decline.executor = _executor(settings, identity, opened, clock, spans)
+        server = GrpcServer(settings.listen, on_lost=decline.lose)
         info = ServerInfo(service_version(), MAX_REQUEST_BYTES, MAX_RESULT_LIMIT, settings.unsafe_call_tool)
         servicer = ExecutorServicer(executor, info, ids)
         servicer.add_to(server.grpc)
@@ -69,7 +89,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         if settings.reload:
             watching = reload_on_change(toolset, executor.replace_tools, executor.unused, supervisor)
             supervisor.start(watching, "reloading toolboxes")
-        yield Serving(address, executor, failed)
+        yield Serving(address, executor, decline)
 
 
 async def serve(settings: Settings) -> int:
@@ -83,11 +103,21 @@ async def serve(settings: Settings) -> int:
         tools = [f"{spec.name} {spec.version}" for spec in service.executor.specs()]
         _log.info("serving %d tools on %s: %s", len(tools), service.address, ", ".join(tools))
         say("ready", address=service.address, boot_id=service.executor.identity.boot_id, tools=len(tools))
-        async with Supervisor() as waiting:
-            ends = [waiting.start(stopped.wait(), "signal"), waiting.start(service.failed.wait(), "failure")]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        await _until_told(stopped, service.decline)
         _log.info("draining, for up to %g s", settings.drain_grace)
-    return 1 if service.failed.is_set() else 0
+    return 1 if service.decline.failed.is_set() else 0
+
+
+async def _until_told(stopped: asyncio.Event, decline: Decline) -> None:
+    """Returns when the service is to be stopped; ends the process where it cannot be."""
+    async with Supervisor() as waiting:
+        ends = [waiting.start(stopped.wait(), "signal"), waiting.start(decline.failed.wait(), "failure")]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError as error:  # nobody who is entitled to does that
+            decline.lose("the service itself", error)
+        if decline.lost.is_set():
+            end_at_once(1)
 
 
 def _executor(
@@ -138,6 +168,7 @@ def _guarded() -> Generator[None]:
     loop = asyncio.get_running_loop()
     before = loop.get_task_factory()
     loop.set_task_factory(tool_tasks)
+    keep_tasks_apart()
     refuse_forks()
     try:
         yield

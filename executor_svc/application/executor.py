@@ -77,6 +77,11 @@ class Executor:
     def in_flight(self) -> int:
         return len(self._runner.running)
 
+    def working(self) -> list[str]:
+        """Tools and calls that run now, the stuck ones included, for the log."""
+        runs = [*self._runner.running.values(), *self._runner.stuck]
+        return [f"{run.call.tool} {run.call.version} (call {run.call.id})" for run in runs]
+
     @property
     def stuck(self) -> int:
         return len(self._runner.stuck)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 from shared.runtime.telemetry.logs import TraceFilter
 
@@ -23,11 +23,16 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 def run(main: Coroutine[Any, Any, int], *, uvloop: bool = False, exit_grace: float | None = None) -> int:
     """Runs a service's main coroutine on a loop of its own; returns its exit code.
 
-    With `exit_grace` the process ends that many seconds after `main` has, whatever threads still run in it.
+    With `exit_grace` the process ends that many seconds after `main` has, whatever threads still run in it. Where
+    somebody within has cancelled it, `main` has failed.
     """
     factory = importlib.import_module("uvloop").new_event_loop if uvloop else None
     with asyncio.Runner(loop_factory=factory) as runner:
-        code = runner.run(main)
+        try:
+            code = runner.run(main)
+        except asyncio.CancelledError:
+            logging.getLogger(__name__).error("the service was cancelled, and not by its owner")
+            code = 1
         if exit_grace is not None:
             _end_after(exit_grace, code)
         return code
@@ -36,12 +41,17 @@ def run(main: Coroutine[Any, Any, int], *, uvloop: bool = False, exit_grace: flo
 def _end_after(seconds: float, code: int) -> None:
     def end() -> None:
         logging.getLogger(__name__).warning("threads that do not end are left behind")
-        logging.shutdown()
-        os._exit(code)
+        end_at_once(code)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+def end_at_once(code: int) -> NoReturn:
+    """Without any clean-up but the log's: for when it cannot be waited for, or is not safe."""
+    logging.shutdown()
+    os._exit(code)
 
 
 def stop_signal() -> asyncio.Event:

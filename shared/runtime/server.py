@@ -1,9 +1,10 @@
 """A gRPC server with what every service has: limits, errors, health, reflection."""
 
+import asyncio
 import errno
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import grpc
@@ -25,14 +26,26 @@ class ListenError(Exception):
 
 
 class GrpcServer:
-    """Add services to `grpc`, then `start`. Health answers for the server as a whole ("") and for each service."""
+    """Add services to `grpc`, then `start`. Health answers for the server as a whole ("") and for each service.
 
-    def __init__(self, listen: str, *, options: Sequence[tuple[str, Any]] = ()) -> None:
+    `on_lost(name, error)` is told when it has ceased to take calls, and nobody has stopped it. Then it must not be
+    stopped either: gRPC would go on with memory that went with its task. Only the end of the process is safe.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        *,
+        options: Sequence[tuple[str, Any]] = (),
+        on_lost: Callable[[str, BaseException], None] | None = None,
+    ) -> None:
         take_departures_calmly()
         self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=[*SERVER_OPTIONS, *options])
         self._listen = listen
         self._health = health.aio.HealthServicer()
         self._services: list[str] = []
+        self._on_lost = on_lost
+        self._stopping = False
 
     async def start(self, services: Sequence[str]) -> str:
         """Serves the full names given (and health, and reflection); returns HOST:PORT with the real port."""
@@ -45,7 +58,9 @@ class GrpcServer:
             await self.grpc.stop(None)  # neither started nor stopped, it would keep gRPC's thread, and so the process
             raise
         await self._set_health(serving=True)
+        others = asyncio.all_tasks()
         await self.grpc.start()
+        self._watch(asyncio.all_tasks() - others)
         return f"{self._listen.rpartition(':')[0]}:{port}"
 
     async def serving(self) -> None:
@@ -58,7 +73,19 @@ class GrpcServer:
 
     async def stop(self, grace: float) -> None:
         """Takes no more RPCs, waits up to `grace` seconds for those that run, cancels the rest."""
+        self._stopping = True
         await self.grpc.stop(grace)
+
+    def _watch(self, started: set[asyncio.Task[Any]]) -> None:
+        """gRPC itself says nothing if the task that accepts calls is cancelled, and has no name for it."""
+        for task in started:
+            if getattr(task.get_coro(), "__qualname__", "").endswith("_server_main_loop"):
+                task.add_done_callback(self._lost)
+
+    def _lost(self, task: asyncio.Task[Any]) -> None:
+        if not self._stopping and self._on_lost is not None:
+            error = None if task.cancelled() else task.exception()
+            self._on_lost("accepting calls", error or asyncio.CancelledError("cancelled, and not by its owner"))
 
     def _bind(self) -> int:
         match = _ADDRESS.fullmatch(self._listen)

@@ -1,6 +1,7 @@
-"""Keeps a tool from doing to the whole executor what should be its own call's fault: forking, and ending the process.
+"""Keeps a tool from doing to the whole executor what should be its own call's fault: forking, ending the process, and
+cancelling tasks that are not its own.
 
-Both stand for the process: an audit hook cannot be removed, so it asks whether the guard is on.
+They stand for the process: an audit hook cannot be removed, so it asks whether the guard is on.
 """
 
 import asyncio
@@ -63,3 +64,25 @@ async def _held(work: Any, run: Run) -> Any:
         return await timed(work, run)
     except (SystemExit, KeyboardInterrupt) as error:
         raise ToolExitError(f"{type(error).__name__}: {error}") from error
+
+
+_every_task = asyncio.all_tasks
+
+
+def _tasks_of_the_call(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
+    loop = loop or asyncio.get_running_loop()
+    tasks = _every_task(loop)
+    run = CURRENT_RUN.get()
+    # A loop that a tool runs by itself, on its thread, is its own altogether.
+    if run is None or loop.get_task_factory() is not tool_tasks:
+        return tasks
+    return {task for task in tasks if task is run.task or getattr(task, "run", None) is run}
+
+
+def keep_tasks_apart() -> None:
+    """From now on `asyncio.all_tasks` shows a tool its own call's tasks only: not the service's, nor its neighbours'.
+
+    To cancel all that there are, as programs do at their end, would else end the executor. To be called before the
+    toolboxes are imported, which may take the function by name.
+    """
+    asyncio.all_tasks = asyncio.tasks.all_tasks = _tasks_of_the_call

@@ -143,7 +143,7 @@ class GrpcExecutors:
         for address, (link, task) in list(self._links.items()):
             link.wanted = address in addresses
             if not link.wanted and link.stream is None:
-                task.cancel()
+                self._supervisor.cancel(task)
                 del self._links[address]
             elif task.done():
                 del self._links[address]

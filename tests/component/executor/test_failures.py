@@ -18,7 +18,7 @@ async def neighbour(exe: Executor, peer: Peer):
     GATES.open("neighbour")
     assert result(await peer.outcome(made.id)) == "neighbour"
     assert exe.service.executor.in_flight == 0
-    assert not exe.service.failed.is_set()
+    assert not exe.service.decline.failed.is_set()
 
 
 @pytest.mark.parametrize(

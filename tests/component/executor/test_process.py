@@ -17,6 +17,7 @@ from greenlight.executor.v1.executor_pb2_grpc import ExecutorServiceStub
 
 TOOLS = """
 import asyncio
+import threading
 import time
 from greenlight_tool import tool
 
@@ -24,6 +25,25 @@ from greenlight_tool import tool
 async def nap(seconds: float) -> str:
     await asyncio.sleep(seconds)
     return "slept"
+
+@tool(effect="READ")
+async def cancel_behind_its_back(what: str) -> None:
+    # A thread that it starts knows of no call: it sees, and cancels, whatever runs.
+    loop = asyncio.get_running_loop()
+
+    def cancel() -> None:
+        for task in asyncio.all_tasks(loop):
+            if what in (task.get_name(), task.get_coro().__qualname__, "all"):
+                loop.call_soon_threadsafe(task.cancel)
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    thread.join()
+    while True:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            pass
 
 @tool(effect="READ")
 async def hang() -> None:
@@ -71,7 +91,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Any]:
 async def test_it_says_when_it_is_ready_serves_and_ends_on_sigterm(start: Any, arguments: list[str]):
     executor = await start(*arguments)
     ready = await executor.line()
-    assert (ready["event"], ready["tools"]) == ("ready", 2)
+    assert (ready["event"], ready["tools"]) == ("ready", 3)
     async with grpc.aio.insecure_channel(ready["address"]) as channel:
         stub: Any = ExecutorServiceStub(channel)
         request = pb.CallToolRequest(tool="nap", arguments_json='{"seconds":0}')
@@ -126,6 +146,21 @@ async def test_a_tools_thread_that_never_ends_does_not_keep_it(start: Any):
     code, errors = await executor.ended()
     assert code == 0
     assert "threads that do not end are left behind" in errors
+
+
+@pytest.mark.parametrize("loop", [[], ["--uvloop"]])
+@pytest.mark.parametrize("what", ["all", "serve", "toolboxes", "AioServer._server_main_loop"])
+async def test_without_the_tasks_that_it_lives_by_it_ends_and_names_who_ran(start: Any, what: str, loop: list[str]):
+    executor = await start("--toolbox", "tools", "--drain-grace", "0.1", *loop)
+    ready = await executor.line()
+    async with grpc.aio.insecure_channel(ready["address"]) as channel:
+        stub: Any = ExecutorServiceStub(channel)
+        arguments = json.dumps({"what": what})
+        made = stub.CallTool(pb.CallToolRequest(tool="cancel_behind_its_back", arguments_json=arguments))
+        code, errors = await executor.ended()
+        made.cancel()
+    assert code == 1
+    assert "the executor cannot go on; tools that run: cancel_behind_its_back 1 (call direct/" in errors
 
 
 async def test_unsafe_is_said_aloud(start: Any):
