@@ -22,10 +22,7 @@ class Callers:
         tenant = str(caller.tenant)
         if self._allowed_tenants is not None and tenant not in self._allowed_tenants:
             raise NotFoundError("TENANT_UNKNOWN", f"no tenant {tenant!r} here", metadata={"tenant": tenant})
-        return Caller(tenant, str(caller.principal), _trace_id(caller.traceparent))
-
-
-def _trace_id(traceparent: str) -> str:
-    """A malformed one counts as none, as W3C Trace Context has it."""
-    parent = parse_traceparent(traceparent)
-    return parent.trace_id if parent is not None else ""
+        parent = parse_traceparent(caller.traceparent)
+        if parent is None:  # a malformed one counts as none, as W3C Trace Context has it
+            return Caller(tenant, str(caller.principal))
+        return Caller(tenant, str(caller.principal), parent.trace_id, parent.span_id)

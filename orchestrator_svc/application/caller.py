@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`principal` is `kind:name`; `trace_id` 32 hex digits of the caller's trace, or ""."""
+    """`principal` is `kind:name`; `trace_id` and `span_id` 32 and 16 hex digits of the caller's trace, or ""."""
 
     tenant: str
     principal: str
     trace_id: str = ""
+    span_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Submitting a batch: expand, judge, put together, record. All of it or nothing."""
 
 import asyncio
-import re
 from dataclasses import dataclass, field
 
 import orjson
@@ -22,8 +21,6 @@ from orchestrator_svc.ports.store import Request
 from shared.kernel.clock import Clock
 from shared.kernel.errors import FieldViolation
 from shared.kernel.ids import IdSource
-
-_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,6 @@ class SubmitBatch:
         session_id = spec.session_id or self._ids.new()
         context = await self._contexts.get(caller.tenant, session_id) if spec.session_id else "{}"
         batch_id = self._ids.new()
-        trace_id = caller.trace_id if _TRACE_ID.fullmatch(caller.trace_id) else batch_id.replace("-", "")
         batch = Batch(
             batch_id,
             caller.tenant,
@@ -138,7 +134,8 @@ class SubmitBatch:
             name=spec.name or template.partition("@")[0],
             labels=spec.labels,
             template=template,
-            trace_id=trace_id,
+            trace_id=caller.trace_id or batch_id.replace("-", ""),
+            trace_parent=caller.span_id,
             context=context,
             open=spec.open,
             max_in_flight=spec.max_in_flight,

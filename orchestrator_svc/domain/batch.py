@@ -24,6 +24,7 @@ MAX_MISSING = 100
 class Batch:
     """`number` and `session_no` are given by the store at the first commit. Times are ns since 1970 (UTC).
 
+    `trace_parent`: the submitter's span (16 hex digits) in the trace that the batch joined, empty where it joined none.
     `ready_count`: APPROVED proposals that wait for no other. `asked`: PROPOSED ones that a person is asked for.
     """
 
@@ -37,6 +38,7 @@ class Batch:
     labels: dict[str, str] = field(default_factory=dict[str, str])
     template: str = ""
     trace_id: str = ""
+    trace_parent: str = ""
     context: str = "{}"
     open: bool = False
     max_in_flight: int = 0

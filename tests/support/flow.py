@@ -23,7 +23,15 @@ class _AcceptsAll:
 class Flow:
     """Every step is committed at once and shown to the observer."""
 
-    def __init__(self, observer: Observer, clock: ManualClock, *, open: bool = False, trace_id: str = TRACE) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        clock: ManualClock,
+        *,
+        open: bool = False,
+        trace_id: str = TRACE,
+        trace_parent: str = "",
+    ) -> None:
         self.observer = observer
         self.clock = clock
         self.batch = Batch(
@@ -35,6 +43,7 @@ class Flow:
             _AcceptsAll(),
             name="report",
             trace_id=trace_id,
+            trace_parent=trace_parent,
             open=open,
         )
 

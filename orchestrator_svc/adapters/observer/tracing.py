@@ -51,11 +51,12 @@ def add_batch(spans: Spans, batch: Batch, finished: events.BatchFinished, time: 
         f"invoke_workflow {name}".rstrip(),
         batch.trace_id,
         batch_span_id(batch),
-        b"",
+        bytes.fromhex(batch.trace_parent),
         batch.create_time,
         time,
         attributes,
         error=error,
+        remote_parent=bool(batch.trace_parent),
     )
 
 

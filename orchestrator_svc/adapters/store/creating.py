@@ -45,6 +45,7 @@ _BATCH = bulk_insert(
         "template",
         "principal",
         "trace_id",
+        "trace_parent",
         "context",
         "request_id",
     ),
@@ -145,6 +146,7 @@ def _batch_row(write: BatchWrite, session_no: int) -> tuple[Any, ...]:
         batch.template,
         batch.principal,
         batch.trace_id,
+        batch.trace_parent,
         batch.context,
         write.commands[0].request_id if write.commands else "",
     )

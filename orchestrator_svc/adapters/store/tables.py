@@ -99,6 +99,7 @@ batches = Table(
     _text("template"),
     _text("principal"),
     _text("trace_id"),
+    _text("trace_parent"),
     _text("context"),
     _text("request_id"),
     UniqueConstraint("tenant", "id", name="batches_by_id"),

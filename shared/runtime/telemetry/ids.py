@@ -5,7 +5,7 @@ import re
 from hashlib import blake2b
 from typing import NamedTuple
 
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
 
 
 class Parent(NamedTuple):
@@ -13,7 +13,6 @@ class Parent(NamedTuple):
 
     trace_id: str
     span_id: str
-    sampled: bool
 
 
 def derive_span_id(trace_id: str, subject: str, kind: str, number: int = 0) -> bytes:
@@ -26,4 +25,4 @@ def parse_traceparent(header: str) -> Parent | None:
     match = _TRACEPARENT.fullmatch(header.strip())
     if match is None or not int(match[1], 16) or not int(match[2], 16):
         return None
-    return Parent(match[1], match[2], bool(int(match[3], 16) & 1))
+    return Parent(match[1], match[2])

@@ -56,6 +56,7 @@ def test_it_equals_the_original(
     batch.open, batch.max_in_flight = data.draw(st.booleans()), 2
     batch.deadline = data.draw(st.sampled_from([None, 10**12]))
     batch.labels, batch.name, batch.template, batch.context = {"k": "v"}, "name", "t@1", '{"x":1}'
+    batch.trace_parent = data.draw(st.sampled_from(["", "b7ad6b7169203331"]))
 
     async def live(store: Store) -> None:
         life = Life(builder, data.draw)

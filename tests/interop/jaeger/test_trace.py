@@ -20,6 +20,7 @@ from tests.interop.tools import require
 HERE = Path(__file__).parent
 WAIT = 0.3
 ARRIVES_WITHIN = 20.0
+CALLERS_TRACE, CALLERS_SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def test_one_batch_with_an_approval_is_one_trace_of_both_services(jaeger: tuple[
     ids = {span["spanId"] for span in spans}
     roots = [span for span in spans if span.get("parentSpanId", "") not in ids]
     assert [root["name"].split()[0] for root in roots] == ["invoke_workflow"]
+    assert (trace_id, roots[0]["parentSpanId"]) == (CALLERS_TRACE, CALLERS_SPAN)
     tools = {span["name"]: span for span in spans if span["name"].startswith("execute_tool ")}
     assert set(tools) == {"execute_tool echo", "execute_tool publish"}
     wait = only(spans, "approval_wait")
@@ -65,7 +67,8 @@ def run_with_approval(stub: Any) -> str:
         proposal_pb2.ProposalSpec(key="publish", tool="publish", arguments_json='{"text":"b"}'),
     ]
     spec = batch_pb2.BatchSpec(name="traced", proposals=batch_pb2.ProposalList(items=items))
-    batch = stub.SubmitBatch(orchestrator_pb2.SubmitBatchRequest(batch=spec)).batch
+    metadata = (("traceparent", f"00-{CALLERS_TRACE}-{CALLERS_SPAN}-01"),)
+    batch = stub.SubmitBatch(orchestrator_pb2.SubmitBatchRequest(batch=spec), metadata=metadata).batch
     time.sleep(WAIT)
     proposal_id = f"{batch.batch_id}/publish"
     seen = stub.GetProposal(orchestrator_pb2.GetProposalRequest(proposal_id=proposal_id)).proposal

@@ -59,7 +59,7 @@ def test_who_calls():
             ("greenlight-principal", "agent:planner"),
             ("traceparent", f"00-{trace}-b7ad6b7169203331-01"),
         )
-    ) == Caller("red", "agent:planner", trace)
+    ) == Caller("red", "agent:planner", trace, "b7ad6b7169203331")
 
 
 def test_only_some_tenants():

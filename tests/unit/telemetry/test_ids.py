@@ -18,9 +18,9 @@ def test_a_span_id_follows_from_what_it_stands_for():
 
 
 def test_traceparent_is_read():
-    assert parse_traceparent(f"00-{TRACE}-{SPAN}-01") == Parent(TRACE, SPAN, True)
-    assert parse_traceparent(f" 00-{TRACE}-{SPAN}-00 ") == Parent(TRACE, SPAN, False)
-    assert parse_traceparent(f"cc-{TRACE}-{SPAN}-01-what-comes-later") == Parent(TRACE, SPAN, True)
+    assert parse_traceparent(f"00-{TRACE}-{SPAN}-01") == Parent(TRACE, SPAN)
+    assert parse_traceparent(f" 00-{TRACE}-{SPAN}-00 ") == Parent(TRACE, SPAN)
+    assert parse_traceparent(f"cc-{TRACE}-{SPAN}-01-what-comes-later") == Parent(TRACE, SPAN)
 
 
 def test_what_is_no_traceparent_counts_as_absent():

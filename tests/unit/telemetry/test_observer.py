@@ -69,6 +69,18 @@ def test_one_batch_is_one_tree(watched: Watched):
     }
 
 
+def test_a_batch_hangs_below_its_callers_span(watched: Watched):
+    flow = Flow(watched.observer, watched.clock, trace_parent="b7ad6b7169203331")
+    flow.submit(("a", Tier.AUTO))
+    flow.dispatch("a")
+    flow.end("a")
+    (batch,) = watched.spans.named("invoke_workflow report")
+    assert batch.parent is not None
+    assert (batch.parent.span_id, batch.parent.trace_id) == (0xB7AD6B7169203331, int(TRACE, 16))
+    assert batch.parent.is_remote
+    assert watched.spans.tree()["invoke_workflow report"] == ["execute_tool echo"]
+
+
 def test_a_handled_error_stays_on_its_attempt(watched: Watched):
     flow = Flow(watched.observer, watched.clock)
     flow.submit(("a", Tier.AUTO))

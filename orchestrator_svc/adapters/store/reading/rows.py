@@ -93,6 +93,7 @@ def read_batch(row: AnyRow, judge: ArgumentsJudge) -> Batch:
         labels=read_map(row.labels),
         template=row.template,
         trace_id=row.trace_id,
+        trace_parent=row.trace_parent,
         context=row.context,
         open=bool(row.open),
         max_in_flight=row.max_in_flight,

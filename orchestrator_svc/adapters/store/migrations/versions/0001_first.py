@@ -83,6 +83,7 @@ def _batches() -> None:
         sa.Column("template", sa.Text(), nullable=False),
         sa.Column("principal", sa.Text(), nullable=False),
         sa.Column("trace_id", sa.Text(), nullable=False),
+        sa.Column("trace_parent", sa.Text(), nullable=False),
         sa.Column("context", sa.Text(), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("batch_no"),
