@@ -74,8 +74,8 @@ class Waiting:
             served.add(batch_id)
             self._scheduled.discard(batch_id)
             queue = self._queues.get(batch_id)
-            turn = 0
-            while queue and turn < TURN_ROWS and size < GROUP_BYTES:
+            turn, fitting = 0, min(TURN_ROWS, most - rows)
+            while queue and turn < fitting and size < GROUP_BYTES:
                 group.append(item := queue.popleft())
                 turn += item[0].rows
                 size += item[0].bytes
