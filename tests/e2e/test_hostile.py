@@ -129,6 +129,18 @@ def test_a_terminal_gets_our_colours_only(world: World, words: tuple[str, ...]) 
     assert not re.search(r"\x1b\[[23]J|\x1b\]|\x9b|\x08|\u202e|\u2066", screen.raw)
 
 
+def test_in_a_terminal_no_part_of_a_long_line_passes_for_a_line(world: World) -> None:
+    batch = world.pair.submit([_proposal("h", "hard", arguments={"x": f"x{FORGED}" * 60})])
+    with terminal(
+        world.pair.folder, ["show", f"{batch}/h"], GREENLIGHT_SERVER=world.pair.ready["orchestrator"]
+    ) as screen:
+        screen.end()
+    lines = screen.text.partition("arguments\n")[2].splitlines()
+    assert len(lines) > 4
+    assert all(len(line) <= 110 for line in lines)
+    assert all(line.startswith("↪ ") for line in lines if FORGED in line and '"x"' not in line)
+
+
 def _check(done: Result) -> None:
     shown = done.out + done.err
     for line in shown.split("\n"):

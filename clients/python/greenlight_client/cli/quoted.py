@@ -1,4 +1,4 @@
-"""Text of others that may need several lines: then each has a bar before it, so that none passes for one of ours."""
+"""Text of others that may need several lines: then each is marked, so that none passes for one of ours."""
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -8,6 +8,7 @@ from rich.text import Text
 from greenlight_client.cli.sanitise import clean_block
 
 _BAR = "│ "
+_CONTINUED = "↪ "
 
 
 class Quoted:
@@ -30,3 +31,18 @@ class Quoted:
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         longest = Measurement.get(console, options, self._text).maximum + len(_BAR)
         return Measurement(len(_BAR) + 1, min(longest, options.max_width))
+
+
+class Folded:
+    """JSON, cleaned already: in a terminal a line that is too long goes on in marked ones, elsewhere it stays whole."""
+
+    def __init__(self, text: Text | str) -> None:
+        self.text = text if isinstance(text, Text) else Text(text)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        inner = options.update(width=max(1, options.max_width - len(_CONTINUED)), overflow="fold")
+        for line in self.text.split("\n", allow_blank=True):
+            for number, part in enumerate(console.render_lines(line, inner, pad=False)):
+                yield Segment(_CONTINUED if number else "")
+                yield from part
+                yield Segment.line()

@@ -13,6 +13,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from greenlight_client.cli.json_lines import json_line, object_line
+from greenlight_client.cli.quoted import Folded
 from greenlight_client.cli.sanitise import clean, harmless
 from greenlight_client.client import DEFAULT_SERVER, GreenlightClient
 
@@ -105,6 +106,8 @@ class Terminal:
 def _print(console: Console, item: RenderableType, style: str = "") -> None:
     if isinstance(item, str):
         item = item.replace("\n", " ")
+    if isinstance(item, Folded) and not console.is_terminal:
+        item = item.text
     console.print(item, soft_wrap=isinstance(item, str | Text), style=style)
 
 

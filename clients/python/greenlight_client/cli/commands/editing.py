@@ -15,6 +15,7 @@ from greenlight_client.cli.commands.approving import agreed
 from greenlight_client.cli.editor import edited_text
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.inputs import UsageError
+from greenlight_client.cli.quoted import Folded
 from greenlight_client.cli.results import show_item_answers
 from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.cli.terminal import Terminal
@@ -91,7 +92,7 @@ async def _offered(
     if not change.plain:
         terminal.say("nothing changed; `greenlight approve` approves it as it is")
         return None
-    terminal.say(change)
+    terminal.say(Folded(change))
     if not yes and not await agreed(terminal, "Approve with these arguments? [y/N]", "say --yes"):
         terminal.say("not approved")
         return None

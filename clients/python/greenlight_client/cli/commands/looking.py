@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +15,7 @@ from greenlight_client.cli.clock import now
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import duration_text, moment, moment_text, short_id
-from greenlight_client.cli.quoted import Quoted
+from greenlight_client.cli.quoted import Folded, Quoted
 from greenlight_client.cli.results import STYLES
 from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.cli.terminal import Terminal
@@ -181,7 +182,7 @@ def _executor_cells(executor: orchestrator_pb2.Executor) -> tuple[Text, ...]:
     )
 
 
-def _tool_in_full(tool: orchestrator_pb2.Tool) -> list[Text | Table]:
+def _tool_in_full(tool: orchestrator_pb2.Tool) -> list[RenderableType]:
     descriptor = tool.descriptor
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
@@ -193,10 +194,10 @@ def _tool_in_full(tool: orchestrator_pb2.Tool) -> list[Text | Table]:
     if descriptor.concurrency:
         facts.add_row("concurrency", f"{descriptor.concurrency} an executor")
     facts.add_row("description", Quoted(descriptor.description))
-    parts: list[Text | Table] = [facts]
+    parts: list[RenderableType] = [facts]
     for name, schema in (("arguments", descriptor.arguments_schema_json), ("result", descriptor.result_schema_json)):
         if schema:
-            parts += [Text(name, style="dim"), Text(indented_json(schema))]
+            parts += [Text(name, style="dim"), Folded(indented_json(schema))]
     return parts
 
 

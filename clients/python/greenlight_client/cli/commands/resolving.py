@@ -12,6 +12,7 @@ from greenlight_client.cli.cards import shown_arguments
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.inputs import UsageError
+from greenlight_client.cli.quoted import Folded
 from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.wire import ResolutionName, proposal_state_name
@@ -69,7 +70,7 @@ def _show(terminal: Terminal, item: proposal_pb2.Proposal) -> None:
         raise UsageError(f"{item.proposal_id} is {state}: there is nothing to resolve")
     terminal.say(Text(f"{clean(item.proposal_id)} is {state}: {failure_text(item.failure)}", style="bold"))
     terminal.say(Text(f"{clean(item.tool)} {clean(item.version)} was sent with", style="dim"))
-    terminal.say(Text(indented_json(shown_arguments(item))))
+    terminal.say(Folded(indented_json(shown_arguments(item))))
 
 
 async def _what(terminal: Terminal) -> ResolutionName | None:

@@ -11,7 +11,7 @@ from greenlight_client.cli.cards import shown_arguments
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import duration_text, milliseconds_text, moment_text
-from greenlight_client.cli.quoted import Quoted
+from greenlight_client.cli.quoted import Folded, Quoted
 from greenlight_client.cli.results import STYLES, answers_table
 from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.cli.terminal import Terminal
@@ -95,14 +95,14 @@ def _show_proposal(terminal: Terminal, proposal: proposal_pb2.Proposal) -> None:
     for attempt in proposal.attempts:
         facts.add_row("attempt", Quoted(_attempt(attempt)))
     terminal.result(facts)
-    terminal.result(Text("arguments", style="dim"), Text(indented_json(shown_arguments(proposal))))
+    terminal.result(Text("arguments", style="dim"), Folded(indented_json(shown_arguments(proposal))))
     if proposal.original_arguments_json:
         terminal.result(
             Text("arguments before they were edited", style="dim"),
-            Text(indented_json(proposal.original_arguments_json)),
+            Folded(indented_json(proposal.original_arguments_json)),
         )
     if proposal.result_json:
-        terminal.result(Text("result", style="dim"), Text(indented_json(proposal.result_json)))
+        terminal.result(Text("result", style="dim"), Folded(indented_json(proposal.result_json)))
 
 
 def _why(proposal: proposal_pb2.Proposal) -> str:

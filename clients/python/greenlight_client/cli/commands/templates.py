@@ -12,7 +12,7 @@ from greenlight_client.cli import inputs, options
 from greenlight_client.cli.command import command, show_error
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import count_text
-from greenlight_client.cli.quoted import Quoted
+from greenlight_client.cli.quoted import Folded, Quoted
 from greenlight_client.cli.sanitise import clean, clean_block, indented_json
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.errors import InvalidArgumentError
@@ -96,7 +96,7 @@ async def show_template(
         Text(f"{clean(item.name)} {clean(item.version)}", style="bold"),
         Quoted(item.description),
         Text("parameters", style="dim"),
-        Text(indented_json(item.parameters_schema_json)),
+        Folded(indented_json(item.parameters_schema_json)),
         Text("yaml", style="dim"),
         Text(clean_block(item.yaml)),
     )
