@@ -21,7 +21,6 @@ from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor,
 from shared.kernel.errors import FieldViolation, InvalidError
 
 MAX_PAGE = 1000
-_FAR = 1 << 62
 _TOO_MUCH = 1 << 63
 
 T = TypeVar("T")
@@ -121,8 +120,12 @@ class Queries:
     async def batches(self, tenant: str, where: BatchFilter, page: PageRequest) -> Page[BatchView]:
         limit, cursor = page.limit(50), page.cursor([int])
         before = None if cursor is None else int(cursor[0])
-        found = await self._store.list_batches(tenant, where, before, limit + 1)
-        return Page(found[:limit], len(found) > limit, lambda shown: page_token(found[shown - 1].number))
+        found, below = await self._store.list_batches(tenant, where, before, limit)
+
+        def after(shown: int) -> str:
+            return page_token(below if below is not None and shown == len(found) else found[shown - 1].number)
+
+        return Page(found, below is not None, after)
 
     async def proposal(self, tenant: str, proposal_id: str) -> Answered:
         """Raises NotFoundError (PROPOSAL_UNKNOWN)."""
@@ -135,9 +138,13 @@ class Queries:
     async def proposals(self, tenant: str, where: ProposalFilter, page: PageRequest) -> Page[Answered]:
         limit, cursor = page.limit(50), page.cursor([int, int, int])
         after = None if cursor is None else ProposalCursor(*map(int, cursor))
-        found = await self._store.list_proposals(tenant, where, after, limit + 1)
-        answered = [self._summaries.answered(view) for view in found[:limit]]
-        return Page(answered, len(found) > limit, lambda shown: _after_proposal(found[shown - 1]))
+        found, end = await self._store.list_proposals(tenant, where, after, limit, MESSAGE_BYTES)
+        answered = [self._summaries.answered(view) for view in found]
+
+        def behind(shown: int) -> str:
+            return page_token(*(end if end is not None and shown == len(found) else found[shown - 1].cursor))
+
+        return Page(answered, end is not None, behind)
 
     def tools(self, name: str, page: PageRequest) -> Page[tuple[Entry, int]]:
         """With how many connected executors have each."""
@@ -172,11 +179,6 @@ class Queries:
 
     def serves(self, tool: ToolKey) -> bool:
         return self._executors.serves(tool)
-
-
-def _after_proposal(last: ProposalView) -> str:
-    proposal = last.proposal
-    return page_token(proposal.expire_time or _FAR, last.batch_number, proposal.ordinal)
 
 
 def _slice(items: list[T], page: PageRequest) -> Page[T]:

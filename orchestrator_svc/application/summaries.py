@@ -119,7 +119,7 @@ class Summaries:
 
     async def of_session(self, tenant: str, session_id: str, waited: bool) -> Summary:
         """From its last batch back: answers until there are enough, batches until there are many."""
-        found = await self._store.list_batches(tenant, BatchFilter(session_id=session_id), None, MAX_BATCHES)
+        found = await self._last_batches(tenant, session_id)
         batches, answers, size, left_out = list[BatchView](), list[list[Answered]](), 0, 0
         for listed in found:
             batch, views = (await self._read(tenant, listed.id, size) if size < ENOUGH_BYTES else None) or (listed, [])
@@ -128,6 +128,13 @@ class Summaries:
             size += _size(views)
             left_out += sum(batch.counts) - len(views)
         return Summary(batches[::-1], [answer for part in reversed(answers) for answer in part], waited, left_out)
+
+    async def _last_batches(self, tenant: str, session_id: str) -> list[BatchView]:
+        found, below = await self._store.list_batches(tenant, BatchFilter(session_id=session_id), None, MAX_BATCHES)
+        while below is not None and (left := MAX_BATCHES - len(found)) > 0:
+            page, below = await self._store.list_batches(tenant, BatchFilter(session_id=session_id), below, left)
+            found += page
+        return found
 
     async def _read(
         self, tenant: str, batch_id: str, size: int, keys: set[str] | None = None

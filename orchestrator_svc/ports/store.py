@@ -15,7 +15,15 @@ from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import StoredFrame
-from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter, ProposalView
+from orchestrator_svc.ports.views import (
+    BatchFilter,
+    BatchPage,
+    BatchView,
+    ProposalCursor,
+    ProposalFilter,
+    ProposalPage,
+    ProposalView,
+)
 
 
 class Incarnation(NamedTuple):
@@ -176,10 +184,8 @@ class Store(Protocol):
         numbers), and those that were ever reopened."""
         ...
 
-    async def list_batches(
-        self, tenant: str, where: BatchFilter, before_number: int | None, limit: int
-    ) -> list[BatchView]:
-        """Newest first, numbered below `before_number`."""
+    async def list_batches(self, tenant: str, where: BatchFilter, before_number: int | None, limit: int) -> BatchPage:
+        """Newest first, numbered below `before_number`; at most `limit`, fewer where many had to be looked at."""
         ...
 
     async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
@@ -194,9 +200,10 @@ class Store(Protocol):
     async def get_proposal(self, tenant: str, batch_id: str, key: str) -> ProposalView | None: ...
 
     async def list_proposals(
-        self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int
-    ) -> list[ProposalView]:
-        """Soonest to expire first, then by batch number and ordinal."""
+        self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int, limit_bytes: int
+    ) -> ProposalPage:
+        """First those that a decision is asked for, soonest to expire first; then the others, by batch number and
+        ordinal. At most `limit`, about `limit_bytes`, one at least; fewer, or none, where many had to be looked at."""
         ...
 
     async def soft_candidates(self, tenant: str, session_id: str, expired_since: int) -> list[SoftCandidate]:

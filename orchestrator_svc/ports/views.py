@@ -10,6 +10,9 @@ from orchestrator_svc.domain.proposal import Proposal, ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Tier
 
+NEVER = 1 << 62
+"""The expiry of what does not expire, among those of what does."""
+
 
 class AgentTally(NamedTuple):
     """Proposals of one agent: how many in each state (index = ProposalState)."""
@@ -48,6 +51,14 @@ class BatchView:
     missing: list[str]
 
 
+class ProposalCursor(NamedTuple):
+    """Where a page of proposals ended: (expire_time while it is asked for, else NEVER; batch number; ordinal)."""
+
+    expire_time: int
+    number: int
+    ordinal: int
+
+
 @dataclass(slots=True)
 class ProposalView:
     """A proposal with what it needs to be shown. `waiting_for`: keys of dependencies that are not done.
@@ -64,6 +75,14 @@ class ProposalView:
     waiting_for: list[str]
     record_times: dict[int, int] = field(default_factory=dict[int, int])
     result_omitted: bool = False
+
+    @property
+    def cursor(self) -> ProposalCursor:
+        """Its place in a list."""
+        proposal = self.proposal
+        asked = proposal.state is ProposalState.PROPOSED and proposal.asked_time is not None
+        due = proposal.expire_time if asked else None
+        return ProposalCursor(due or NEVER, self.batch_number, proposal.ordinal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +108,15 @@ class ProposalFilter:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-class ProposalCursor(NamedTuple):
-    """Where a page of proposals ended: (expire_time or a far future, batch number, ordinal)."""
+class BatchPage(NamedTuple):
+    """`next`: the number below which to go on; None: that was all. There may be more though the page is empty."""
 
-    expire_time: int
-    number: int
-    ordinal: int
+    batches: list[BatchView]
+    next: int | None
+
+
+class ProposalPage(NamedTuple):
+    """`next`: the place behind which to go on; None: that was all. There may be more though the page is empty."""
+
+    proposals: list[ProposalView]
+    next: ProposalCursor | None

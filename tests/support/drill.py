@@ -142,7 +142,7 @@ class Drill:
     # -- after a start
 
     async def all(self) -> list[BatchView]:
-        return await self.world.store.list_batches("default", BatchFilter(), None, 1000)
+        return (await self.world.store.list_batches("default", BatchFilter(), None, 1000)).batches
 
     async def proposals(self, batch_id: str) -> list[Proposal]:
         found = await self.world.store.get_batch_full("default", batch_id, EVERYTHING)

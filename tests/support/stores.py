@@ -12,6 +12,7 @@ from orchestrator_svc.adapters.store.sqlite import SqliteStore
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.ports.codec import EventCodec
 from orchestrator_svc.ports.store import Committed, Incarnation, Store
+from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalFilter, ProposalView
 from shared.kernel.clock import SystemClock
 from tests.support.batches import START, Builder, write
 
@@ -83,6 +84,30 @@ async def submitted(store: Store, builder: Builder, changes: Changes) -> Builder
     committed = await commit(store, changes)
     assert not committed.lost
     return builder
+
+
+async def listed(
+    store: Store, where: ProposalFilter | None = None, tenant: str = "default", page: int = 10
+) -> list[ProposalView]:
+    """All pages of proposals."""
+    found, after = await store.list_proposals(tenant, where or ProposalFilter(), None, page, EVERYTHING)
+    while after is not None:
+        more, after = await store.list_proposals(tenant, where or ProposalFilter(), after, page, EVERYTHING)
+        assert len(more) <= page
+        found += more
+    return found
+
+
+async def listed_batches(
+    store: Store, where: BatchFilter | None = None, tenant: str = "default", page: int = 10
+) -> list[BatchView]:
+    """All pages of batches."""
+    found, below = await store.list_batches(tenant, where or BatchFilter(), None, page)
+    while below is not None:
+        more, below = await store.list_batches(tenant, where or BatchFilter(), below, page)
+        assert len(more) <= page
+        found += more
+    return found
 
 
 def sequences(committed: Committed, builder: Builder) -> Sequence[int]:

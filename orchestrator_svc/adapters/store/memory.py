@@ -22,7 +22,15 @@ from orchestrator_svc.ports.store import (
     SoftCandidate,
     StoredTool,
 )
-from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter, ProposalView
+from orchestrator_svc.ports.views import (
+    BatchFilter,
+    BatchPage,
+    BatchView,
+    ProposalCursor,
+    ProposalFilter,
+    ProposalPage,
+    ProposalView,
+)
 
 
 class MemoryStore:
@@ -118,9 +126,7 @@ class MemoryStore:
                 found.append((kept.shell.id, head))
         return found
 
-    async def list_batches(
-        self, tenant: str, where: BatchFilter, before_number: int | None, limit: int
-    ) -> list[BatchView]:
+    async def list_batches(self, tenant: str, where: BatchFilter, before_number: int | None, limit: int) -> BatchPage:
         return find_batches(self._published(tenant), where, before_number, limit)
 
     async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
@@ -142,9 +148,11 @@ class MemoryStore:
         return next((view for view in views if view.proposal.key == key), None)
 
     async def list_proposals(
-        self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int
-    ) -> list[ProposalView]:
-        return find_proposals(self._published(tenant), where, after, limit)
+        self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int, limit_bytes: int
+    ) -> ProposalPage:
+        found, rest = find_proposals(self._published(tenant), where, after, limit)
+        fit = cut(found, limit_bytes)
+        return ProposalPage(fit, fit[-1].cursor if rest or len(fit) < len(found) else None)
 
     async def soft_candidates(self, tenant: str, session_id: str, expired_since: int) -> list[SoftCandidate]:
         return find_soft(self._published(tenant), session_id, expired_since)

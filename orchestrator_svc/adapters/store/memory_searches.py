@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 
 from orchestrator_svc.adapters.store.memory_batches import KeptBatch
-from orchestrator_svc.adapters.store.reading.filters import FAR_FUTURE
 from orchestrator_svc.domain.proposal import Proposal, ProposalState
 from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import SoftCandidate
-from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter, ProposalView
+from orchestrator_svc.ports.views import BatchFilter, BatchPage, ProposalCursor, ProposalFilter, ProposalView
 
 
-def find_batches(
-    kept: Sequence[KeptBatch], where: BatchFilter, before_number: int | None, limit: int
-) -> list[BatchView]:
-    found = [one for one in reversed(kept) if before_number is None or one.number < before_number]
-    return [one.view() for one in found if _matches(one, where)][:limit]
+def find_batches(kept: Sequence[KeptBatch], where: BatchFilter, before_number: int | None, limit: int) -> BatchPage:
+    older = [one for one in reversed(kept) if before_number is None or one.number < before_number]
+    found = [one for one in older if _matches(one, where)]
+    page = found[:limit]
+    return BatchPage([one.view() for one in page], page[-1].number if len(found) > limit else None)
 
 
 def _matches(kept: KeptBatch, where: BatchFilter) -> bool:
@@ -33,16 +32,16 @@ def _has_labels(labels: dict[str, str], wanted: Sequence[tuple[str, str]]) -> bo
 
 def find_proposals(
     kept: Sequence[KeptBatch], where: ProposalFilter, after: ProposalCursor | None, limit: int
-) -> list[ProposalView]:
-    found: list[tuple[ProposalCursor, ProposalView]] = []
+) -> tuple[list[ProposalView], bool]:
+    """And whether there are more."""
+    found: list[ProposalView] = []
     for one in kept:
         for view in one.views():
-            proposal = view.proposal
-            place = ProposalCursor(proposal.expire_time or FAR_FUTURE, one.number, proposal.ordinal)
-            if _is_wanted(view, where) and (after is None or place > after):
+            if _is_wanted(view, where) and (after is None or view.cursor > after):
                 view.record_times = {}
-                found.append((place, view))
-    return [view for _, view in sorted(found, key=lambda item: item[0])[:limit]]
+                found.append(view)
+    found.sort(key=lambda view: view.cursor)
+    return found[:limit], len(found) > limit
 
 
 def _is_wanted(view: ProposalView, where: ProposalFilter) -> bool:

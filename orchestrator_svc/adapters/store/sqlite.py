@@ -24,7 +24,18 @@ from orchestrator_svc.adapters.store.engines import (
     writer_engine,
 )
 from orchestrator_svc.adapters.store.file_lock import FileLock
-from orchestrator_svc.adapters.store.reading import answers, batches, full, proposals, requests, sessions, tools, whole
+from orchestrator_svc.adapters.store.reading import (
+    answers,
+    batches,
+    full,
+    listed_batches,
+    listed_proposals,
+    proposals,
+    requests,
+    sessions,
+    tools,
+    whole,
+)
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
@@ -40,7 +51,15 @@ from orchestrator_svc.ports.store import (
     SoftCandidate,
     StoredTool,
 )
-from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalCursor, ProposalFilter, ProposalView
+from orchestrator_svc.ports.views import (
+    BatchFilter,
+    BatchPage,
+    BatchView,
+    ProposalCursor,
+    ProposalFilter,
+    ProposalPage,
+    ProposalView,
+)
 from shared.kernel.clock import Clock
 from shared.kernel.errors import GreenlightError, UnavailableError
 
@@ -131,10 +150,8 @@ class SqliteStore:
     ) -> list[tuple[str, BatchHead]]:
         return await self._read(batches.session_heads, tenant, session_id, after_no, also)
 
-    async def list_batches(
-        self, tenant: str, where: BatchFilter, before_number: int | None, limit: int
-    ) -> list[BatchView]:
-        return await self._list(batches.list_batches, tenant, where, before_number, limit)
+    async def list_batches(self, tenant: str, where: BatchFilter, before_number: int | None, limit: int) -> BatchPage:
+        return await self._list(listed_batches.list_batches, tenant, where, before_number, limit)
 
     async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
         return await self._read(batches.read_frames, number, after, limit_bytes)
@@ -145,9 +162,9 @@ class SqliteStore:
         return await self._read(proposals.get_proposal, tenant, batch_id, key)
 
     async def list_proposals(
-        self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int
-    ) -> list[ProposalView]:
-        return await self._list(proposals.list_proposals, tenant, where, after, limit)
+        self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int, limit_bytes: int
+    ) -> ProposalPage:
+        return await self._list(listed_proposals.list_proposals, tenant, where, after, limit, limit_bytes)
 
     async def soft_candidates(self, tenant: str, session_id: str, expired_since: int) -> list[SoftCandidate]:
         return await self._read(proposals.soft_candidates, tenant, session_id, expired_since)

@@ -19,6 +19,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -106,11 +108,14 @@ batches = Table(
 )
 Index("batches_by_number", batches.c.tenant, batches.c.batch_no)
 Index("batches_by_session", batches.c.tenant, batches.c.session_id, batches.c.session_no)
-UNFINISHED = batches.c.state < 5
-PENDING = batches.c.asked > 0
-EXPIRED = batches.c.expired > 0
-REOPENED = batches.c.reopened_after > 0
-UNPUBLISHED = batches.c.published == 0
+Index("batches_of_session", batches.c.tenant, batches.c.session_id, batches.c.batch_no)
+# Literals: with a parameter it is known only once that is bound whether a partial index serves a query.
+_ZERO, _ONE, _FINISHED = [literal_column(number, Integer) for number in ("0", "1", "5")]
+UNFINISHED = batches.c.state < _FINISHED
+PENDING = batches.c.asked > _ZERO
+EXPIRED = batches.c.expired > _ZERO
+REOPENED = batches.c.reopened_after > _ZERO
+UNPUBLISHED = batches.c.published == _ZERO
 Index("batches_unfinished", batches.c.batch_no, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 Index(
     "batches_pending",
@@ -201,6 +206,17 @@ standings = Table(
     _text("edited_arguments"),
     _text("bound_arguments"),
     _text("result"),
+)
+# Those that a person is asked for now: what the approvers' inbox pages through. Calls that nobody decides never enter.
+ASKED = and_(standings.c.state == _ONE, standings.c.asked_time > _ZERO)
+Index(
+    "standings_asked",
+    standings.c.tenant,
+    standings.c.expire_time,
+    standings.c.batch_no,
+    standings.c.ordinal,
+    sqlite_where=ASKED,
+    postgresql_where=ASKED,
 )
 
 frames = Table(

@@ -7,7 +7,7 @@ from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.ports.store import Store
 from orchestrator_svc.ports.views import BatchFilter, ProposalFilter
 from tests.support.batches import AnyArguments, Builder, judged
-from tests.support.stores import EVERYTHING, Opener, commit, submitted
+from tests.support.stores import EVERYTHING, Opener, commit, listed, listed_batches, submitted
 
 
 class Large(Builder):
@@ -75,8 +75,8 @@ async def is_visible(store: Store, builder: Builder) -> bool:
         await store.load_batch("default", batch_id, AnyArguments()),
         await store.get_proposal("default", batch_id, "p0"),
         await store.session_heads("default", session_id, 0, [builder.batch.session_no]),
-        await store.list_batches("default", BatchFilter(session_id=session_id), None, 10),
-        await store.list_proposals("default", ProposalFilter(states=tuple(ProposalState)), None, 10),
+        await listed_batches(store, BatchFilter(session_id=session_id)),
+        await listed(store, ProposalFilter(states=tuple(ProposalState))),
         [batch async for batch in store.unfinished(AnyArguments())],
     ]
     assert len({bool(answer) for answer in answers}) == 1, answers

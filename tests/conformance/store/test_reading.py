@@ -1,13 +1,11 @@
 """Batches and proposals as they are shown, listed and watched."""
 
-import pytest
-
 from orchestrator_svc.domain.proposal import Condition, Dependency, ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import Store
-from orchestrator_svc.ports.views import BatchFilter, ProposalCursor, ProposalFilter, ProposalView
-from tests.support.batches import MINUTE, Builder, judged
+from orchestrator_svc.ports.views import ProposalView
+from tests.support.batches import Builder, judged
 from tests.support.stores import EVERYTHING, commit, submitted
 
 State = ProposalState
@@ -114,122 +112,3 @@ async def test_nothing_is_found_where_there_is_nothing(store: Store) -> None:
     assert await store.get_session("default", "unknown") is None
     assert await store.find_request("default", "unknown") is None
     assert await store.read_frames(99, 0, 100) == []
-
-
-class TestListedBatches:
-    async def test_newest_first_in_pages(self, store: Store) -> None:
-        builders = [await sent(store, Builder(), "a") for _ in range(5)]
-        first = await store.list_batches("default", BatchFilter(), None, 2)
-        second = await store.list_batches("default", BatchFilter(), first[-1].number, 2)
-        third = await store.list_batches("default", BatchFilter(), second[-1].number, 2)
-        assert [view.id for view in first + second + third] == [item.batch.id for item in reversed(builders)]
-        assert await store.list_batches("default", BatchFilter(), third[-1].number, 2) == []
-
-    async def test_by_what_they_are(self, store: Store) -> None:
-        one, two = Builder(session_id="s1"), Builder(session_id="s2")
-        one.batch.labels = {"team": "a", 'odd"key': 'x","y'}
-        two.batch.labels = {"team": "a"}
-        await sent(store, one, "a")
-        await sent(store, two, "a")
-        await commit(store, two.dispatch("a"), two.succeed("a"))
-
-        async def ids(where: BatchFilter) -> list[str]:
-            return [view.id for view in await store.list_batches("default", where, None, 10)]
-
-        both = [two.batch.id, one.batch.id]
-        assert await ids(BatchFilter(session_id="s1")) == [one.batch.id]
-        assert await ids(BatchFilter(states=(BatchState.SUCCEEDED,))) == [two.batch.id]
-        assert await ids(BatchFilter(states=(BatchState.SUCCEEDED, BatchState.RUNNING))) == both
-        assert await ids(BatchFilter(labels=(("team", "a"),))) == both
-        assert await ids(BatchFilter(labels=(("team", "a"), ('odd"key', 'x","y')))) == [one.batch.id]
-        assert await ids(BatchFilter(labels=(("team", "b"),))) == []
-        assert (
-            await ids(BatchFilter(id_prefix=one.batch.id[:-1])) == [one.batch.id]
-            or one.batch.id[:-1] == two.batch.id[:-1]
-        )
-        assert await ids(BatchFilter(id_prefix=one.batch.id)) == [one.batch.id]
-        assert await ids(BatchFilter(id_prefix="%")) == []
-
-
-class TestListedProposals:
-    async def test_the_inbox_is_what_a_person_is_asked_for(self, store: Store) -> None:
-        builder = Builder()
-        items = [
-            judged("auto"),
-            judged("soft", tier=Tier.SOFT, approval_deadline=9 * MINUTE),
-            judged("hard", tier=Tier.HARD, approval_deadline=5 * MINUTE),
-            judged("later", tier=Tier.HARD, arguments='{"x":{"$from":"auto"}}'),
-        ]
-        await submitted(store, builder, builder.submit(items))
-        assert keys(await store.list_proposals("default", ProposalFilter(), None, 10)) == ["hard", "soft"]
-
-        await commit(store, builder.dispatch("auto"), builder.succeed("auto"), builder.approve("hard"))
-        assert keys(await store.list_proposals("default", ProposalFilter(), None, 10)) == ["soft", "later"]
-
-    async def test_soonest_first_then_by_place_in_pages(self, store: Store) -> None:
-        minutes = {"a": 5, "b": 3, "c": 5, "d": 1}
-        builders = [Builder(), Builder()]
-        for builder in builders:
-            items = [judged(key, tier=Tier.SOFT, approval_deadline=m * MINUTE) for key, m in minutes.items()]
-            await submitted(store, builder, builder.submit(items))
-        seen: list[tuple[str, str]] = []
-        after: ProposalCursor | None = None
-        while page := await store.list_proposals("default", ProposalFilter(), after, 3):
-            seen += [(view.batch_id, view.proposal.key) for view in page]
-            last = page[-1]
-            assert last.proposal.expire_time is not None
-            after = ProposalCursor(last.proposal.expire_time, last.batch_number, last.proposal.ordinal)
-        first, second = [builder.batch.id for builder in builders]
-        expected = [(first, "d"), (second, "d"), (first, "b"), (second, "b")]
-        assert seen == [*expected, (first, "a"), (first, "c"), (second, "a"), (second, "c")]
-
-    async def test_what_never_expires_comes_last(self, store: Store) -> None:
-        builder = Builder()
-        await submitted(store, builder, builder.submit([judged("auto"), judged("soft", tier=Tier.SOFT)]))
-        where = ProposalFilter(states=tuple(State))
-        first = await store.list_proposals("default", where, None, 1)
-        assert keys(first) == ["soft"]
-        assert first[0].proposal.expire_time is not None
-        after = ProposalCursor(first[0].proposal.expire_time, first[0].batch_number, first[0].proposal.ordinal)
-        rest = await store.list_proposals("default", where, after, 10)
-        assert keys(rest) == ["auto"]
-        after = ProposalCursor(1 << 62, rest[0].batch_number, rest[0].proposal.ordinal)
-        assert await store.list_proposals("default", where, after, 10) == []
-
-    @pytest.mark.parametrize(
-        ("where", "expected"),
-        [
-            (ProposalFilter(states=(State.SUCCEEDED,)), ["one"]),
-            (ProposalFilter(states=(State.SUCCEEDED, State.APPROVED)), ["one", "two"]),
-            (ProposalFilter(states=(State.APPROVED,)), ["two"]),
-            (ProposalFilter(tiers=(Tier.HARD,)), ["four"]),
-            (ProposalFilter(tiers=(Tier.HARD, Tier.SOFT)), ["three", "four"]),
-            (ProposalFilter(session_id="s1"), ["three", "four"]),
-            (ProposalFilter(session_id="s2"), []),
-            (ProposalFilter(agent="risk"), ["four"]),
-            (ProposalFilter(tool="noop"), ["three"]),
-            (ProposalFilter(tool="NOOP"), []),
-            (ProposalFilter(labels=(("x", "1"),)), ["three"]),
-            (ProposalFilter(labels=(("x", "1"), ("x", "2"))), []),
-            (ProposalFilter(batch_id="unknown"), []),
-        ],
-    )
-    async def test_by_what_they_are(self, store: Store, where: ProposalFilter, expected: list[str]) -> None:
-        builder = Builder(session_id="s1")
-        items = [
-            judged("one"),
-            judged("two"),
-            judged("three", tier=Tier.SOFT, labels={"x": "1", "y": "2"}),
-            judged("four", tier=Tier.HARD, agent="risk", tool="other"),
-        ]
-        await submitted(store, builder, builder.submit(items))
-        await commit(store, builder.dispatch("one"), builder.succeed("one"))
-        assert keys(await store.list_proposals("default", where, None, 10)) == expected
-
-    async def test_of_one_batch(self, store: Store) -> None:
-        builders = [Builder(), Builder()]
-        for builder in builders:
-            await submitted(store, builder, builder.submit([judged("a", tier=Tier.SOFT)]))
-        where = ProposalFilter(batch_id=builders[1].batch.id)
-        found = await store.list_proposals("default", where, None, 10)
-        assert [view.batch_id for view in found] == [builders[1].batch.id]

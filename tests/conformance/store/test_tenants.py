@@ -6,9 +6,9 @@ from orchestrator_svc.domain.changes import CommandRecord
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import Request, Session, Store
-from orchestrator_svc.ports.views import BatchFilter, ProposalFilter
+from orchestrator_svc.ports.views import ProposalFilter
 from tests.support.batches import AnyArguments, Builder, judged
-from tests.support.stores import EVERYTHING, commit, submitted
+from tests.support.stores import EVERYTHING, commit, listed, listed_batches, submitted
 
 ALL = tuple(ProposalState)
 
@@ -39,7 +39,7 @@ async def test_batches(store: Store, twins: tuple[Builder, Builder]) -> None:
         assert (view.tenant, view.number, head.number) == (tenant, builder.batch.number, builder.batch.number)
         assert [item.proposal.key for item in full[1]] == [f"of-{tenant}"]
         assert (batch.tenant, list(batch.by_key)) == (tenant, [f"of-{tenant}"])
-        assert [item.number for item in await store.list_batches(tenant, BatchFilter(), None, 9)] == [view.number]
+        assert [item.number for item in await listed_batches(store, tenant=tenant)] == [view.number]
         assert await store.session_heads(tenant, "s", 0, [1]) == [(batch_id, head)]
 
 
@@ -52,7 +52,7 @@ async def test_proposals(store: Store, twins: tuple[Builder, Builder]) -> None:
         assert view is not None
         assert view.tenant == tenant
         for where in (ProposalFilter(), ProposalFilter(states=ALL), ProposalFilter(session_id="s", batch_id=batch_id)):
-            assert [item.proposal.key for item in await store.list_proposals(tenant, where, None, 9)] == [mine]
+            assert [item.proposal.key for item in await listed(store, where, tenant)] == [mine]
         assert [item.key for item in await store.soft_candidates(tenant, "s", 0)] == [mine]
 
 
@@ -83,8 +83,8 @@ async def test_a_stranger_finds_nothing(store: Store, twins: tuple[Builder, Buil
     assert await store.load_batch("c", batch_id, AnyArguments()) is None
     assert await store.get_proposal("c", batch_id, "of-a") is None
     assert await store.session_heads("c", "s", 0, [1]) == []
-    assert await store.list_batches("c", BatchFilter(), None, 9) == []
-    assert await store.list_proposals("c", ProposalFilter(states=ALL), None, 9) == []
+    assert await listed_batches(store, tenant="c") == []
+    assert await listed(store, ProposalFilter(states=ALL), "c") == []
     assert await store.soft_candidates("c", "s", 0) == []
     assert await store.get_session("c", "s") is None
     assert await store.list_sessions("c", None, 9) == []

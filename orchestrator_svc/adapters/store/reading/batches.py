@@ -6,8 +6,7 @@ import orjson
 from sqlalchemy import Connection, and_, func, select, union
 
 from orchestrator_svc.adapters.store.documents import read_map
-from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
-from orchestrator_svc.adapters.store.reading.filters import FAR_FUTURE, has_label, starts_with
+from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
 from orchestrator_svc.adapters.store.reading.joined import PROPOSALS
 from orchestrator_svc.adapters.store.tables import REOPENED, UNPUBLISHED, batches, frames, proposals, standings
 from orchestrator_svc.domain.batch import MAX_MISSING
@@ -15,7 +14,7 @@ from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.codec import StoredFrame
 from orchestrator_svc.ports.store import BatchHead
-from orchestrator_svc.ports.views import AgentTally, BatchFilter, BatchView
+from orchestrator_svc.ports.views import NEVER, AgentTally, BatchView
 
 _HEAD = select(
     batches.c.id,
@@ -45,7 +44,7 @@ def session_heads(
     """Those above one that is still being written wait for it: a cursor at a higher number would never see it."""
     of_session = and_(batches.c.tenant == tenant, batches.c.session_id == session_id)
     hidden = connection.execute(select(func.min(batches.c.session_no)).where(of_session, UNPUBLISHED))
-    until = hidden.scalar() or FAR_FUTURE
+    until = hidden.scalar() or NEVER
     number = batches.c.session_no
     statement = union(
         _HEAD.where(of_session, number > after_no, number < until),
@@ -77,31 +76,10 @@ def read_frames(connection: Connection, number: int, after: int, limit_bytes: in
     return found
 
 
-def list_batches(
-    connection: Connection, tenant: str, where: BatchFilter, before_number: int | None, limit: int
-) -> list[BatchView]:
-    statement = _matching(connection, tenant, where)
-    if before_number is not None:
-        statement = statement.where(batches.c.batch_no < before_number)
-    statement = statement.order_by(batches.c.batch_no.desc()).limit(limit)
-    return views(connection, connection.execute(statement).all())
-
-
-def _matching(connection: Connection, tenant: str, where: BatchFilter) -> AnySelect:
-    statement = select(batches).where(batches.c.tenant == tenant, batches.c.published == 1)
-    if where.session_id:
-        statement = statement.where(batches.c.session_id == where.session_id)
-    if where.states:
-        statement = statement.where(batches.c.state.in_([int(state) for state in where.states]))
-    for key, value in where.labels:
-        statement = statement.where(has_label(connection.dialect, batches.c.labels, key, value))
-    if where.id_prefix:
-        statement = statement.where(starts_with(batches.c.id, where.id_prefix))
-    return statement
-
-
 def views(connection: Connection, rows: Sequence[AnyRow]) -> list[BatchView]:
     """Two queries for all of them."""
+    if not rows:
+        return []
     agents = _agents(connection, [row.batch_no for row in rows])
     missing = _missing(connection, [row.batch_no for row in rows if BatchState(row.state).finished])
     return [_view(row, agents.get(row.batch_no, []), missing.get(row.batch_no, [])) for row in rows]

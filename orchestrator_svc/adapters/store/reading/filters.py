@@ -1,17 +1,25 @@
-"""Conditions that several queries share."""
+"""Conditions that several queries share. Labels are looked into here: each database has its own way with JSON."""
 
-from sqlalchemy import Column, ColumnElement, Dialect, exists, func, select
+from collections.abc import Iterable
 
-FAR_FUTURE = 1 << 62
+from sqlalchemy import Column, ColumnElement
+
+from orchestrator_svc.adapters.store.documents import read_map
 
 
-def has_label(dialect: Dialect, labels: Column[str], key: str, value: str) -> ColumnElement[bool]:
-    """JSON is looked into in each dialect's own way."""
-    assert dialect.name == "sqlite"
-    member = func.json_each(func.nullif(labels, "")).table_valued("key", "value")
-    return exists(select(1).select_from(member).where(member.c.key == key, member.c.value == value))
+def carries(labels: str, wanted: Iterable[tuple[str, str]]) -> bool:
+    """Whether the labels, as they are kept, have all of the wanted ones."""
+    if not wanted:
+        return True
+    kept = read_map(labels)
+    return all(kept.get(key) == value for key, value in wanted)
 
 
 def starts_with(column: Column[str], prefix: str) -> ColumnElement[bool]:
     """As a range, which an index serves; LIKE would ignore case."""
     return column.between(prefix, prefix + "\U0010ffff")
+
+
+def unindexed(column: Column[str]) -> ColumnElement[str]:
+    """As a condition to be looked at last: a partial index of few rows is better than this column's of many."""
+    return column.concat("")

@@ -1,6 +1,8 @@
 """Proposals with where they stand: the two tables as one."""
 
-from sqlalchemy import and_
+from collections.abc import Sequence
+
+from sqlalchemy import FromClause, Integer, and_, column, values
 
 from orchestrator_svc.adapters.store.tables import batches, proposals, standings
 
@@ -13,3 +15,12 @@ COLUMNS = (
     *[column for column in standings.c if column.name not in proposals.c],
 )
 SIZE = (proposals.c.text_bytes + standings.c.text_bytes + standings.c.result_bytes).label("size")
+
+_CHOSEN = (column("batch_no", Integer), column("ordinal", Integer))
+
+
+def chosen(keys: Sequence[tuple[int, int]]) -> FromClause:
+    """Proposals of these (batch number, ordinal), joined. `IN` of pairs would have SQLite read the whole table."""
+    wanted = values(*_CHOSEN, name="chosen").data(list(keys)).cte("chosen")
+    same = and_(proposals.c.batch_no == wanted.c.batch_no, proposals.c.ordinal == wanted.c.ordinal)
+    return wanted.join(proposals, same).join(standings, _SAME).join(batches, batches.c.batch_no == proposals.c.batch_no)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
-from orchestrator_svc.adapters.store.reading.joined import PROPOSALS
+from orchestrator_svc.adapters.store.reading.joined import chosen
 from orchestrator_svc.adapters.store.reading.rows import read_edges, read_proposal
 from orchestrator_svc.adapters.store.tables import proposals, standings
 from orchestrator_svc.domain.proposal import UNFINISHED, Condition, ProposalState
@@ -30,9 +30,8 @@ def _parents(connection: Connection, rows: Sequence[AnyRow]) -> Parents:
     parents: Parents = {}
     place = (proposals.c.batch_no, proposals.c.ordinal)
     for start in range(0, len(wanted), PLACES):
-        statement = select(*place, proposals.c.key, standings.c.state).select_from(PROPOSALS)
-        statement = statement.where(tuple_(*place).in_(wanted[start : start + PLACES]))
-        for row in connection.execute(statement):
+        statement = select(*place, proposals.c.key, standings.c.state)
+        for row in connection.execute(statement.select_from(chosen(wanted[start : start + PLACES]))):
             parents.setdefault(row.batch_no, {})[row.ordinal] = (row.key, ProposalState(row.state))
     return parents
 

@@ -36,7 +36,7 @@ async def replica(world: World) -> AsyncGenerator[Replica]:
 
 
 async def batches(world: World) -> int:
-    return len(await world.store.list_batches("default", BatchFilter(), None, 100))
+    return len((await world.store.list_batches("default", BatchFilter(), None, 100)).batches)
 
 
 async def test_a_submission_makes_one_batch(world: World, replica: Replica) -> None:

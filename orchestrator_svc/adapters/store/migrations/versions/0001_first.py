@@ -16,6 +16,7 @@ def upgrade() -> None:
     _indexes_of_batches()
     _proposals()
     _standings()
+    _indexes_of_standings()
     _frames()
     _record_times()
     _requests()
@@ -94,6 +95,7 @@ def _batches() -> None:
 def _indexes_of_batches() -> None:
     op.create_index("batches_by_number", "batches", ["tenant", "batch_no"])
     op.create_index("batches_by_session", "batches", ["tenant", "session_id", "session_no"])
+    op.create_index("batches_of_session", "batches", ["tenant", "session_id", "batch_no"])
     op.create_index(
         "batches_expired",
         "batches",
@@ -193,6 +195,16 @@ def _standings() -> None:
         sa.Column("bound_arguments", sa.Text(), nullable=False),
         sa.Column("result", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("batch_no", "ordinal"),
+    )
+
+
+def _indexes_of_standings() -> None:
+    op.create_index(
+        "standings_asked",
+        "standings",
+        ["tenant", "expire_time", "batch_no", "ordinal"],
+        sqlite_where=sa.text("state = 1 AND asked_time > 0"),
+        postgresql_where=sa.text("state = 1 AND asked_time > 0"),
     )
 
 

@@ -1,0 +1,165 @@
+"""ListProposals: what waits for a decision by its own index, the rest in the order of its key.
+
+Whether a row matches the filters is found out here, over columns that are narrow. A page looks at so many rows and no
+more, however few of them match, so that no list reads a tenant's whole history.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+import orjson
+from sqlalchemy import Connection, literal, not_, select, tuple_
+
+from orchestrator_svc.adapters.store.budgets import fitting
+from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
+from orchestrator_svc.adapters.store.reading.filters import carries, unindexed
+from orchestrator_svc.adapters.store.reading.joined import COLUMNS, OF_BATCHES, SIZE, chosen
+from orchestrator_svc.adapters.store.reading.views import PLACES, proposal_views
+from orchestrator_svc.adapters.store.tables import ASKED, PENDING, UNFINISHED, batches, proposals, standings
+from orchestrator_svc.domain.proposal import ProposalState
+from orchestrator_svc.ports.views import NEVER, ProposalCursor, ProposalFilter, ProposalPage
+
+LOOKED_AT = 10_000
+"""Rows that a page looks at: about."""
+_PAGE = 1_000
+_LAST_ORDINAL = 1 << 31
+_NONE: Sequence[AnyRow] = ()
+_OF_UNFINISHED = frozenset({ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.RUNNING})
+_KEY = (standings.c.batch_no, standings.c.ordinal)
+_NARROW = (*_KEY, SIZE, proposals.c.tier, proposals.c.agent, proposals.c.tool, proposals.c.labels)
+
+
+class _Looked(NamedTuple):
+    """Rows that may match, how many were passed for them, and behind which place to go on."""
+
+    rows: Sequence[AnyRow]
+    passed: int
+    end: ProposalCursor
+
+
+def list_proposals(
+    connection: Connection,
+    tenant: str,
+    where: ProposalFilter,
+    after: ProposalCursor | None,
+    limit: int,
+    limit_bytes: int,
+) -> ProposalPage:
+    found, end = _find(connection, tenant, where, after or ProposalCursor(0, 0, -1), limit)
+    fit = fitting([row.size for row in found], limit_bytes)
+    if fit < len(found):
+        end = _place(found[fit - 1])
+    keys = [(row.batch_no, row.ordinal) for row in found[:fit]]
+    return ProposalPage(proposal_views(connection, _whole(connection, keys)), end)
+
+
+def _find(
+    connection: Connection, tenant: str, where: ProposalFilter, after: ProposalCursor, limit: int
+) -> tuple[list[AnyRow], ProposalCursor | None]:
+    found, passed = list[AnyRow](), 0
+    for looked in _look(connection, tenant, where, after, limit):
+        for row in looked.rows:
+            if _is_wanted(row, where):
+                if len(found) == limit:
+                    return found, _place(found[-1])
+                found.append(row)
+        passed += looked.passed
+        if passed >= LOOKED_AT:
+            return found, looked.end
+    return found, None
+
+
+def _look(
+    connection: Connection, tenant: str, where: ProposalFilter, after: ProposalCursor, limit: int
+) -> Iterator[_Looked]:
+    by_row = bool(where.tiers or where.agent or where.tool or where.labels)
+    size = _PAGE if by_row else min(limit + 1, _PAGE)
+    if after.expire_time < NEVER and (not where.states or ProposalState.PROPOSED in where.states):
+        yield from _asked(connection, tenant, where, after, size)
+    if where.states:
+        start = (after.number, after.ordinal) if after.expire_time >= NEVER else (0, -1)
+        if after.ordinal == _LAST_ORDINAL:  # all of that batch: it must not count as looked at once more
+            start = (after.number + 1, -1)
+        yield from _others(connection, tenant, where, start, None if by_row else limit + 1)
+
+
+def _is_wanted(row: AnyRow, where: ProposalFilter) -> bool:
+    return (
+        (not where.tiers or row.tier in where.tiers)
+        and where.agent in ("", row.agent)
+        and where.tool in ("", row.tool)
+        and carries(row.labels, where.labels)
+    )
+
+
+def _place(row: AnyRow) -> ProposalCursor:
+    return ProposalCursor(row.due, row.batch_no, row.ordinal)
+
+
+def _asked(
+    connection: Connection, tenant: str, where: ProposalFilter, after: ProposalCursor, size: int
+) -> Iterator[_Looked]:
+    """Of a session or a batch: through its batches, which are few; of a tenant: by the index."""
+    place = (standings.c.expire_time, *_KEY)
+    statement = select(standings.c.expire_time.label("due"), *_NARROW).select_from(OF_BATCHES)
+    statement = statement.where(ASKED, batches.c.published == 1)
+    if where.session_id or where.batch_id:
+        statement = _of(statement, where).where(batches.c.tenant == tenant, PENDING)
+    else:
+        statement = statement.where(standings.c.tenant == tenant)
+    full = True
+    while full:
+        page = statement.where(tuple_(*place) > tuple_(*after)).order_by(*place).limit(size)
+        rows = connection.execute(page).all()
+        full = len(rows) == size
+        if rows:
+            after = _place(rows[-1])
+            yield _Looked(rows, len(rows), after)
+
+
+def _others(
+    connection: Connection, tenant: str, where: ProposalFilter, start: tuple[int, int], limit: int | None
+) -> Iterator[_Looked]:
+    """By batch number and ordinal; batches without a proposal in these states are passed by their counts."""
+    states = [int(state) for state in where.states]
+    statement = select(literal(NEVER).label("due"), *_NARROW).select_from(OF_BATCHES)
+    statement = statement.where(standings.c.state.in_(states), not_(ASKED)).order_by(*_KEY).limit(limit)
+    while page := _batches(connection, tenant, where, start[0]):
+        holding = [row for row in page if any(orjson.loads(row.counts)[state] for state in states)]
+        totals = list(accumulate(row.total for row in holding))
+        if totals and totals[-1] > _PAGE:
+            holding = [row for row, total in zip(holding, totals, strict=True) if total <= _PAGE] or holding[:1]
+            page = [row for row in page if row.batch_no <= holding[-1].batch_no]
+        of_these = statement.where(proposals.c.batch_no.in_([row.batch_no for row in holding]))
+        rows = connection.execute(of_these.where(tuple_(*_KEY) > tuple_(*start))).all() if holding else _NONE
+        last, passed = page[-1].batch_no, len(page) + sum(row.total for row in holding)
+        yield _Looked(rows, passed, ProposalCursor(NEVER, last, _LAST_ORDINAL))
+        start = (last + 1, -1)
+
+
+def _batches(connection: Connection, tenant: str, where: ProposalFilter, number: int) -> Sequence[AnyRow]:
+    """The next ones from a number on."""
+    statement = select(batches.c.batch_no, batches.c.total, batches.c.counts)
+    statement = _of(statement, where).where(batches.c.published == 1, batches.c.batch_no >= number)
+    if _OF_UNFINISHED.issuperset(where.states) and not where.session_id and not where.batch_id:
+        statement = statement.where(UNFINISHED, unindexed(batches.c.tenant) == tenant)
+    else:
+        statement = statement.where(batches.c.tenant == tenant)
+    return connection.execute(statement.order_by(batches.c.batch_no).limit(PLACES)).all()
+
+
+def _of(statement: AnySelect, where: ProposalFilter) -> AnySelect:
+    if where.session_id:
+        statement = statement.where(batches.c.session_id == where.session_id)
+    return statement.where(batches.c.id == where.batch_id) if where.batch_id else statement
+
+
+def _whole(connection: Connection, keys: Sequence[tuple[int, int]]) -> list[AnyRow]:
+    """In the order of the keys."""
+    found: dict[tuple[int, int], AnyRow] = {}
+    columns = select(*COLUMNS, batches.c.id.label("batch_id"), batches.c.session_id)
+    for start in range(0, len(keys), PLACES):
+        statement = columns.select_from(chosen(keys[start : start + PLACES]))
+        found.update(((row.batch_no, row.ordinal), row) for row in connection.execute(statement))
+    return [found[key] for key in keys]

@@ -1,0 +1,146 @@
+"""No list reads a table from end to end, and none sorts what a tenant has: each goes by an index."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event
+
+from orchestrator_svc.adapters.store.engines import reader_engine
+from orchestrator_svc.adapters.store.reading import listed_proposals
+from orchestrator_svc.adapters.store.reading.batches import session_heads
+from orchestrator_svc.adapters.store.reading.full import get_batch_full
+from orchestrator_svc.adapters.store.reading.listed_batches import list_batches
+from orchestrator_svc.adapters.store.reading.listed_proposals import list_proposals
+from orchestrator_svc.adapters.store.reading.proposals import soft_candidates
+from orchestrator_svc.adapters.store.reading.sessions import list_sessions
+from orchestrator_svc.domain.proposal import Dependency, ProposalState
+from orchestrator_svc.domain.states import BatchState
+from orchestrator_svc.domain.tool import Tier
+from orchestrator_svc.ports.views import NEVER, BatchFilter, ProposalCursor, ProposalFilter
+from tests.support.batches import Builder, judged
+from tests.support.stores import EVERYTHING, SqliteOpener, commit, submitted
+
+State = ProposalState
+TABLES = re.compile(r"SCAN (batches|proposals|standings|sessions|frames)\b(?!.*batches_un(finished|published))")
+BY_ID = "sqlite_autoindex_batches_1"
+ENDED = (State.SUCCEEDED, State.FAILED)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> tuple[Engine, Builder]:
+    """One batch: an ended proposal, one that a person is asked for, and one that waits."""
+    opener = SqliteOpener(tmp_path / "store.db")
+    opened = await opener.open()
+    builder = Builder(session_id="s")
+    waiting = judged("c", depends_on=[Dependency("b")])
+    await submitted(opened, builder, builder.submit([judged("a"), judged("b", tier=Tier.SOFT), waiting]))
+    await commit(opened, builder.dispatch("a"), builder.succeed("a"))
+    await opener.close()
+    return reader_engine(opener.path), builder
+
+
+def plan(engine: Engine, read: Callable[..., Any], *arguments: Any) -> list[str]:
+    """The steps of all queries that a read makes."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(
+        connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+    ) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    with engine.connect() as connection:
+        read(connection, "default", *arguments)
+        event.remove(engine, "before_cursor_execute", note)
+        assert asked
+        steps = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all() for text, values in asked]
+    engine.dispose()
+    return [str(row.detail) for rows in steps for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (ProposalFilter(), "standings_asked"),
+        (ProposalFilter(tiers=(Tier.HARD,)), "standings_asked"),
+        (ProposalFilter(agent="agent"), "standings_asked"),
+        (ProposalFilter(tool="noop"), "standings_asked"),
+        (ProposalFilter(labels=(("x", "1"),)), "standings_asked"),
+        (ProposalFilter(states=(State.PROPOSED,)), "standings_asked"),
+        (ProposalFilter(states=ENDED), "batches_by_number"),
+        (ProposalFilter(states=ENDED, agent="agent", tool="noop", tiers=(Tier.AUTO,)), "batches_by_number"),
+        (ProposalFilter(states=ENDED, labels=(("x", "1"),)), "batches_by_number"),
+        (ProposalFilter(states=(State.RUNNING,)), "batches_unfinished"),
+        (ProposalFilter(states=tuple(State)), "batches_by_number"),
+    ],
+)
+async def test_proposals_of_a_tenant(store: tuple[Engine, Builder], where: ProposalFilter, index: str) -> None:
+    steps = plan(store[0], list_proposals, where, None, 10, EVERYTHING)
+    assert any(index in step for step in steps), steps
+    assert not any(TABLES.search(step) or "TEMP B-TREE" in step for step in steps), steps
+
+
+@pytest.mark.parametrize("after", [ProposalCursor(1, 1, 0), ProposalCursor(NEVER, 1, 0)])
+async def test_later_pages(store: tuple[Engine, Builder], after: ProposalCursor) -> None:
+    steps = plan(store[0], list_proposals, ProposalFilter(states=tuple(State)), after, 10, EVERYTHING)
+    assert not any(TABLES.search(step) or "TEMP B-TREE" in step for step in steps), steps
+
+
+@pytest.mark.parametrize(("states", "index"), [((), "batches_pending"), (ENDED, "batches_of_session")])
+async def test_proposals_of_a_session_and_of_a_batch(
+    store: tuple[Engine, Builder], states: tuple[State, ...], index: str
+) -> None:
+    """What is sorted is what one session's batches ask for."""
+    engine, builder = store
+    steps = plan(engine, list_proposals, ProposalFilter(states=states, session_id="s"), None, 10, EVERYTHING)
+    assert any(index in step for step in steps), steps
+    assert not any(TABLES.search(step) for step in steps), steps
+    steps = plan(engine, list_proposals, ProposalFilter(states=states, batch_id=builder.batch.id), None, 10, EVERYTHING)
+    assert any(BY_ID in step for step in steps), steps
+    assert not any(TABLES.search(step) for step in steps), steps
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (BatchFilter(), "batches_by_number"),
+        (BatchFilter(session_id="s"), "batches_of_session"),
+        (BatchFilter(states=(BatchState.RUNNING, BatchState.BLOCKED)), "batches_unfinished"),
+        (BatchFilter(states=(BatchState.SUCCEEDED,)), "batches_by_number"),
+        (BatchFilter(labels=(("x", "1"),)), "batches_by_number"),
+        (BatchFilter(id_prefix="0"), BY_ID),
+    ],
+)
+async def test_batches(store: tuple[Engine, Builder], where: BatchFilter, index: str) -> None:
+    steps = plan(store[0], list_batches, where, 1 << 40, 10)
+    assert any(index in step for step in steps), steps
+    assert not any(TABLES.search(step) for step in steps), steps
+
+
+async def test_the_other_reads(store: tuple[Engine, Builder]) -> None:
+    engine, builder = store
+    for read, arguments in (
+        (list_sessions, (None, 10)),
+        (soft_candidates, ("s", 0)),
+        (session_heads, ("s", 3, [1])),
+        (get_batch_full, (builder.batch.id, EVERYTHING)),
+    ):
+        steps = plan(engine, read, *arguments)
+        assert not any(TABLES.search(step) for step in steps), steps
+
+
+async def test_a_page_looks_at_so_many_and_no_more(
+    store: tuple[Engine, Builder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it is empty, and says where to go on."""
+    monkeypatch.setattr(listed_proposals, "LOOKED_AT", 1)
+    with store[0].connect() as connection:
+        where = ProposalFilter(states=ENDED, agent="nobody")
+        found, end = list_proposals(connection, "default", where, None, 10, EVERYTHING)
+        assert end is not None
+        assert (found, end.number) == ([], 1)
+        assert list_proposals(connection, "default", where, end, 10, EVERYTHING) == ([], None)
+    store[0].dispose()
