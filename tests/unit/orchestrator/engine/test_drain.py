@@ -3,8 +3,7 @@
 import pytest
 
 from orchestrator_svc.application.submit import BatchSpec
-from orchestrator_svc.domain.states import Resolution
-from orchestrator_svc.domain.tool import FailureClass, KnownEffect, RetryPolicy
+from orchestrator_svc.domain.tool import RetryPolicy
 from shared.kernel.errors import UnavailableError
 from shared.kernel.tasks import Supervisor
 from tests.support.engine_world import failed, keys, later, ok, spec, started
@@ -67,15 +66,13 @@ async def test_an_unknown_outcome_is_not_waited_for() -> None:
     world = World()
     async with started(world) as replica, Supervisor() as tasks:
         batch_id = await world.run(spec("send", "a"))
-        replica.end(replica.held[0], failed(FailureClass.TIMEOUT, KnownEffect.POSSIBLE))
-        await world.settle()
+        replica.cut()
+        await later(world, 60)
+        assert (await world.states(batch_id)) == {"a": "OUTCOME_UNKNOWN"}
         world.engine.drain()
         landed = tasks.start(world.engine.landed(), "landed")
         await world.settle()
         assert landed.done()
-        await world.resolve.resolve(CALLER, f"{batch_id}/a", Resolution.RUN_AGAIN, "", "looked", None, None)
-        await world.settle()
-        assert replica.held == []
 
 
 async def test_what_the_grace_cuts_off_goes_on_by_its_effect_at_the_next_start() -> None:
