@@ -1,5 +1,7 @@
 """Holds the packaging files together: bounds, locks, generator versions, make targets."""
 
+import ast
+import importlib.metadata
 import re
 import tomllib
 from pathlib import Path
@@ -38,6 +40,42 @@ def test_every_dependency_is_in_the_runtime_requirements_with_the_same_bound(pat
 def test_the_runtime_requirements_hold_nothing_but_dependencies_and_the_build_backend() -> None:
     declared = {item for path in ("pyproject.toml", "clients/python/pyproject.toml") for item in _dependencies(path)}
     assert _input("runtime") - declared == {"hatchling>=1.27"}
+
+
+@pytest.mark.parametrize(
+    ("path", "folders"),
+    [
+        ("pyproject.toml", ["orchestrator_svc", "executor_svc", "shared"]),
+        ("clients/python/pyproject.toml", ["clients/python", "proto/gen"]),
+    ],
+)
+def test_every_dependency_is_imported_by_what_ships(path: str, folders: list[str]) -> None:
+    """What only tests use belongs into the developers' requirements."""
+    imported = {name for folder in folders for name in _imported(ROOT / folder)}
+    names = [match[1] for item in _dependencies(path) if (match := NAME.match(item))]
+    by_name = {"greenlight-client", "aiosqlite"}  # the other distribution here; and SQLAlchemy's, by the engine's URL
+    assert [name for name in names if name not in by_name and not _modules(name) & imported] == []
+
+
+def _imported(folder: Path) -> set[str]:
+    found: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import(names):
+                    found |= {name.name for name in names}
+                case ast.ImportFrom(module, names) if module:
+                    found |= {module, *(f"{module}.{name.name}" for name in names)}
+                case _:
+                    pass
+    return found
+
+
+def _modules(distribution: str) -> set[str]:
+    """Dotted names, of extension modules too."""
+    files = importlib.metadata.files(distribution) or []
+    paths = [file.parent if file.name.startswith("__init__.") else file for file in files]
+    return {".".join([*path.parent.parts, path.name.partition(".")[0]]) for path in paths}
 
 
 def test_the_services_pin_the_client_of_their_own_version() -> None:
