@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from shared.runtime.telemetry.logs import TraceFilter
 
 _AFTER_DRAINING = 5.0
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s%(trace)s"
 
 
 def run(main: Coroutine[Any, Any, int], *, uvloop: bool = False, exit_grace: float | None = None) -> int:

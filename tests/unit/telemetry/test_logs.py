@@ -1,20 +1,21 @@
 import logging
 
-from shared.runtime.telemetry.logs import TraceFilter, set_current
+import pytest
+
+from shared.runtime.process import log_to_stderr
 
 
-def _record(**extra: str) -> logging.LogRecord:
-    record = logging.makeLogRecord(extra)
-    assert TraceFilter().filter(record)
-    return record
-
-
-def test_a_record_gets_the_ids_of_its_task():
-    assert (vars(_record())["trace_id"], vars(_record())["span_id"]) == ("", "")
-    set_current("t", "s")
+def test_a_line_names_the_trace_that_it_is_of(capsys: pytest.CaptureFixture[str]):
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     try:
-        assert (vars(_record())["trace_id"], vars(_record())["span_id"]) == ("t", "s")
-        given = vars(_record(trace_id="other"))
-        assert (given["trace_id"], given["span_id"]) == ("other", "")
+        log_to_stderr("INFO")
+        logging.getLogger("a").info("one", extra={"trace_id": "0af7"})
+        logging.getLogger("a").info("two")
     finally:
-        set_current("", "")
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    assert [line.partition(" INFO ")[2] for line in capsys.readouterr().err.splitlines()] == [
+        "a: one trace_id=0af7",
+        "a: two",
+    ]
