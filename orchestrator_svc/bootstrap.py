@@ -214,21 +214,13 @@ def _use_cases(parts: _Parts) -> UseCases:
     settings, engine, store, requests = parts.settings, parts.engine, parts.store, parts.requests
     schemas = JsonSchemaRsCompiler()
     templates = FolderTemplates(settings.templates, schemas)
+    expand = ExpandTemplate(templates, schemas, parts.catalogue)
     judging = Judging(parts.catalogue, _judging_settings(settings))
     contexts, each_item = SessionContexts(store), EachItem(engine, requests)
     watch = Watch(store, parts.feed, parts.codec, parts.clock, settings.heartbeat_interval)
     summaries = Summaries(store, engine.live, parts.executors)
     return UseCases(
-        submit=SubmitBatch(
-            engine,
-            judging,
-            ExpandTemplate(templates, schemas, parts.catalogue),
-            contexts,
-            requests,
-            parts.ids,
-            parts.clock,
-            parts.incarnation.id,
-        ),
+        submit=SubmitBatch(engine, judging, expand, contexts, requests, parts.ids, parts.clock, parts.incarnation.id),
         add=AddProposals(engine, judging, requests),
         decide=DecideProposals(each_item, judging, settings.self_approval),
         soft_confirm=SoftConfirm(
@@ -271,6 +263,7 @@ def _facts(parts: _Parts) -> ServerFacts:
         self_approval=settings.self_approval,
         executors_connected=parts.executors.connected_count,
         live_batches=lambda: len(parts.engine.live),
+        problems=parts.engine.problems,
     )
 
 

@@ -53,3 +53,4 @@ class ServerFacts:
     self_approval: bool
     executors_connected: Callable[[], int]
     live_batches: Callable[[], int]
+    problems: Callable[[], list[str]]

@@ -50,6 +50,9 @@ class Client:
         answer = await self._health.Check(messages.HealthCheckRequest())
         return answer.status == messages.HealthCheckResponse.SERVING
 
+    async def problems(self) -> list[str]:
+        return list((await self.stub.GetServerInfo(pb.GetServerInfoRequest())).problems)
+
     def submit(self, request_id: str, *calls: proposal_pb2.ProposalSpec) -> Any:
         spec = batch_pb2.BatchSpec(proposals=batch_pb2.ProposalList(items=calls))
         return self.stub.SubmitBatch(pb.SubmitBatchRequest(batch=spec, request_id=request_id), timeout=DEADLINE)
@@ -110,6 +113,7 @@ async def _fill_and_free(client: Client, disk: Disk, folder: Path) -> None:
     disk.fill()
     check_honest(await refusal(client.submit(SECOND, second)))
     assert not await client.serves()
+    assert [problem.partition(":")[0] for problem in await client.problems()] == ["STORE_UNAVAILABLE"]
     assert (await refusal(client.approve(asked))).short == ("UNAVAILABLE", "STORE_UNAVAILABLE")
     (folder / "r.gate").touch()
     check_honest(await refusal(client.submit(SECOND, second)))
@@ -123,5 +127,6 @@ async def _fill_and_free(client: Client, disk: Disk, folder: Path) -> None:
         waited = await client.stub.WaitBatch(pb.WaitBatchRequest(batch_id=batch_id, until=pb.UNTIL_FINISHED))
         assert states(waited.summary.answers) == dict.fromkeys(keys, "SUCCEEDED")
     assert await client.serves()
+    assert await client.problems() == []
     batches = (await client.stub.ListBatches(pb.ListBatchesRequest())).batches
     assert {batch.batch_id for batch in batches} == {first_id, second_id}, "the request that was repeated made one"

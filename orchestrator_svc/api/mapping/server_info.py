@@ -31,4 +31,5 @@ def server_info(facts: ServerFacts) -> pb.GetServerInfoResponse:
         executors_connected=facts.executors_connected(),
         live_batches=facts.live_batches(),
         self_approval=facts.self_approval,
+        problems=facts.problems(),
     )

@@ -40,6 +40,7 @@ SLICE = 256
 """Signals of one step; more wait for the next, so that neighbours of the loop get their turn."""
 
 Operation = Callable[[Batch, Changes], T]
+MAX_PROBLEMS = 100
 _SECOND = 1_000_000_000
 
 
@@ -69,44 +70,24 @@ class Engine:
         self._store, self._executors, self._feed = store, executors, feed
         self._clock, self._settings, self._on_tools = clock, settings, on_tools
         self.live = live
-        self.flights = Flights()
-        self.timers = Timers(clock)
-        self.dispatcher = Dispatcher()
-        self.recorder = Recorder(store, clock, self._lost, settings.max_backlog, settings.store_patience)
-        self.recorder.on_commit = self._committed
-        self._announcer = Announcer(observer, feed, live, self.dispatcher, self.recorder.pending)
-        live.busy, live.recorded, live.awaited = self.recorder.pending, self.recorder.recorded, self.flights.awaits
-        self._signals = SignalHandler(self.flights, executors, clock, self._tools_seen)
-        grace = settings.cancel_grace / _SECOND
-        self._silence = Silence(self.flights, executors, clock, settings.answer_margin, grace)
-        self._sender = Sender(self.flights, self.dispatcher, executors, observer, clock)
-        self._patrol = Patrol(
-            self.flights,
-            self.dispatcher,
-            self._sender,
-            self._signals,
-            self._silence,
-            self.recorder,
-            clock,
-            settings,
-        )
-        self.faults = Faults(self)
-        self._wake = asyncio.Event()
-        self._concluder = Concluder(
-            live,
-            self.recorder,
-            self.dispatcher,
-            self._sender,
-            self.flights,
-            self.timers,
-            executors,
-            clock,
-            self.faults.end,
-            self._wake.set,
-        )
+        self._wake, self._stepped = asyncio.Event(), asyncio.Event()
         self._commands: deque[_Command] = deque()
         self._incoming: deque[Signal] = deque()
-        self._stepped = asyncio.Event()
+        flights = self.flights = Flights()
+        timers = self.timers = Timers(clock)
+        dispatcher = self.dispatcher = Dispatcher()
+        faults = self.faults = Faults(self)
+        recorder = self.recorder = Recorder(store, clock, self._lost, settings.max_backlog, settings.store_patience)
+        recorder.on_commit = self._committed
+        live.busy, live.recorded, live.awaited = recorder.pending, recorder.recorded, flights.awaits
+        self._announcer = Announcer(observer, feed, live, dispatcher, recorder.pending)
+        signals = self._signals = SignalHandler(flights, executors, clock, self._tools_seen)
+        sender = self._sender = Sender(flights, dispatcher, executors, observer, clock)
+        self._silence = Silence(flights, executors, clock, settings.answer_margin, settings.cancel_grace / _SECOND)
+        self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, recorder, clock, settings)
+        self._concluder = Concluder(
+            live, recorder, dispatcher, sender, flights, timers, executors, clock, faults.end, self._wake.set
+        )
 
     # -- what use cases call
 
@@ -174,6 +155,13 @@ class Engine:
         if self.draining:
             raise UnavailableError("DRAINING", "the orchestrator is shutting down; try another", retry_after=1.0)
         self.recorder.check_capacity()
+
+    def problems(self) -> list[str]:
+        """What keeps it from doing all of its work, for people; a few of many."""
+        failing = self.recorder.failing
+        found = [] if failing is None else [str(failing)]
+        found += [f"batch {batch_id} is stuck: {why}" for batch_id, why in self.faults.stuck.items()]
+        return found[:MAX_PROBLEMS]
 
     def look(self) -> None:
         """Steps again soon, though nothing new came in: the clock was moved, or slots were."""

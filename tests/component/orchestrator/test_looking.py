@@ -125,6 +125,7 @@ async def test_the_server_tells_of_itself(pair: Services):
     assert answer.limits.max_proposals_per_batch == 10_000
     assert answer.defaults.soft_window.seconds == 600
     assert (answer.executors_connected, answer.live_batches, answer.self_approval) == (1, 0, True)
+    assert list(answer.problems) == []
 
 
 LISTS = [

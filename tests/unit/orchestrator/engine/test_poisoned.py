@@ -42,7 +42,7 @@ async def test_the_others_of_its_group_are_written_and_it_is_ended(world: World,
             assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "SUCCEEDED"}
         assert (await world.states(poisoned)) == {"a": "FAILED", "b": "FAILED"}
         assert (await events(world, poisoned))[-1].WhichOneof("detail") == "batch_finished"
-        assert world.engine.faults.stuck == {}
+        assert world.engine.problems() == []
 
 
 async def test_its_command_is_answered_with_a_reason(world: World, store: HeldStore) -> None:
@@ -84,7 +84,8 @@ async def test_one_that_cannot_even_be_ended_is_stuck_until_it_can_be_written(
         replica.end(next(call for call in replica.held if call.startswith(poisoned)), ok())
         for _ in range(5):
             await world.settle()
-        assert [*world.engine.faults.stuck] == [poisoned]
+        (problem,) = world.engine.problems()
+        assert problem.startswith(f"batch {poisoned} is stuck: ")
         assert f"batch {poisoned} is stuck" in caplog.text
         assert (await world.states(poisoned)) == {"a": "RUNNING", "b": "APPROVED"}, "what is on record stands"
         replica.end(next(call for call in replica.held if call.startswith(first)), ok())
@@ -92,4 +93,4 @@ async def test_one_that_cannot_even_be_ended_is_stuck_until_it_can_be_written(
         assert (await world.states(first))["a"] == "SUCCEEDED"
         store.poison = lambda write: False
         await world.cancel.batch(CALLER, poisoned, "", None)
-        assert world.engine.faults.stuck == {}
+        assert world.engine.problems() == []

@@ -139,6 +139,8 @@ async def status(terminal: Terminal) -> ExitCode:
     connected = info.executors_connected
     facts.add_row("executors", Text(f"{connected} connected", style="" if connected else "bold red"))
     facts.add_row("live batches", str(info.live_batches))
+    for problem in info.problems:
+        facts.add_row("problem", Text(clean(problem), style="bold red"))
     if info.self_approval:
         facts.add_row("self-approval", Text("on: a proposer may approve its own HARD proposals", style="yellow"))
     limits = info.limits

@@ -1819,6 +1819,7 @@ class GetServerInfoResponse(_message.Message):
     EXECUTORS_CONNECTED_FIELD_NUMBER: _builtins.int
     LIVE_BATCHES_FIELD_NUMBER: _builtins.int
     SELF_APPROVAL_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     incarnation_id: _builtins.str
     """This start."""
@@ -1833,6 +1834,12 @@ class GetServerInfoResponse(_message.Message):
     def limits(self) -> Global___Limits: ...
     @_builtins.property
     def defaults(self) -> Global___Defaults: ...
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What keeps it from doing all of its work now, for people: a store that takes no commits, batches that are stuck. At
+        most 100; empty = nothing.
+        """
+
     def __init__(
         self,
         *,
@@ -1844,10 +1851,11 @@ class GetServerInfoResponse(_message.Message):
         executors_connected: _builtins.int = ...,
         live_batches: _builtins.int = ...,
         self_approval: _builtins.bool = ...,
+        problems: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "limits", b"limits", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "executors_connected", b"executors_connected", "incarnation_id", b"incarnation_id", "limits", b"limits", "live_batches", b"live_batches", "self_approval", b"self_approval", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "executors_connected", b"executors_connected", "incarnation_id", b"incarnation_id", "limits", b"limits", "live_batches", b"live_batches", "problems", b"problems", "self_approval", b"self_approval", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
