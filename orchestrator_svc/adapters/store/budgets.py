@@ -45,7 +45,7 @@ def fitting_results(sizes: Iterable[tuple[int, int]], limit: int) -> list[int]:
 def answer_size(row: AnyRow) -> int:
     """What of a proposal's row an answer shows, its result aside."""
     rejected = row.state == ProposalState.REJECTED
-    shown = row.decisions if rejected else ""
-    hidden = size_of(row.attempts) + (0 if rejected else size_of(row.decisions))
-    said = size_of(row.key, row.agent, row.tool, row.failure, row.skipped_because, row.missing_inputs, shown)
-    return said + size_of(row.operator_reason) + hidden // _HIDDEN
+    shown = (row.key, row.agent, row.tool, row.failure, row.skipped_because, row.missing_inputs, row.operator_reason)
+    decisions = size_of(row.decisions)
+    hidden = len(row.attempts) + (0 if rejected else decisions)
+    return sum(map(size_of, shown)) + (decisions if rejected else 0) + hidden // _HIDDEN

@@ -36,11 +36,8 @@ def _answer(view: ProposalView, *, with_result: bool) -> ProposalView:
 def _size(view: ProposalView) -> int:
     row, proposal = _row(view), view.proposal
     proposed = proposal.original_arguments or proposal.arguments
-    return (
-        size_of(proposed, proposal.title, proposal.rationale, write_map(proposal.labels))
-        + row.text_bytes
-        + row.result_bytes
-    )
+    said = len(proposal.title) + len(proposal.rationale) + len(write_map(proposal.labels))
+    return size_of(proposed) + said + row.text_bytes + row.result_bytes
 
 
 def _row(view: ProposalView) -> AnyRow:
