@@ -53,14 +53,18 @@ class PageRequest:
             )
         return min(self.size or default, MAX_PAGE)
 
-    def cursor(self, kinds: Sequence[type]) -> list[int | str] | None:
-        """What the token holds. Raises InvalidError (PAGE_TOKEN_INVALID)."""
+    def cursor(self, of: str, kinds: Sequence[type]) -> list[int | str] | None:
+        """What the token holds. `of`: which list's it is. Raises InvalidError (PAGE_TOKEN_INVALID)."""
         if not self.token:
             return None
         try:
             text = base64.b64decode(self.token + "=" * (-len(self.token) % 4), altchars=b"-_", validate=True)
-            values = orjson.loads(text)
-            if len(values) != len(kinds) or any(type(v) is not k for v, k in zip(values, kinds, strict=True)):
+            named, *values = orjson.loads(text)
+            if (
+                named != of
+                or len(values) != len(kinds)
+                or any(type(v) is not k for v, k in zip(values, kinds, strict=True))
+            ):
                 raise ValueError
             if any(isinstance(value, int) and not 0 <= value < _TOO_MUCH for value in values):
                 raise ValueError
@@ -72,8 +76,8 @@ class PageRequest:
         return values
 
 
-def page_token(*values: int | str) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
+def page_token(of: str, *values: int | str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([of, *values])).decode().rstrip("=")
 
 
 class Queries:
@@ -118,12 +122,14 @@ class Queries:
         return await self._store.proposal_keys(tenant, batch_id, limit)
 
     async def batches(self, tenant: str, where: BatchFilter, page: PageRequest) -> Page[BatchView]:
-        limit, cursor = page.limit(50), page.cursor([int])
+        limit, cursor = page.limit(50), page.cursor("batches", [int])
         before = None if cursor is None else int(cursor[0])
         found, below = await self._store.list_batches(tenant, where, before, limit)
 
         def after(shown: int) -> str:
-            return page_token(below if below is not None and shown == len(found) else found[shown - 1].number)
+            return page_token(
+                "batches", below if below is not None and shown == len(found) else found[shown - 1].number
+            )
 
         return Page(found, below is not None, after)
 
@@ -136,13 +142,15 @@ class Queries:
         return self._summaries.answered(view)
 
     async def proposals(self, tenant: str, where: ProposalFilter, page: PageRequest) -> Page[Answered]:
-        limit, cursor = page.limit(50), page.cursor([int, int, int])
+        limit, cursor = page.limit(50), page.cursor("proposals", [int, int, int])
         after = None if cursor is None else ProposalCursor(*map(int, cursor))
         found, end = await self._store.list_proposals(tenant, where, after, limit, MESSAGE_BYTES)
         answered = [self._summaries.answered(view) for view in found]
 
         def behind(shown: int) -> str:
-            return page_token(*(end if end is not None and shown == len(found) else found[shown - 1].cursor))
+            return page_token(
+                "proposals", *(end if end is not None and shown == len(found) else found[shown - 1].cursor)
+            )
 
         return Page(answered, end is not None, behind)
 
@@ -154,26 +162,26 @@ class Queries:
                 for tool in executor.tools:
                     served[tool] = served.get(tool, 0) + 1
         entries = [entry for entry in self._catalogue.entries() if name in ("", entry.descriptor.key.name)]
-        return _slice([(entry, served.get(str(entry.descriptor.key), 0)) for entry in entries], page)
+        return _slice([(entry, served.get(str(entry.descriptor.key), 0)) for entry in entries], "tools", page)
 
     def executors(self, page: PageRequest) -> Page[ExecutorView]:
-        return _slice(self._executors.views(), page)
+        return _slice(self._executors.views(), "executors", page)
 
     def templates(self, page: PageRequest) -> Page[Template]:
-        return _slice(list(self._templates.list()), page)
+        return _slice(list(self._templates.list()), "templates", page)
 
     def template(self, name: str, version: str) -> Template:
         """Raises NotFoundError (TEMPLATE_UNKNOWN)."""
         return self._templates.get(name, version or None)
 
     async def sessions(self, tenant: str, page: PageRequest) -> Page[tuple[Session, SessionStatistics]]:
-        limit, cursor = page.limit(50), page.cursor([int, str])
+        limit, cursor = page.limit(50), page.cursor("sessions", [int, str])
         before = None if cursor is None else (int(cursor[0]), str(cursor[1]))
         found = await self._store.list_sessions(tenant, before, limit + 1)
 
         def after(shown: int) -> str:
             last = found[shown - 1][0]
-            return page_token(last.create_time, last.id)
+            return page_token("sessions", last.create_time, last.id)
 
         return Page(found[:limit], len(found) > limit, after)
 
@@ -181,8 +189,8 @@ class Queries:
         return self._executors.serves(tool)
 
 
-def _slice(items: list[T], page: PageRequest) -> Page[T]:
-    limit, cursor = page.limit(100), page.cursor([int])
+def _slice(items: list[T], of: str, page: PageRequest) -> Page[T]:
+    limit, cursor = page.limit(100), page.cursor(of, [int])
     start = 0 if cursor is None else int(cursor[0])
     end = start + limit
-    return Page(items[start:end], end < len(items), lambda shown: page_token(start + shown))
+    return Page(items[start:end], end < len(items), lambda shown: page_token(of, start + shown))

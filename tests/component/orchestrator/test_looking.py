@@ -149,6 +149,22 @@ async def test_pages_that_are_wrong(pair: Services, method: str, request_class: 
     await ask(request_class(page_size=2**31 - 1))
 
 
+async def test_a_token_of_another_list(pair: Services):
+    for number in range(2):
+        await pair.run(call("echo"), session_id=f"s{number}")
+    tokens = {
+        "ListBatches": (await pair.stub.ListBatches(pb.ListBatchesRequest(page_size=1))).next_page_token,
+        "ListTools": (await pair.stub.ListTools(pb.ListToolsRequest(page_size=1))).next_page_token,
+        "ListSessions": (await pair.stub.ListSessions(pb.ListSessionsRequest(page_size=1))).next_page_token,
+    }
+    assert all(tokens.values())
+    for method, request_class in LISTS:
+        for name, token in tokens.items():
+            if name != method:
+                refused = await refusal(getattr(pair.stub, method)(request_class(page_token=token)))
+                assert refused.short == ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID")
+
+
 async def test_states_that_nobody_knows(pair: Services):
     for answer in (
         pair.stub.ListBatches(pb.ListBatchesRequest(states=[77])),  # type: ignore[list-item]

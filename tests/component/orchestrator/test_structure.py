@@ -43,6 +43,11 @@ async def _refused(pair: Services, spec: batch_pb2.BatchSpec, field: str, says: 
             f"{ITEMS}[0].depends_on",
             "a cycle",
         ),
+        (
+            [call("echo", "a", {"value": {"$from": "b"}}), call("echo", "b", {"value": {"$from": "a"}})],
+            f"{ITEMS}[0].depends_on",
+            "a cycle",
+        ),
         ([call("echo", "a", {"value": {"$from": "b"}})], f"{ITEMS}[0].depends_on", "no proposal 'b'"),
         ([call("echo", "a", {"value": {"$from": "a"}})], f"{ITEMS}[0].depends_on", "depends on itself"),
         ([call("echo", "a", {"value": {"$from": "b", "x": 1}})], f"{ITEMS}[0].arguments_json", "not a member"),
