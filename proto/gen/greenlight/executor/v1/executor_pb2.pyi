@@ -306,7 +306,9 @@ Global___Call: _TypeAlias = Call  # noqa: Y015
 
 @_typing.final
 class Attach(_message.Message):
-    """Asks for what became of a call that was sent earlier, perhaps on another stream."""
+    """Asks for what became of a call that was sent earlier, perhaps on another stream. Also on the same one: a caller that
+    hears nothing of a call when its time is over attaches and cancels it, and then gives it up.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
