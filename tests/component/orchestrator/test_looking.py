@@ -1,5 +1,7 @@
 """Reads: batches in every view, proposals, the inbox, tools, executors, the server; pages and their tokens."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -142,7 +144,20 @@ LISTS = [
 async def test_pages_that_are_wrong(pair: Services, method: str, request_class: Any):
     ask = getattr(pair.stub, method)
     assert (await refusal(ask(request_class(page_size=-1)))).short == ("INVALID_ARGUMENT", "PAGE_SIZE_INVALID")
-    for token in ("nonsense", "!", "W10", "e30", "WyJ4Il0", "Wy0xXQ", "WzkyMjMzNzIwMzY4NTQ3NzU4MDhd", "x" * 5000):
+    name = method.removeprefix("List").lower()
+    forged = [
+        [name],
+        [name, "x"],
+        [name, -1],
+        [name, 1 << 63],
+        [name, -1, -1, -1],
+        [name, -1, "x"],
+        [name, 1, 1],
+        [1],
+        [],
+    ]
+    tokens = [base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=") for values in forged]
+    for token in (*tokens, "nonsense", "!", "e30", "x" * 5000):
         refused = await refusal(ask(request_class(page_token=token)))
         assert refused.short == ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID")
         assert list(refused.fields) == ["page_token"]
