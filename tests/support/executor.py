@@ -18,6 +18,7 @@ from greenlight.executor.v1.executor_pb2_grpc import ExecutorServiceStub
 from greenlight.tool.v1 import tool_pb2
 
 TOOLBOX = Path(__file__).with_name("toolbox.py")
+MISBEHAVING = Path(__file__).parent / "toolboxes/misbehaving.py"
 HOSTILE = Path(__file__).parent / "toolboxes/hostile.py"
 BATCH = "01900000-0000-7000-8000-000000000000"
 
@@ -163,7 +164,7 @@ class Executor:
 async def executor(*toolboxes: str | Path, **given: Any) -> AsyncGenerator[Executor]:
     """Settings that wait for nothing; `given` replaces any."""
     fast: dict[str, Any] = {"listen": "127.0.0.1:0", "drain_grace": 0.05, "stop_grace": 0.05, "loop_block_limit": 5}
-    settings = Settings(toolbox=[str(toolbox) for toolbox in toolboxes or (TOOLBOX,)], **fast | given)
+    settings = Settings(toolbox=[str(toolbox) for toolbox in toolboxes or (TOOLBOX, MISBEHAVING)], **fast | given)
     async with (
         serving(settings) as service,
         grpc.aio.insecure_channel(service.address) as channel,

@@ -51,7 +51,7 @@ async def test_it_is_named_while_it_lasts_and_fails_when_it_lets_go(
     outcome = await peer.run("a", "hold_the_loop", {"seconds": 0.6, "then": then})
     assert failure(outcome) == failed
     assert "tool hold_the_loop 1, call" in said.while_it_lasted[0]
-    assert "toolbox.py" in said.while_it_lasted[0]
+    assert "misbehaving.py" in said.while_it_lasted[0]
 
 
 @pytest.mark.parametrize(("tool", "arguments"), [("brief", {}), ("silent", {"signs": 0})])
