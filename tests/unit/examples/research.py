@@ -18,6 +18,7 @@ from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.domain.proposal import ProposalSpec
 from orchestrator_svc.domain.references import fill, find_references
 
+MARKDOWN_FILES = "tenant-default/*.md"
 TEMPLATE = Path(toolbox.__file__).with_name("template.yaml")
 TOOLS: dict[str, Tool[..., Any]] = {
     tool.spec.name: tool for _, tool in inspect.getmembers(toolbox, lambda member: isinstance(member, Tool))
