@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from executor_svc.adapters.toolboxes.python_module import ToolboxError
 from executor_svc.bootstrap import serve
 from executor_svc.settings import Settings
+from shared.runtime.output import release_output
 from shared.runtime.process import log_to_stderr, run
 from shared.runtime.server import ListenError
 
@@ -53,4 +54,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    release_output()
     sys.exit(main())

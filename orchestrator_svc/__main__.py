@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from orchestrator_svc.bootstrap import serve
 from orchestrator_svc.settings import Settings
 from shared.kernel.errors import GreenlightError
+from shared.runtime.output import release_output
 from shared.runtime.process import log_to_stderr, run
 from shared.runtime.server import ListenError
 
@@ -48,4 +49,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    release_output()
     sys.exit(main())

@@ -14,6 +14,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
+from shared.runtime.output import drain_output
 from shared.runtime.telemetry.logs import TraceFilter
 
 _AFTER_DRAINING = 5.0
@@ -51,6 +52,7 @@ def _end_after(seconds: float, code: int) -> None:
 def end_at_once(code: int) -> NoReturn:
     """Without any clean-up but the log's: for when it cannot be waited for, or is not safe."""
     logging.shutdown()
+    drain_output()
     os._exit(code)
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import re
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,9 +19,10 @@ from greenlight.executor.v1.executor_pb2_grpc import ExecutorServiceStub
 
 TOOLS = """
 import asyncio
+import sys
 import threading
 import time
-from greenlight_tool import tool
+from greenlight_tool import ToolContext, tool
 
 @tool(effect="READ")
 async def nap(seconds: float) -> str:
@@ -46,9 +49,29 @@ async def cancel_behind_its_back(what: str) -> None:
             pass
 
 @tool(effect="READ")
+async def talk(to: str, context: ToolContext) -> str:
+    for number in range(50_000):
+        match to:
+            case "stdout":
+                print("line", number, "x" * 100)
+            case "stderr":
+                print("line", number, "x" * 100, file=sys.stderr)
+            case _:
+                context.logger.info("line %s %s", number, "x" * 100)
+        if number % 100 == 0:
+            await asyncio.sleep(0)
+    return to
+
+@tool(effect="READ")
 async def hang() -> None:
     await asyncio.to_thread(time.sleep, 1000)
 """
+
+COMMAND = [sys.executable, "-m", "executor_svc", "--listen", "127.0.0.1:0"]
+
+
+def clean() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("GREENLIGHT", "OTEL"))}
 
 
 class Process:
@@ -72,10 +95,9 @@ async def start(tmp_path: Path) -> AsyncIterator[Any]:
     started: list[asyncio.subprocess.Process] = []
 
     async def begin(*arguments: str) -> Process:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("GREENLIGHT", "OTEL"))}
-        command = [sys.executable, "-m", "executor_svc", "--listen", "127.0.0.1:0", *arguments]
+        command = [*COMMAND, *arguments]
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=tmp_path, env=clean, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *command, cwd=tmp_path, env=clean(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         started.append(process)
         return Process(process)
@@ -91,7 +113,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Any]:
 async def test_it_says_when_it_is_ready_serves_and_ends_on_sigterm(start: Any, arguments: list[str]):
     executor = await start(*arguments)
     ready = await executor.line()
-    assert (ready["event"], ready["tools"]) == ("ready", 3)
+    assert (ready["event"], ready["tools"]) == ("ready", 4)
     async with grpc.aio.insecure_channel(ready["address"]) as channel:
         stub: Any = ExecutorServiceStub(channel)
         request = pb.CallToolRequest(tool="nap", arguments_json='{"seconds":0}')
@@ -161,6 +183,48 @@ async def test_without_the_tasks_that_it_lives_by_it_ends_and_names_who_ran(star
         made.cancel()
     assert code == 1
     assert "the executor cannot go on; tools that run: cancel_behind_its_back 1 (call direct/" in errors
+
+
+@pytest.mark.parametrize(
+    ("to", "marker"),
+    [
+        ("stdout", rb'\{"event":"dropped","lines":(\d+)\}'),
+        ("stderr", rb"\.\.\. (\d+) lines were dropped here"),
+        ("log", rb"\.\.\. (\d+) lines were dropped here"),
+    ],
+)
+async def test_output_that_nobody_reads_holds_nobody(start: Any, to: str, marker: bytes):
+    executor = await start("--toolbox", "tools")
+    ready = await executor.line()
+    async with grpc.aio.insecure_channel(ready["address"]) as channel:
+        stub: Any = ExecutorServiceStub(channel)
+        request = pb.CallToolRequest(tool="talk", arguments_json=json.dumps({"to": to}))
+        assert (await stub.CallTool(request, timeout=20)).outcome.result_json == f'"{to}"'
+        request = pb.CallToolRequest(tool="nap", arguments_json='{"seconds":0}')
+        assert (await stub.CallTool(request, timeout=20)).outcome.result_json == '"slept"'
+    executor.process.send_signal(signal.SIGTERM)
+    output, errors = await executor.process.communicate()
+    said = output if to == "stdout" else errors
+    markers = [int(count) for count in re.findall(marker, said)]
+    assert sum(markers) > 0
+    own = 0 if to == "stdout" else 2  # the log's first and last line
+    assert said.count(b"\n") - len(markers) + sum(markers) == 50_000 + own
+    assert executor.process.returncode == 0
+
+
+async def test_nobody_reads_to_the_end(tmp_path: Path):
+    (tmp_path / "tools.py").write_text(TOOLS)
+    command = [*COMMAND, "--toolbox", "tools"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=clean(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        ready = json.loads(await asyncio.to_thread(process.stdout.readline))
+        async with grpc.aio.insecure_channel(ready["address"]) as channel:
+            stub: Any = ExecutorServiceStub(channel)
+            await stub.CallTool(pb.CallToolRequest(tool="talk", arguments_json='{"to":"log"}'), timeout=20)
+        process.terminate()
+        assert await asyncio.to_thread(process.wait) == 0
 
 
 async def test_unsafe_is_said_aloud(start: Any):
