@@ -43,7 +43,7 @@ class Silence:
         """Asks about those whose time is over; gives up those that were asked about in vain."""
         work: Work = {}
         now = self._clock.monotonic()
-        if now < self._next or not len(self._flights):
+        if now < self._next:
             return work
         self._next = now + min(self._margin, self._grace)  # nothing that is sent after this look is due before that
         for flight in self._flights.heard_of():
