@@ -66,11 +66,9 @@ class Concluder:
         answer: Any = None,
     ) -> None:
         """Concludes changes and lets go on what need not wait for the commit. `after`: what does, beside the rest."""
-        batch, ahead = changes.batch, None
+        batch = changes.batch
         try:
-            if changes.hold and changes.ready and not (batch.max_in_flight or self.draining):
-                ahead = self._sender.ahead(changes)
-            batch.conclude(changes)
+            ahead = self._conclude(changes)
         except Exception as error:
             self._on_fault(batch, error)
             if caller is not None:
@@ -102,6 +100,14 @@ class Concluder:
                 caller.refuse(error)
 
         self._recorder.record(Recording(changes, then, lost, caller.refuse if caller is not None else None))
+
+    def _conclude(self, changes: Changes) -> Callable[[], None] | None:
+        """Returns what sends the attempts that are recorded with the changes themselves."""
+        ahead, batch = None, changes.batch
+        if changes.hold and changes.ready and not (batch.max_in_flight or self.draining):
+            ahead = self._sender.ahead(changes)
+        batch.conclude(changes)
+        return ahead
 
     def _release(self, changes: Changes) -> None:
         if changes.hold:
