@@ -74,15 +74,7 @@ class Concluder:
             if caller is not None:
                 caller.refuse(batch_lost())
             return
-        self._timers.add(batch.id, changes.timers, changes.time)
-        # What people did is committed before anything that may rest on it is sent.
-        if changes.hold:
-            self._holding[batch.id] += 1
-        waits = batch.id in self._holding
-        if changes.ready and not waits:
-            self._offer(changes)
-        self._stop(changes)
-        self._dispatcher.open_gate(batch)
+        waits = self._let_go(changes)
 
         def then() -> None:
             self._release(changes)
@@ -108,6 +100,20 @@ class Concluder:
             ahead = self._sender.ahead(changes)
         batch.conclude(changes)
         return ahead
+
+    def _let_go(self, changes: Changes) -> bool:
+        """What need not wait for the commit. Returns whether what is ready has to."""
+        batch = changes.batch
+        self._timers.add(batch.id, changes.timers, changes.time)
+        # What people did is committed before anything that may rest on it is sent.
+        if changes.hold:
+            self._holding[batch.id] += 1
+        waits = batch.id in self._holding
+        if changes.ready and not waits:
+            self._offer(changes)
+        self._stop(changes)
+        self._dispatcher.open_gate(batch)
+        return waits
 
     def _release(self, changes: Changes) -> None:
         if changes.hold:
