@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select, tuple_, update
 
-from orchestrator_svc.adapters.store.bulk import bulk_insert
+from orchestrator_svc.adapters.store.bulk import Bulk, bulk_insert
 from orchestrator_svc.adapters.store.documents import write_map
 from orchestrator_svc.adapters.store.tables import batches, sessions
 from orchestrator_svc.domain.changes import BatchWrite
@@ -60,10 +60,21 @@ _SESSION = bulk_insert(
         "labels",
         "revision",
         "last_session_no",
+        "batch_count",
+        "proposal_count",
         "create_time",
         "update_time",
     ),
-    "ON CONFLICT (tenant, id) DO UPDATE SET last_session_no = sessions.last_session_no + excluded.last_session_no",
+    "ON CONFLICT (tenant, id) DO UPDATE SET last_session_no = sessions.last_session_no + excluded.last_session_no, "
+    "batch_count = sessions.batch_count + excluded.batch_count, "
+    "proposal_count = sessions.proposal_count + excluded.proposal_count",
+)
+
+_GROWN = Bulk(
+    "UPDATE sessions SET batch_count = batch_count + :batch_count, proposal_count = proposal_count + :proposal_count "
+    "WHERE tenant = :tenant AND id = :id "
+    "AND EXISTS (SELECT 1 FROM batches WHERE batch_no = :batch_no AND published = 1)",
+    ("batch_count", "proposal_count", "tenant", "id", "batch_no"),
 )
 
 
@@ -77,10 +88,29 @@ def create(connection: Connection, writes: Sequence[BatchWrite]) -> dict[str, tu
     return {row.id: (row.batch_no, session_nos[row.id]) for row in connection.execute(statement)}
 
 
-def publish(connection: Connection, numbers: Sequence[int]) -> None:
+def publish(connection: Connection, writes: Sequence[BatchWrite]) -> None:
     """The last part of a large submission is there."""
+    numbers = [write.batch.number for write in writes if write.publish]
     if numbers:
         connection.execute(update(batches).where(batches.c.batch_no.in_(numbers)).values(published=1))
+
+
+def count(connection: Connection, writes: Sequence[BatchWrite]) -> None:
+    """What came to batches that were there: their sessions say how much they have, so that nobody goes through it."""
+    _GROWN.run(
+        connection,
+        [
+            (
+                int(write.publish),
+                sum(write.header.counts) if write.publish else len(write.added),
+                write.batch.tenant,
+                write.batch.session_id,
+                write.batch.number,
+            )
+            for write in writes
+            if write.publish or write.added
+        ],
+    )
 
 
 def _session_numbers(connection: Connection, writes: Sequence[BatchWrite]) -> dict[str, int]:
@@ -110,6 +140,8 @@ def _session_row(group: Sequence[BatchWrite]) -> tuple[Any, ...]:
         "",
         1,
         len(group),
+        sum(write.publish for write in group),
+        sum(sum(write.header.counts) for write in group if write.publish),
         batch.create_time,
         batch.create_time,
     )

@@ -59,6 +59,8 @@ def create_session(connection: Connection, session: Session) -> bool:
         "labels": write_map(session.labels),
         "revision": session.revision,
         "last_session_no": 0,
+        "batch_count": 0,
+        "proposal_count": 0,
         "create_time": session.create_time,
         "update_time": session.update_time,
     }

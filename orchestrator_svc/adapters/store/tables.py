@@ -63,6 +63,8 @@ sessions = Table(
     _text("labels"),
     _number("revision"),
     _number("last_session_no"),
+    _number("batch_count"),
+    _number("proposal_count"),
     _time("create_time"),
     _time("update_time"),
     Index("sessions_by_time", "tenant", "create_time", "id"),

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from orchestrator_svc.adapters.store.bulk import bulk_insert, bulk_update
-from orchestrator_svc.adapters.store.creating import create, publish
+from orchestrator_svc.adapters.store.creating import count, create, publish
 from orchestrator_svc.adapters.store.guard import guard
 from orchestrator_svc.adapters.store.remembering import claim, remember
 from orchestrator_svc.adapters.store.removing import remove_unpublished
@@ -38,7 +38,9 @@ def apply(connection: Connection, writes: Sequence[BatchWrite], codec: EventCode
     kept = [write for write in writes if write.batch.id not in lost]
     new = [write for write in kept if write.created]
     created = create(connection, new) if new else {}
-    publish(connection, [write.batch.number for write in kept if write.publish and not write.created])
+    grown = [write for write in kept if not write.created]
+    publish(connection, grown)
+    count(connection, grown)
     numbered = [(write, created[write.batch.id][0] if write.created else write.batch.number) for write in kept]
     stored = _write_rows(connection, numbered, codec)
     remember(connection, numbered, now)

@@ -65,6 +65,25 @@ async def test_statistics(store: Store) -> None:
     assert await store.list_sessions("default", None, 10) == [found]
 
 
+async def test_statistics_of_what_grows(store: Store) -> None:
+    """A large submission counts when it is there; what is added to an open batch counts as well."""
+    large = Builder(session_id="s1")
+    *parts, last = large.submit([judged(f"p{number}") for number in range(300)]).parts()
+    for part in parts:
+        await commit(store, part)
+    found = await store.get_session("default", "s1")
+    assert found is not None
+    assert found[1] == SessionStatistics(0, 0, 0, 0)
+    await commit(store, last)
+    builder = Builder(session_id="s1")
+    builder.batch.open = True
+    await submitted(store, builder, builder.submit([judged("a")]))
+    await commit(store, builder.add([judged("b"), judged("c", tier=Tier.SOFT)]))
+    found = await store.get_session("default", "s1")
+    assert found is not None
+    assert found[1] == SessionStatistics(2, 2, 303, 1)
+
+
 async def test_newest_first_in_pages(store: Store) -> None:
     for id_, created in (("a", 100), ("b", 300), ("c", 200), ("d", 200)):
         await store.create_session(session(id_, created))

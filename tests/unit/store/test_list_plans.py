@@ -120,10 +120,16 @@ async def test_batches(store: tuple[Engine, Builder], where: BatchFilter, index:
     assert not any(TABLES.search(step) for step in steps), steps
 
 
+async def test_sessions_are_counted_by_what_is_unfinished_and_asked_for(store: tuple[Engine, Builder]) -> None:
+    steps = plan(store[0], list_sessions, None, 10)
+    assert not any(TABLES.search(step) for step in steps), steps
+    through = {match[0] for step in steps for match in re.finditer(r"batches_\w+", step)}
+    assert through == {"batches_unfinished", "batches_pending"}, steps
+
+
 async def test_the_other_reads(store: tuple[Engine, Builder]) -> None:
     engine, builder = store
     for read, arguments in (
-        (list_sessions, (None, 10)),
         (soft_candidates, ("s", 0)),
         (session_heads, ("s", 3, [1])),
         (get_batch_full, (builder.batch.id, EVERYTHING)),

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, case, func, select, tuple_
+from sqlalchemy import Connection, func, select, tuple_
 
 from orchestrator_svc.adapters.store.documents import read_map
-from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
-from orchestrator_svc.adapters.store.tables import UNFINISHED, batches, sessions
+from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
+from orchestrator_svc.adapters.store.reading.filters import unindexed
+from orchestrator_svc.adapters.store.tables import PENDING, UNFINISHED, batches, sessions
 from orchestrator_svc.ports.store import Session, SessionStatistics
 
 
@@ -29,24 +30,30 @@ def list_sessions(
 def _with_statistics(
     connection: Connection, tenant: str, rows: Sequence[AnyRow]
 ) -> list[tuple[Session, SessionStatistics]]:
-    statement = (
-        select(
-            batches.c.session_id,
-            func.count().label("batches"),
-            func.sum(case((UNFINISHED, 1), else_=0)).label("unfinished"),
-            func.sum(batches.c.total).label("proposals"),
-            func.sum(batches.c.asked).label("asked"),
-        )
-        .where(batches.c.tenant == tenant, batches.c.session_id.in_([row.id for row in rows]))
-        .where(batches.c.published == 1)
-        .group_by(batches.c.session_id)
+    """What is unfinished or asked for is counted where it stands, in indexes that have only that."""
+    ids = [row.id for row in rows]
+    unfinished = select(batches.c.session_id, func.count().label("number")).where(
+        UNFINISHED, unindexed(batches.c.tenant) == tenant
     )
-    found = {
-        row.session_id: SessionStatistics(row.batches, row.unfinished, row.proposals, row.asked)
-        for row in connection.execute(statement)
-    }
-    nothing = SessionStatistics(0, 0, 0, 0)
-    return [(_session(row), found.get(row.id, nothing)) for row in rows]
+    asked = select(batches.c.session_id, func.sum(batches.c.asked).label("number")).where(
+        PENDING, batches.c.tenant == tenant
+    )
+    of_unfinished, of_asked = (_numbers(connection, statement, ids) for statement in (unfinished, asked))
+    return [
+        (
+            _session(row),
+            SessionStatistics(
+                row.batch_count, of_unfinished.get(row.id, 0), row.proposal_count, of_asked.get(row.id, 0)
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _numbers(connection: Connection, statement: AnySelect, ids: Sequence[str]) -> dict[str, int]:
+    """By session."""
+    of_these = statement.where(batches.c.session_id.in_(ids), batches.c.published == 1)
+    return {row.session_id: row.number for row in connection.execute(of_these.group_by(batches.c.session_id))}
 
 
 def _session(row: AnyRow) -> Session:

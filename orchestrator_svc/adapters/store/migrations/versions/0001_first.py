@@ -44,6 +44,8 @@ def _sessions() -> None:
         sa.Column("labels", sa.Text(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("last_session_no", sa.Integer(), nullable=False),
+        sa.Column("batch_count", sa.Integer(), nullable=False),
+        sa.Column("proposal_count", sa.Integer(), nullable=False),
         sa.Column("create_time", sa.BigInteger(), nullable=False),
         sa.Column("update_time", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id"),
