@@ -1,7 +1,7 @@
 """ListProposals: what waits for a decision by its own index, the rest in the order of its key.
 
-Whether a row matches the filters is found out here, over columns that are narrow. A page looks at so many rows and no
-more, however few of them match, so that no list reads a tenant's whole history.
+A page looks at so many rows and no more, however few of them match, so that no list reads a tenant's whole history: what
+a query cannot bound by itself (the inbox's filters, labels) is found out here, over columns that are narrow.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Connection, literal, not_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, literal, not_, select, tuple_
 
 from orchestrator_svc.adapters.store.budgets import fitting
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
@@ -23,6 +23,8 @@ from orchestrator_svc.ports.views import NEVER, ProposalCursor, ProposalFilter, 
 LOOKED_AT = 10_000
 """Rows that a page looks at: about."""
 _PAGE = 1_000
+_HELD = 5_000
+"""Proposals of the batches that are looked into at once: about."""
 _LAST_ORDINAL = 1 << 31
 _NONE: Sequence[AnyRow] = ()
 _OF_UNFINISHED = frozenset({ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.RUNNING})
@@ -81,7 +83,7 @@ def _look(
         start = (after.number, after.ordinal) if after.expire_time >= NEVER else (0, -1)
         if after.ordinal == _LAST_ORDINAL:  # all of that batch: it must not count as looked at once more
             start = (after.number + 1, -1)
-        yield from _others(connection, tenant, where, start, None if by_row else limit + 1)
+        yield from _others(connection, tenant, where, start, None if where.labels else limit + 1)
 
 
 def _is_wanted(row: AnyRow, where: ProposalFilter) -> bool:
@@ -124,18 +126,29 @@ def _others(
     """By batch number and ordinal; batches without a proposal in these states are passed by their counts."""
     states = [int(state) for state in where.states]
     statement = select(literal(NEVER).label("due"), *_NARROW).select_from(OF_BATCHES)
-    statement = statement.where(standings.c.state.in_(states), not_(ASKED)).order_by(*_KEY).limit(limit)
+    statement = statement.where(standings.c.state.in_(states), not_(ASKED), *_filters(where))
+    statement = statement.order_by(*_KEY).limit(limit)
     while page := _batches(connection, tenant, where, start[0]):
         holding = [row for row in page if any(orjson.loads(row.counts)[state] for state in states)]
         totals = list(accumulate(row.total for row in holding))
-        if totals and totals[-1] > _PAGE:
-            holding = [row for row, total in zip(holding, totals, strict=True) if total <= _PAGE] or holding[:1]
+        if totals and totals[-1] > _HELD:
+            holding = [row for row, total in zip(holding, totals, strict=True) if total <= _HELD] or holding[:1]
             page = [row for row in page if row.batch_no <= holding[-1].batch_no]
         of_these = statement.where(proposals.c.batch_no.in_([row.batch_no for row in holding]))
         rows = connection.execute(of_these.where(tuple_(*_KEY) > tuple_(*start))).all() if holding else _NONE
         last, passed = page[-1].batch_no, len(page) + sum(row.total for row in holding)
         yield _Looked(rows, passed, ProposalCursor(NEVER, last, _LAST_ORDINAL))
         start = (last + 1, -1)
+
+
+def _filters(where: ProposalFilter) -> Iterator[ColumnElement[bool]]:
+    """Those that the database may apply, where what it looks at is bounded otherwise."""
+    if where.tiers:
+        yield proposals.c.tier.in_([int(tier) for tier in where.tiers])
+    if where.agent:
+        yield proposals.c.agent == where.agent
+    if where.tool:
+        yield proposals.c.tool == where.tool
 
 
 def _batches(connection: Connection, tenant: str, where: ProposalFilter, number: int) -> Sequence[AnyRow]:
