@@ -1,7 +1,7 @@
 """ListProposals: what waits for a decision by its own index, the rest in the order of its key.
 
-A page looks at so many rows and no more, however few of them match, so that no list reads a tenant's whole history: what
-a query cannot bound by itself (the inbox's filters, labels) is found out here, over columns that are narrow.
+A page looks at so many rows and no more, however few of them match, so that no list reads a tenant's whole history:
+what a query cannot bound by itself (the inbox's filters, labels) is found out here, over columns that are narrow.
 """
 
 from collections.abc import Iterator, Sequence
