@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator_svc.adapters.store.hydration import attach
 from orchestrator_svc.adapters.store.reading.times import RecordTimes
+from orchestrator_svc.application.memory_views import batch_view
 from orchestrator_svc.domain.adding import satisfied
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
@@ -14,7 +15,7 @@ from orchestrator_svc.domain.graph import Graph
 from orchestrator_svc.domain.proposal import Proposal, ProposalRecord, ProposalState
 from orchestrator_svc.ports.codec import StoredFrame
 from orchestrator_svc.ports.store import BatchHead
-from orchestrator_svc.ports.views import AgentTally, BatchView, ProposalView
+from orchestrator_svc.ports.views import BatchView, ProposalView
 
 
 @dataclass
@@ -71,30 +72,7 @@ class KeptBatch:
         )
 
     def view(self) -> BatchView:
-        batch = self.whole(self.shell.judge)
-        return BatchView(
-            id=batch.id,
-            tenant=batch.tenant,
-            number=batch.number,
-            session_id=batch.session_id,
-            session_no=batch.session_no,
-            name=batch.name,
-            labels=batch.labels,
-            template=batch.template,
-            principal=batch.principal,
-            trace_id=batch.trace_id,
-            state=batch.state,
-            head=batch.head,
-            counts=tuple(batch.counts),
-            asked=batch.asked,
-            open=batch.open,
-            max_in_flight=batch.max_in_flight,
-            create_time=batch.create_time,
-            finish_time=batch.finish_time,
-            deadline_time=batch.deadline_time,
-            agents=_agents(batch),
-            missing=list(batch.missing()) if batch.state.finished else [],
-        )
+        return batch_view(self.whole(self.shell.judge))
 
     def views(self) -> list[ProposalView]:
         batch = self.whole(self.shell.judge)
@@ -125,13 +103,6 @@ def _restored(added: Proposal, record: ProposalRecord) -> Proposal:
         proposal.references = None
     proposal.open_dependencies = 0
     return proposal
-
-
-def _agents(batch: Batch) -> list[AgentTally]:
-    tallies: dict[str, list[int]] = {}
-    for proposal in batch.proposals:
-        tallies.setdefault(proposal.agent, [0] * (len(ProposalState) + 1))[proposal.state] += 1
-    return [AgentTally(name, tuple(counts)) for name, counts in tallies.items()]
 
 
 def _view(batch: Batch, proposal: Proposal, times: RecordTimes) -> ProposalView:
