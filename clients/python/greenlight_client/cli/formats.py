@@ -23,7 +23,7 @@ def duration_text(seconds: float) -> str:
 
 
 def wait_text(seconds: float) -> str:
-    """A time that is yet to pass, in whole units: `3 s`, `12 m`, `23 h`."""
+    """A time that is yet to pass (or long past), in whole units: `3 s`, `12 m`, `23 h`."""
     whole = max(0, round(seconds))
     if whole < 120:
         return f"{whole} s"
@@ -50,8 +50,13 @@ def moment(stamp: timestamp_pb2.Timestamp) -> datetime | None:
 
 def moment_text(stamp: timestamp_pb2.Timestamp) -> str:
     """`2026-03-01 12:00:05 UTC`, or `-`."""
+    return f"{bare_moment_text(stamp)} UTC" if moment(stamp) else "-"
+
+
+def bare_moment_text(stamp: timestamp_pb2.Timestamp) -> str:
+    """The same where the zone is said elsewhere."""
     at = moment(stamp)
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else "-"
+    return at.strftime("%Y-%m-%d %H:%M:%S") if at else "-"
 
 
 def short_id(batch_id: str) -> str:

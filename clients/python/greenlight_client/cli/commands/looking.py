@@ -1,6 +1,6 @@
 """batches, tools, executors, status."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -14,10 +14,11 @@ from greenlight_client.cli import inputs, options
 from greenlight_client.cli.clock import now
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
-from greenlight_client.cli.formats import duration_text, moment, moment_text, short_id
+from greenlight_client.cli.formats import bare_moment_text, duration_text, moment, short_id, wait_text
 from greenlight_client.cli.quoted import Folded, Quoted
 from greenlight_client.cli.results import STYLES
 from greenlight_client.cli.sanitise import clean, indented_json
+from greenlight_client.cli.tables import listing, shrinkable
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.wire import batch_state_name, effect_name, tier_name
 
@@ -55,20 +56,18 @@ async def batches(
     limit: options.LimitOption = 20,
 ) -> ExitCode:
     """List batches, newest first."""
-    table = _table("batch", "name", "state", "done", "created", "took", "session")
     states = [_STATES[name] for name in state or ()]
-    found = 0
+    found: list[batch_pb2.Batch] = []
     async with terminal.client() as client:
         async for batch in client.list_batches(
             session_id=session, states=states, labels=inputs.labels(label or []), page_size=min(limit, 1000)
         ):
-            found += 1
+            found.append(batch)
             terminal.json("batch", batch)
-            table.add_row(*_batch_cells(batch))
-            if found == limit:
+            if len(found) == limit:
                 break
     if found:
-        terminal.result(table)
+        terminal.result(batches_table(found))
     else:
         terminal.say("there is no batch")
     return ExitCode.SUCCEEDED
@@ -79,7 +78,7 @@ async def tools(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Only this tool, in full.")] = "",
 ) -> ExitCode:
     """List the tools that submissions are judged by."""
-    table = _table("tool", "version", "effect", "tier", "executors")
+    table = listing("tool", "version", "effect", "tier", "executors")
     table.expand = True
     table.add_column("description", no_wrap=True, overflow="ellipsis", ratio=1)
     found = 0
@@ -107,19 +106,17 @@ async def tools(
 
 async def executors(terminal: Terminal) -> ExitCode:
     """List the executors that are connected, or were since the orchestrator's start."""
-    table = _table("executor", "address", "state", "in flight", "capacity", "tools", "stuck", "last seen")
-    found = 0
+    found: list[orchestrator_pb2.Executor] = []
     async with terminal.client() as client:
         async for executor in client.list_executors():
-            found += 1
+            found.append(executor)
             terminal.json("executor", executor)
-            table.add_row(*_executor_cells(executor))
             for name in executor.conflicting_tools:
                 terminal.say(
                     Text(f"{clean(name)} of {clean(executor.address)} differs from the one on record: not used")
                 )
     if found:
-        terminal.result(table)
+        terminal.result(executors_table(found))
     else:
         terminal.say("no executor has been seen yet")
     return ExitCode.SUCCEEDED
@@ -153,6 +150,24 @@ async def status(terminal: Terminal) -> ExitCode:
     return ExitCode.SUCCEEDED
 
 
+def batches_table(found: Sequence[batch_pb2.Batch]) -> Table:
+    """A line a batch."""
+    heads = ("batch", "name", "state", "done", "created (UTC)", "took", "session")
+    table = listing(*heads, shrinking=("name", "session"))
+    for batch in found:
+        table.add_row(*_batch_cells(batch))
+    return table
+
+
+def executors_table(found: Sequence[orchestrator_pb2.Executor]) -> Table:
+    """A line an executor."""
+    heads = ("executor", "address", "state", "in flight", "capacity", "tools", "stuck", "last seen")
+    table = listing(*heads, shrinking=("address",))
+    for executor in found:
+        table.add_row(*_executor_cells(executor))
+    return table
+
+
 def _batch_cells(batch: batch_pb2.Batch) -> tuple[Text, ...]:
     state = batch_state_name(batch.state)
     counts = batch.counts
@@ -161,26 +176,27 @@ def _batch_cells(batch: batch_pb2.Batch) -> tuple[Text, ...]:
     took = duration_text(((end or now()) - start).total_seconds()) if start is not None else "-"
     return (
         Text(short_id(batch.batch_id), style="bold"),
-        Text(clean(batch.name, 40)),
+        shrinkable(clean(batch.name, 40)),
         Text(state, style=STYLES.get(state, "")),
         Text(f"{ended}/{counts.total}"),
-        Text(moment_text(batch.create_time)),
+        Text(bare_moment_text(batch.create_time)),
         Text(took, style="" if end is not None else "dim"),
-        Text(clean(batch.session_id, 40), style="dim"),
+        shrinkable(clean(batch.session_id, 40), "dim"),
     )
 
 
 def _executor_cells(executor: orchestrator_pb2.Executor) -> tuple[Text, ...]:
+    seen = moment(executor.last_seen_time)
     state = "draining" if executor.draining else "connected" if executor.connected else "gone"
     return (
         Text(short_id(clean(executor.executor_id)), style="bold"),
-        Text(clean(executor.address).removeprefix("ipv4:").removeprefix("ipv6:")),
+        shrinkable(clean(executor.address).removeprefix("ipv4:").removeprefix("ipv6:")),
         Text(state, style="green" if state == "connected" else "yellow" if state == "draining" else "red"),
         Text(str(executor.in_flight)),
         Text(str(executor.capacity)),
         Text(str(len(executor.tools))),
         Text(str(executor.stuck_threads), style="bold red" if executor.stuck_threads else ""),
-        Text(moment_text(executor.last_seen_time)),
+        Text("-" if seen is None else f"{wait_text((now() - seen).total_seconds())} ago"),
     )
 
 
@@ -205,10 +221,3 @@ def _tool_in_full(tool: orchestrator_pb2.Tool) -> list[RenderableType]:
 
 def _size(count: int) -> str:
     return f"{count / 1_048_576:g} MiB" if count >= 1_048_576 else f"{count / 1024:g} KiB"
-
-
-def _table(*heads: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in heads:
-        table.add_column(head, no_wrap=True)
-    return table
