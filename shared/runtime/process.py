@@ -14,6 +14,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
+from shared.runtime.log_lines import LineFormatter
 from shared.runtime.output import drain_output
 from shared.runtime.telemetry.logs import TraceFilter
 
@@ -105,7 +106,7 @@ def tune_gc() -> None:
 def log_to_stderr(level: str) -> None:
     """One line a record; stdout is for machines."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    handler.setFormatter(LineFormatter(_LOG_FORMAT))
     handler.addFilter(TraceFilter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
