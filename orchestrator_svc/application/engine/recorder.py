@@ -15,6 +15,7 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import ExhaustedError, GreenlightError, UnavailableError
 
 RECORD_TIMES_AFTER = 0.05
+SECOND_LOOK = 0.1
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 
@@ -44,6 +45,7 @@ class Recorder:
         self._times: list[tuple[int, int, int]] = []
         self._max_backlog, self._patience = max_backlog, patience
         self._since: float | None = None
+        self._tell_at: float | None = None
         self.failing: GreenlightError | None = None
         self.stalled = False
 
@@ -106,12 +108,22 @@ class Recorder:
         """Seconds until callers are told that it takes too long; None: nobody waits, or everybody was told."""
         if not self._waiting or (self.stalled and not self._callers):
             return None
-        since = self._clock.monotonic() if self._since is None else self._since
-        return max(0.0, since + self._patience - self._clock.monotonic())
+        now = self._clock.monotonic()
+        since = now if self._since is None else self._since
+        first_look = since + self._patience - 2 * SECOND_LOOK
+        return max(0.0, (first_look if self._tell_at is None else self._tell_at) - now)
 
     def lose_patience(self) -> None:
-        """Where a commit is tried for too long: tells the callers. Their changes stay, and are recorded in the end."""
-        if self._since is None or self._clock.monotonic() < self._since + self._patience:
+        """Where a commit is tried for too long: tells the callers. Their changes stay, and are recorded in the end.
+
+        At the second look only: if it was this process that stood still, the commit's end is already on its way.
+        """
+        now = self._clock.monotonic()
+        if self._since is None or now < self._since + self._patience - 2 * SECOND_LOOK:
+            return
+        if self._tell_at is None:
+            self._tell_at = max(self._since + self._patience, now + SECOND_LOOK)
+        if now < self._tell_at:
             return
         if self.failing is None:
             self._fail(UnavailableError("STORE_UNAVAILABLE", "the store does not finish a commit", retry_after=1.0))
@@ -206,7 +218,7 @@ class Recorder:
                     self._recover()
                     return committed
         finally:
-            self._since = None
+            self._since = self._tell_at = None
 
     def _finish(self, group: list[Item], committed: Committed) -> None:
         now = self._clock.monotonic()
