@@ -24,7 +24,7 @@ from orchestrator_svc.application.catalogue import ToolCatalogue
 from orchestrator_svc.application.decide import DecideProposals
 from orchestrator_svc.application.each_item import EachItem
 from orchestrator_svc.application.engine.live import LiveBatches
-from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.loop import MAX_PROBLEMS, Engine
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.judging import Judging, JudgingSettings
@@ -218,7 +218,7 @@ def _use_cases(parts: _Parts) -> UseCases:
     judging = Judging(parts.catalogue, _judging_settings(settings))
     contexts, each_item = SessionContexts(store), EachItem(engine, requests)
     watch = Watch(store, parts.feed, parts.codec, parts.clock, settings.heartbeat_interval)
-    summaries = Summaries(store, engine.live, parts.executors)
+    summaries = Summaries(store, engine.live, parts.executors, engine.outlook)
     return UseCases(
         submit=SubmitBatch(engine, judging, expand, contexts, requests, parts.ids, parts.clock, parts.incarnation.id),
         add=AddProposals(engine, judging, requests),
@@ -263,7 +263,7 @@ def _facts(parts: _Parts) -> ServerFacts:
         self_approval=settings.self_approval,
         executors_connected=parts.executors.connected_count,
         live_batches=lambda: len(parts.engine.live),
-        problems=parts.engine.problems,
+        problems=lambda: [*parts.engine.problems(), *parts.catalogue.problems()][:MAX_PROBLEMS],
     )
 
 

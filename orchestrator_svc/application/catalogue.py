@@ -127,6 +127,16 @@ class ToolCatalogue:
         """By name, then version."""
         return [self._entries[key] for name in sorted(self._versions) for key in self._versions[name]]
 
+    def problems(self) -> list[str]:
+        """Tools of connected executors that are not used, for people."""
+        known = {str(key) for key in self._entries}
+        found: list[str] = []
+        for view in self._executors.views():
+            for name in view.conflicting_tools if view.connected else []:
+                why = "described differently than on record: give it another version" if name in known else "unusable"
+                found.append(f"executor {view.executor_id} has {name[:128]}, {why}")
+        return found
+
     def prepare(self, tool: ToolKey, value: Any) -> tuple[Any, list[str]]:
         """Arguments with defaults filled in, and what is wrong with them. `value` is changed in place."""
         entry = self._entries.get(tool)

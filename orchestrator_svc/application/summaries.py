@@ -1,15 +1,15 @@
 """What shows a proposal's wait, and what a Summary is made of. Reads committed rows only."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
 from orchestrator_svc.application.engine.live import LiveBatches
+from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.memory_views import batch_view, proposal_views
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
-from orchestrator_svc.domain.tool import ToolKey
 from orchestrator_svc.ports.executor import Executors
 from orchestrator_svc.ports.store import Store
 from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalView
@@ -33,6 +33,8 @@ class WaitingReason(IntEnum):
     EXECUTOR = 4
     BACKOFF = 5
     RESOLUTION = 6
+    MATCHING_EXECUTOR = 7
+    LOST_EXECUTOR = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +47,29 @@ class Waiting:
     keys: tuple[str, ...] = ()
 
 
-def waiting(view: ProposalView, serves: Callable[[ToolKey], bool]) -> Waiting | None:
-    """Why a proposal that has not ended is not running; None: it runs or has ended."""
+def waiting(view: ProposalView, executors: Executors, outlook: Outlook) -> Waiting | None:
+    """Why a proposal that has not ended is not running, or not heard of; None: it runs or has ended."""
     proposal = view.proposal
     if proposal.state is State.OUTCOME_UNKNOWN:
         finished = proposal.attempts[-1].finish_time if proposal.attempts else None
         return Waiting(WaitingReason.RESOLUTION, finished or proposal.create_time)
     if proposal.state is State.PROPOSED and proposal.asked_time is not None:
         return Waiting(WaitingReason.DECISION, proposal.asked_time, proposal.expire_time)
+    if proposal.state is State.RUNNING:
+        unheard = outlook.unheard(f"{view.batch_id}/{proposal.key}/{len(proposal.attempts)}")
+        return None if unheard is None else Waiting(WaitingReason.LOST_EXECUTOR, unheard.since, unheard.until)
     if proposal.state not in (State.PROPOSED, State.APPROVED):
         return None
     if view.waiting_for:
         return Waiting(WaitingReason.DEPENDENCIES, proposal.create_time, None, tuple(view.waiting_for))
-    if proposal.next_time is not None:
+    if proposal.next_time is not None and proposal.next_time > outlook.now():
         return Waiting(WaitingReason.BACKOFF, _last_end(proposal), proposal.next_time)
-    since = proposal.ready_time or proposal.create_time
-    reason = WaitingReason.CAPACITY if serves(proposal.tool) else WaitingReason.EXECUTOR
-    return Waiting(reason, since)
+    since = proposal.next_time or proposal.ready_time or proposal.create_time
+    if executors.serves(proposal.tool):
+        return Waiting(WaitingReason.CAPACITY, since)
+    differs = executors.differs(proposal.tool)
+    reason = WaitingReason.MATCHING_EXECUTOR if differs else WaitingReason.EXECUTOR
+    return Waiting(reason, since, outlook.unserved(view.batch_id, proposal.tool, since))
 
 
 def _last_end(proposal: Proposal) -> int:
@@ -89,8 +97,8 @@ class Summary:
 class Summaries:
     """Where a batch in memory stands exactly at the sequence asked for, it is shown from there, else from the store."""
 
-    def __init__(self, store: Store, live: LiveBatches, executors: Executors) -> None:
-        self._store, self._live, self._executors = store, live, executors
+    def __init__(self, store: Store, live: LiveBatches, executors: Executors, outlook: Outlook) -> None:
+        self._store, self._live, self._executors, self._outlook = store, live, executors, outlook
 
     async def of(
         self,
@@ -153,7 +161,7 @@ class Summaries:
         return batch_view(batch), proposal_views(batch)
 
     def answered(self, view: ProposalView) -> Answered:
-        return Answered(view, waiting(view, self._executors.serves))
+        return Answered(view, waiting(view, self._executors, self._outlook))
 
 
 def _keys(ids: set[str]) -> dict[str, set[str]]:

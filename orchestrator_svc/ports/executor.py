@@ -142,6 +142,10 @@ class Executors(Protocol):
         """Whether any connected executor has it, free or not."""
         ...
 
+    def differs(self, tool: ToolKey) -> bool:
+        """Whether any connected executor has it with another descriptor than is on record."""
+        ...
+
     def connected_count(self) -> int: ...
 
     def send(self, target: Target, calls: Sequence[Call]) -> bool:

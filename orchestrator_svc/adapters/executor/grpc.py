@@ -41,6 +41,7 @@ class GrpcExecutors:
         self._links: dict[str, tuple[Link, asyncio.Task[None]]] = {}
         self._streams: dict[Target, Stream] = {}
         self._serving: dict[ToolKey, list[Stream]] = {}
+        self._differing: frozenset[ToolKey] = frozenset()
         self._gone: dict[str, ExecutorView] = {}
 
     async def start(self) -> None:
@@ -59,6 +60,9 @@ class GrpcExecutors:
 
     def serves(self, tool: ToolKey) -> bool:
         return tool in self._serving
+
+    def differs(self, tool: ToolKey) -> bool:
+        return tool in self._differing
 
     def connected_count(self) -> int:
         return len(self._streams)
@@ -114,6 +118,7 @@ class GrpcExecutors:
                 for tool in stream.usable:
                     serving.setdefault(tool, []).append(stream)
         self._serving = serving
+        self._differing = frozenset(tool for stream in self._streams.values() for tool in stream.conflicting)
         self._mailbox.post_capacity()
 
     def ended(self, stream: Stream) -> None:

@@ -47,6 +47,9 @@ class MemoryExecutors:
     def serves(self, tool: ToolKey) -> bool:
         return bool(self._serving(tool))
 
+    def differs(self, tool: ToolKey) -> bool:
+        return any(replica.connected and tool in replica.conflicting for replica in self._replicas.values())
+
     def connected_count(self) -> int:
         return sum(replica.connected for replica in self._replicas.values())
 

@@ -36,13 +36,17 @@ _WITHDRAWN = Failure(FailureClass.CANCELLED, KnownEffect.NONE, "CANCELLED", "can
 
 
 class Stream:
-    """State of a live stream. `usable` tools are those that are described soundly and confirmed by the engine."""
+    """State of a live stream. `usable` tools are those that are described soundly and confirmed by the engine.
+
+    `conflicting` are those that it refused.
+    """
 
     def __init__(self, identity: pb.Identity, address: str, mailbox: Mailbox, clock: Clock) -> None:
         self.target = Target(identity.executor_id, identity.boot_id)
         self.slots = Slots()
         self.outbox = Outbox(self.slots)
         self.usable: frozenset[ToolKey] = frozenset()
+        self.conflicting: frozenset[ToolKey] = frozenset()
         self.draining = False
         self._version = identity.version
         self._address = address
@@ -50,7 +54,6 @@ class Stream:
         self._clock = clock
         self._descriptors: dict[ToolKey, ToolDescriptor] = {}
         self._malformed: dict[str, str] = {}
-        self._conflicting: list[str] = []
         self._asked: set[str] = set()
         self._complained: set[str] = set()
         self._stuck_threads = 0
@@ -80,7 +83,7 @@ class Stream:
 
     def use_tools(self, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
         self.usable = frozenset(key for key in usable if key in self._descriptors)
-        self._conflicting = [str(key) for key in conflicting]
+        self.conflicting = frozenset(conflicting)
 
     def end(self) -> None:
         """The stream is over. What was never handed to the transport is known not to have run."""
@@ -143,7 +146,7 @@ class Stream:
             if self._malformed.get(name) != problem:
                 _log.warning("%s describes the tool %s, which is not used: %s", self, name, problem)
         before, self._descriptors = self._descriptors, {descriptor.key: descriptor for descriptor in sound}
-        self._malformed, self._conflicting = malformed, []
+        self._malformed, self.conflicting = malformed, frozenset()
         self.usable = frozenset(key for key in self.usable if self._descriptors.get(key) == before[key])
         self._mailbox.post(ToolsSeen(self.target, sound))
 
@@ -205,7 +208,7 @@ class Stream:
             connected,
             self.draining,
             sorted(str(key) for key in self.usable),
-            sorted({*self._conflicting, *self._malformed}),
+            sorted({*map(str, self.conflicting), *self._malformed}),
             len(self.slots.open) if connected else 0,
             self.slots.total if connected else 0,
             self._stuck_threads,

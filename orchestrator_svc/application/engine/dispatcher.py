@@ -169,6 +169,11 @@ class Dispatcher:
         lane = self._lanes.get(tool)
         return lane is not None and lane.count > 0
 
+    def unserved_since(self, batch_id: str, tool: ToolKey) -> float | None:
+        """Since when no executor has it (monotonic s); None: one has, or a batch's gate may hold back what waits."""
+        lane = self._lanes.get(tool)
+        return None if lane is None or batch_id in self._gates else lane.unserved_since
+
     def waiting(self) -> bool:
         return any(lane.count for lane in self._lanes.values())
 

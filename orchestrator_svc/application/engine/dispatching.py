@@ -245,20 +245,25 @@ class Sender:
         return work
 
     def queue_timeouts(self, now: float, timeout: float) -> dict[Batch, list[Callable[[Batch, Changes], None]]]:
-        """Those for whose tool no executor was connected for too long."""
+        """Those for whose tool no executor was connected for too long, or only such as describe it differently."""
         work: dict[Batch, list[Callable[[Batch, Changes], None]]] = {}
         for lane in self._dispatcher.lanes():
             if lane.unserved_since is None or self._executors.serves(lane.tool):
                 continue
+            message = f"no executor with {lane.tool} was connected for {timeout:g} s"
+            if self._executors.differs(lane.tool):
+                message = (
+                    f"an executor has {lane.tool}, described differently than on record: give it another version "
+                    f"(none with the one on record was connected for {timeout:g} s)"
+                )
             for ready in lane.overdue(now - timeout):
                 self._dispatcher.left(ready)
                 if not ready.stale:
-                    work.setdefault(ready.batch, []).append(_timed_out(ready.proposal, timeout))
+                    work.setdefault(ready.batch, []).append(_timed_out(ready.proposal, message))
         return work
 
 
-def _timed_out(proposal: Proposal, timeout: float) -> Callable[[Batch, Changes], None]:
-    message = f"no executor with {proposal.tool} was connected for {timeout:g} s"
+def _timed_out(proposal: Proposal, message: str) -> Callable[[Batch, Changes], None]:
     failure = Failure(FailureClass.UNAVAILABLE, KnownEffect.NONE, "QUEUE_TIMEOUT", message)
 
     def operation(batch: Batch, changes: Changes) -> None:

@@ -141,6 +141,10 @@ class Flights:
         """Whether any call runs. An outcome that is unknown may come late, or never: nobody waits for it."""
         return any(f.current and f.proposal.state is State.RUNNING for f in self._by_call.values())
 
+    def lost_since(self, target: Target) -> float | None:
+        """Monotonic s; None: its stream is up, or nothing is awaited of it any more."""
+        return self._lost_since.get(target)
+
     def next_overdue(self) -> float | None:
         """Since when the longest lost one is (monotonic s)."""
         return min(self._lost_since.values(), default=None)

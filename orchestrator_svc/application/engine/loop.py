@@ -17,6 +17,7 @@ from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.faults import Faults
 from orchestrator_svc.application.engine.flights import Flights
 from orchestrator_svc.application.engine.live import LiveBatches
+from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.engine.patrol import Patrol
 from orchestrator_svc.application.engine.recorder import Recorder
 from orchestrator_svc.application.engine.settings import EngineSettings
@@ -76,6 +77,7 @@ class Engine:
         flights = self.flights = Flights()
         timers = self.timers = Timers(clock)
         dispatcher = self.dispatcher = Dispatcher()
+        self.outlook = Outlook(flights, dispatcher, clock, settings)
         faults = self.faults = Faults(self)
         recorder = self.recorder = Recorder(store, clock, self._lost, settings.max_backlog, settings.store_patience)
         recorder.on_commit = self._committed

@@ -9,6 +9,7 @@ import pytest
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight.orchestrator.v1 import event_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
+from orchestrator_svc.application.summaries import WaitingReason
 from orchestrator_svc.domain.proposal import Condition, ProposalState, Verdict
 from orchestrator_svc.domain.states import BatchState, OnInvalid, Resolution
 from orchestrator_svc.domain.tool import Effect, FailureClass, KnownEffect, Tier
@@ -20,6 +21,7 @@ ENUMS: list[tuple[type[IntEnum], Any, str]] = [
     (BatchState, batch_pb2.BatchState, "BATCH_STATE_"),
     (OnInvalid, batch_pb2.OnInvalid, "ON_INVALID_"),
     (Resolution, pb.Resolution, "RESOLUTION_"),
+    (WaitingReason, proposal_pb2.WaitingReason, "WAITING_REASON_"),
     (Effect, tool_pb2.Effect, "EFFECT_"),
     (Tier, tool_pb2.Tier, "TIER_"),
     (FailureClass, tool_pb2.FailureClass, "FAILURE_CLASS_"),

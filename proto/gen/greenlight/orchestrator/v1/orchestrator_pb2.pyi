@@ -1836,8 +1836,8 @@ class GetServerInfoResponse(_message.Message):
     def defaults(self) -> Global___Defaults: ...
     @_builtins.property
     def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What keeps it from doing all of its work now, for people: a store that takes no commits, batches that are stuck. At
-        most 100; empty = nothing.
+        """What keeps it from doing all of its work now, for people: a store that takes no commits, batches that are stuck,
+        executors whose description of a tool is not the one on record. At most 100; empty = nothing.
         """
 
     def __init__(

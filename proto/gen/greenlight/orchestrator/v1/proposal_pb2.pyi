@@ -107,11 +107,19 @@ class _WaitingReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Waiting
     WAITING_REASON_CAPACITY: _WaitingReason.ValueType  # 3
     """For a slot: of an executor, of the tool, or of the batch's `max_in_flight`."""
     WAITING_REASON_EXECUTOR: _WaitingReason.ValueType  # 4
-    """No connected executor has the tool."""
+    """No connected executor has the tool. `until_time`: then it fails (QUEUE_TIMEOUT)."""
     WAITING_REASON_BACKOFF: _WaitingReason.ValueType  # 5
     """For its next attempt."""
     WAITING_REASON_RESOLUTION: _WaitingReason.ValueType  # 6
     """For ResolveProposal."""
+    WAITING_REASON_MATCHING_EXECUTOR: _WaitingReason.ValueType  # 7
+    """A connected executor has the tool, but describes it differently than it is on record, and none has it as it is
+    there: a changed tool needs another version. `until_time` as EXECUTOR.
+    """
+    WAITING_REASON_LOST_EXECUTOR: _WaitingReason.ValueType  # 8
+    """RUNNING, and its executor is lost or silent: for what that executor says of it. `until_time`: then it is settled
+    without (NON_IDEMPOTENT: OUTCOME_UNKNOWN).
+    """
 
 class WaitingReason(_WaitingReason, metaclass=_WaitingReasonEnumTypeWrapper): ...
 
@@ -123,11 +131,19 @@ WAITING_REASON_DEPENDENCIES: WaitingReason.ValueType  # 2
 WAITING_REASON_CAPACITY: WaitingReason.ValueType  # 3
 """For a slot: of an executor, of the tool, or of the batch's `max_in_flight`."""
 WAITING_REASON_EXECUTOR: WaitingReason.ValueType  # 4
-"""No connected executor has the tool."""
+"""No connected executor has the tool. `until_time`: then it fails (QUEUE_TIMEOUT)."""
 WAITING_REASON_BACKOFF: WaitingReason.ValueType  # 5
 """For its next attempt."""
 WAITING_REASON_RESOLUTION: WaitingReason.ValueType  # 6
 """For ResolveProposal."""
+WAITING_REASON_MATCHING_EXECUTOR: WaitingReason.ValueType  # 7
+"""A connected executor has the tool, but describes it differently than it is on record, and none has it as it is
+there: a changed tool needs another version. `until_time` as EXECUTOR.
+"""
+WAITING_REASON_LOST_EXECUTOR: WaitingReason.ValueType  # 8
+"""RUNNING, and its executor is lost or silent: for what that executor says of it. `until_time`: then it is settled
+without (NON_IDEMPOTENT: OUTCOME_UNKNOWN).
+"""
 Global___WaitingReason: _TypeAlias = WaitingReason  # noqa: Y015
 
 class _Verdict:
@@ -290,7 +306,7 @@ Global___ProposalSpec: _TypeAlias = ProposalSpec  # noqa: Y015
 
 @_typing.final
 class Waiting(_message.Message):
-    """Why a proposal that has not ended is not running."""
+    """Why a proposal that has not ended is not running, or, RUNNING, is not heard of."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
