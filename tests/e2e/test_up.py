@@ -1,6 +1,7 @@
 """up: both services in the foreground, what it says, and how it ends."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -89,6 +90,20 @@ def test_a_toolbox_that_does_not_load(tmp_path: Path) -> None:
     assert done.returncode == ExitCode.INTERNAL
     assert "the executor ended" in done.stderr
     assert "nothing_like_this" in done.stderr
+
+
+def test_a_traceback_keeps_its_indentation(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        "from greenlight_tool import tool\n\n@tool(effect='READ')\nasync def odd() -> int:\n    return 1 // 0\n"
+    )
+    with pair(tmp_path, toolbox=str(mine)) as running:
+        done = running.run([{"key": "x", "tool": "odd", "retryPolicy": {"maxAttempts": 1}}])
+        assert done.code == ExitCode.FAILED, done.err
+    text = running.up.err.read_text()
+    found = re.search(r"^executor {5}( *)File .*mine\.py.*\nexecutor {5}( *)return 1 // 0$", text, re.MULTILINE)
+    assert found, text
+    assert len(found[2]) == len(found[1]) + 2
 
 
 @pytest.mark.parametrize("victim", [0, 1])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenlight_client.cli.sanitise import clean, clean_block, indented_json, json_line, visible_json
+from greenlight_client.cli.sanitise import clean, clean_block, clean_line, indented_json, json_line, visible_json
 
 _ACTING = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 _NASTY = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x1b[]0;m\x07\x9b\u202e\u2066\r\n\t\x00")))
@@ -77,3 +77,9 @@ def test_json_on_one_line_stays_the_same_json() -> None:
 def test_what_looks_like_nothing_goes() -> None:
     assert clean("a\u3164\u115f\u2800\u034fb") == "ab"
     assert clean("\U0001f468\u200d\U0001f469") == "\U0001f468\u200d\U0001f469"
+
+
+def test_a_line_of_a_log_keeps_its_indentation() -> None:
+    assert clean_line('    File "x.py", line 3', 80) == '    File "x.py", line 3'
+    assert clean_line("\t  \x1b[31m^^^^ \r", 80) == "      ^^^^"
+    assert clean_line("    abcdef", 8) == "    abc…"

@@ -32,6 +32,12 @@ def clean(text: str, limit: int = 0) -> str:
     return line if not limit or len(line) <= limit else line[: max(0, limit - 1)].rstrip() + "…"
 
 
+def clean_line(text: str, limit: int) -> str:
+    """One line of a log: as `clean`, but what stands at its beginning and between its words stays where it is."""
+    line = clean_block(text).replace("\n", " ").rstrip()
+    return line if len(line) <= limit else line[: max(0, limit - 1)] + "…"
+
+
 def harmless(text: str) -> str:
     """Text of which no character can do more than be seen; ends of lines stay."""
     if text.isascii() and text.isprintable():

@@ -12,12 +12,13 @@ from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.processes import ServiceError
-from greenlight_client.cli.sanitise import clean
+from greenlight_client.cli.sanitise import clean, clean_line
 from greenlight_client.cli.services import Plan, Services, example_folder, first_look, running
 from greenlight_client.cli.terminal import Terminal
 
 _SERVICE = "greenlight.orchestrator.v1.OrchestratorService"
 _TAKEN = "cannot listen on"
+_LONGEST_LINE = 2000
 _STYLES = {"orchestrator": "cyan", "executor": "magenta"}
 
 
@@ -81,7 +82,7 @@ def show_death(terminal: Terminal, error: ServiceError) -> None:
     if error.lines:
         terminal.say("its last lines:")
     for line in error.lines:
-        terminal.say(Text(f"  {clean(line, 2000)}", style="dim"))
+        terminal.say(Text(f"  {clean_line(line, _LONGEST_LINE)}", style="dim"))
     if any(_TAKEN in line for line in error.lines):
         terminal.say("--orchestrator and --executor name other addresses; port 0 takes a free one.")
 
@@ -135,7 +136,7 @@ async def _say_ready(terminal: Terminal, plan: Plan, services: Services) -> None
 
 
 def _show_line(terminal: Terminal, name: str, line: str) -> None:
-    terminal.say(Text.assemble((f"{name:<12} ", _STYLES.get(name, "")), clean(line, 2000)))
+    terminal.say(Text.assemble((f"{name:<12} ", _STYLES.get(name, "")), clean_line(line, _LONGEST_LINE)))
 
 
 def _let_next_interrupt_cancel(loop: asyncio.AbstractEventLoop) -> None:
