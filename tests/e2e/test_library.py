@@ -62,6 +62,7 @@ async def test_an_agents_loop(client: GreenlightClient) -> None:
 
 
 async def test_large_results_come_whole(client: GreenlightClient) -> None:
+    assert await client.run_calls([]) == []
     answers = await client.run_calls([call("large", {"kib": 900}, key=f"k{number}") for number in range(8)])
     assert [len(value(answer)) for answer in answers] == [900 * 1024] * 8
 

@@ -72,6 +72,23 @@ def test_an_error_is_an_object_too(shared: Pair) -> None:
     assert error["violations"]
 
 
+def test_what_waits_for_a_person_says_what_to_do_when_it_blocks(shared: Pair, tmp_path: Path) -> None:
+    file = tmp_path / "asked.json"
+    file.write_text(json.dumps([PUBLISH, {**PUBLISH, "key": "second"}]))
+    with shared.started("run", str(file)) as run:
+        assert run.stderr is not None
+        said: list[str] = []
+        while len(said) < 2 or "needs you" not in said[-2]:
+            said.append(run.stderr.readline())
+            assert said[-1], "".join(said)
+        commands = [line.partition("needs you: greenlight ")[2].split() for line in said[-2:]]
+        for words in commands:
+            assert shared.greenlight(*words, "--yes").code == 0
+        _, rest = run.communicate(timeout=20)
+    assert run.returncode == 0
+    assert "needs you" not in rest
+
+
 def test_detached_and_watched_by_a_beginning_of_its_id(shared: Pair) -> None:
     batch = shared.submit([SLOW])
     done = shared.greenlight("watch", batch[:30])

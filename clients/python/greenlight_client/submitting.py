@@ -75,8 +75,11 @@ class Submitting(Reading):
 
         Returns when all have ended, or when the rest waits for a person (its answers are pending then; `until` =
         "finished" waits for the person too). A call that is wrong by itself (unknown tool, arguments that do not
-        validate) is answered as FAILED, and the others run. No failed call raises; `value(answer)` does.
+        validate) is answered as FAILED, and the others run. No failed call raises; `value(answer)` does. No calls, no
+        answers: nothing is submitted then.
         """
+        if not calls:
+            return []
         options.setdefault("on_invalid", "fail_call")
         summary = await self.run(calls, until=until, max_wait=max_wait, **options).finish()
         return await self.answers(summary)

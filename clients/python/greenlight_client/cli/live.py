@@ -86,7 +86,7 @@ def render(board: Board, at: datetime, lines: int, note: str, hints: Sequence[st
     for model in models:
         parts.append(_head(model, at))
         parts.append(_rows(model, at, lines // len(models) - 1))
-    parts += [Text(f" needs you: {clean(hint)}", style="bold yellow", no_wrap=True) for hint in hints]
+    parts += [Text(f" needs you: {clean(hint)}", style="bold yellow", overflow="fold") for hint in hints]
     if note:
         parts.append(Text(note, style="yellow"))
     return Group(*parts)

@@ -18,6 +18,7 @@ from greenlight_client.streams import EventStream
 _REDRAW_EVERY = 0.125
 _ASK_EVERY = 1.0
 _ASKED_AT_MOST = 200
+_HINTS = 5
 
 
 class View(Protocol):
@@ -37,9 +38,12 @@ class View(Protocol):
 class PlainView:
     """Lines on stderr; with --json the events on stdout instead."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, board: Board, *, hints: bool) -> None:
         self._terminal = terminal
+        self._board = board
+        self._hints = hints
         self._lines = PlainLines()
+        self._told: set[tuple[str, ...]] = set()
 
     def start(self) -> None: ...
 
@@ -48,6 +52,16 @@ class PlainView:
             self._terminal.json("event", event)
         elif (line := self._lines.line(event, model, row)) is not None:
             self._terminal.say(line)
+            if self._hints and row is None and model.state == batch_pb2.BATCH_STATE_BLOCKED:
+                self._say_what_to_do()
+
+    def _say_what_to_do(self) -> None:
+        wanted = [words for words in self._board.asks() if words not in self._told]
+        self._told.update(wanted)
+        for words in wanted[:_HINTS]:
+            self._terminal.say(f"  needs you: {clean(self._terminal.again(*words))}")
+        if len(wanted) > _HINTS:
+            self._terminal.say(f"  and {len(wanted) - _HINTS} more: {self._terminal.again('pending')}")
 
     def note(self, text: str) -> None:
         self._terminal.say(clean(text) or "connected again")
@@ -68,10 +82,13 @@ class Watcher:
         on_event: Callable[[event_pb2.Event], None] = lambda event: None,
         *,
         hints: bool = True,
+        told_at_end: bool = False,
     ) -> None:
+        """`hints`: say what to type where a person is waited for; `told_at_end`: once it is blocked, the caller does."""
         self.board = board or Board()
         self._on_event = on_event
         self._again = terminal.again if hints else None
+        self._told_at_end = told_at_end
         self._client = client
         self._terminal = terminal
         self._view: View | None = None
@@ -95,7 +112,7 @@ class Watcher:
         view = self._view = (
             LiveView(self._terminal.err, self.board, self._again)
             if self._terminal.is_live
-            else PlainView(self._terminal)
+            else PlainView(self._terminal, self.board, hints=self._again is not None and not self._told_at_end)
         )
         view.start()
         failure: Exception | None = None

@@ -56,7 +56,7 @@ async def confirm(
             if not await _show_and_ask(terminal, client, session, board, yes=yes):
                 terminal.say("nothing confirmed")
                 return ExitCode.AWAITING_DECISION
-        watcher = Watcher(terminal, client, board)
+        watcher = Watcher(terminal, client, board, told_at_end=until == "blocked")
         stream = client.soft_confirm(
             session,
             shown_through=shown_through,

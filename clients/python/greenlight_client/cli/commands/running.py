@@ -59,7 +59,7 @@ async def run(
     what = inputs.source(source, inputs.parameters(param or []))
     how = _batch_options(session, name, label, max_in_flight, deadline, on_invalid)
     async with terminal.client() as client:
-        watcher = Watcher(terminal, client)
+        watcher = Watcher(terminal, client, told_at_end=until == "blocked")
         stream = client.run(
             what, until=until, max_wait=options.duration(wait), on_interruption=watcher.interrupted, **how
         )
@@ -107,7 +107,7 @@ async def watch(
         raise UsageError("watch wants a BATCH, or --session ID")
     limit = options.duration(wait)
     async with terminal.client() as client:
-        watcher = Watcher(terminal, client)
+        watcher = Watcher(terminal, client, told_at_end=until == "blocked")
         if session is not None:
             stream = client.watch_session(session, until=until, max_wait=limit, on_interruption=watcher.interrupted)
         else:
