@@ -29,6 +29,7 @@ class Deciding:
         faults = Faults()
         until, max_wait = until_of(request, Until.FINISHED, faults), max_wait_of(request, faults)
         faults.check()
+        self._use.watch.check_open()
         spec, key = soft_confirm_spec(request), request_key(request)
         confirmation = await self._finishing.run(self._use.soft_confirm.confirm(caller, spec, key))
 

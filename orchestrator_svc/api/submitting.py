@@ -38,6 +38,7 @@ class Submitting:
         faults = Faults()
         until, max_wait = until_of(request, Until.FINISHED, faults), max_wait_of(request, faults)
         faults.check()
+        self._use.watch.check_open()
         spec, key = await batch_spec(request.batch), request_key(request)
         prepared = await self._use.submit.prepare(caller, spec, key)
         watch, tenant = self._use.watch, caller.tenant

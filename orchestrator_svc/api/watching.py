@@ -26,6 +26,7 @@ class Watching:
         after = faults.not_negative(request.resume_after, "resume_after")
         until, max_wait = until_of(request, Until.FINISHED, faults), max_wait_of(request, faults)
         faults.check()
+        self._use.watch.check_open()
         await stream.begin()
         items = self._use.watch.batch(caller.tenant, request.batch_id, after, until, max_wait)
         await stream.batch(items, lambda ended, _: self._summary(caller, ended), after)
@@ -35,6 +36,7 @@ class Watching:
         until, max_wait = until_of(request, Until.NEVER, faults), max_wait_of(request, faults)
         faults.check()
         cursor = decode_cursor(request.session_token, "session_token", caller.tenant, request.session_id)
+        self._use.watch.check_open()
         await stream.begin()
 
         async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary:

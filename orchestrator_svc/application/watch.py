@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from orchestrator_svc.application.engine.draining import draining
 from orchestrator_svc.application.engine.live import unknown_batch
 from orchestrator_svc.application.sessions import unknown_session
 from orchestrator_svc.application.tokens import SessionCursor
@@ -13,7 +14,7 @@ from orchestrator_svc.ports.codec import FRAME_BYTES, EventCodec, StoredFrame
 from orchestrator_svc.ports.feed import Feed, Subscription
 from orchestrator_svc.ports.store import BatchHead, Store
 from shared.kernel.clock import Clock
-from shared.kernel.errors import FieldViolation, OutOfRangeError, UnavailableError
+from shared.kernel.errors import FieldViolation, OutOfRangeError
 
 
 class Until(IntEnum):
@@ -73,7 +74,7 @@ class Deadline:
 def _leave(feed: Feed) -> None:
     """Raises UnavailableError (DRAINING) where the service lets its watchers go."""
     if feed.closed:
-        raise UnavailableError("DRAINING", "the orchestrator is shutting down; go on elsewhere", retry_after=1.0)
+        raise draining(feed.retry_after)
 
 
 class Watch:
@@ -82,6 +83,10 @@ class Watch:
     def __init__(self, store: Store, feed: Feed, codec: EventCodec, clock: Clock, heartbeat: float) -> None:
         self._store, self._feed, self._codec, self._clock = store, feed, codec, clock
         self._heartbeat = heartbeat
+
+    def check_open(self) -> None:
+        """Before a stream begins. Raises UnavailableError (DRAINING)."""
+        _leave(self._feed)
 
     async def batch(
         self, tenant: str, batch_id: str, after: int, until: Until, max_wait: float | None

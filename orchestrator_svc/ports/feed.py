@@ -53,9 +53,12 @@ class Feed(Protocol):
 
     def watch_session(self, tenant: str, session_id: str) -> AbstractContextManager[Subscription]: ...
 
-    def close(self) -> None:
-        """Wakes every watcher; from now on `wait` returns at once."""
+    def close(self, retry_after: float) -> None:
+        """Wakes every watcher; from now on `wait` returns at once. `retry_after`: when to come again, in s."""
         ...
 
     @property
     def closed(self) -> bool: ...
+
+    @property
+    def retry_after(self) -> float: ...

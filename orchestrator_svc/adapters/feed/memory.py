@@ -99,9 +99,10 @@ class MemoryFeed:
         self._batches: dict[_Key, _Topic] = {}
         self._sessions: dict[_Key, _Topic] = {}
         self.closed = False
+        self.retry_after = 0.0
 
-    def close(self) -> None:
-        self.closed = True
+    def close(self, retry_after: float) -> None:
+        self.closed, self.retry_after = True, retry_after
         for topic in [*self._batches.values(), *self._sessions.values()]:
             topic.close()
 

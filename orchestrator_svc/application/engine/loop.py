@@ -14,6 +14,7 @@ from orchestrator_svc.application.engine.announcing import Announcer
 from orchestrator_svc.application.engine.concluding import Caller, Concluder, batch_lost
 from orchestrator_svc.application.engine.dispatcher import Dispatcher
 from orchestrator_svc.application.engine.dispatching import Sender
+from orchestrator_svc.application.engine.draining import NOTHING_RUNS, WHILE_CALLS_RUN, draining
 from orchestrator_svc.application.engine.faults import Faults
 from orchestrator_svc.application.engine.flights import Flights
 from orchestrator_svc.application.engine.live import LiveBatches
@@ -34,7 +35,7 @@ from orchestrator_svc.ports.feed import Feed
 from orchestrator_svc.ports.observer import Observer
 from orchestrator_svc.ports.store import Committed, Store
 from shared.kernel.clock import Clock
-from shared.kernel.errors import GreenlightError, UnavailableError
+from shared.kernel.errors import GreenlightError
 
 T = TypeVar("T")
 SLICE = 256
@@ -140,7 +141,7 @@ class Engine:
     def drain(self) -> None:
         """Starts nothing more; what runs may end. Takes no more submissions, and lets the watchers go."""
         self._concluder.draining = True
-        self._feed.close()
+        self._feed.close(WHILE_CALLS_RUN if self.flights.waiting else NOTHING_RUNS)
 
     async def landed(self) -> None:
         """Until no attempt is under way."""
@@ -155,7 +156,7 @@ class Engine:
     def check_capacity(self) -> None:
         """Raises UnavailableError (DRAINING, STORE_UNAVAILABLE), ExhaustedError (OVERLOADED)."""
         if self.draining:
-            raise UnavailableError("DRAINING", "the orchestrator is shutting down; try another", retry_after=1.0)
+            raise draining(self._feed.retry_after)
         self.recorder.check_capacity()
 
     def problems(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What only the engine knows of why proposals wait: whose executor is lost or silent, and since when none has a tool."""
+"""What only the engine knows of why proposals wait: whose executor is not heard of, since when none has a tool."""
 
 from typing import NamedTuple
 

@@ -1,6 +1,7 @@
 """A server that goes: what it accepted is on record, who watches is told, and the next start goes on."""
 
 import asyncio
+import uuid
 from pathlib import Path
 
 import grpc.aio
@@ -36,6 +37,31 @@ async def test_watchers_are_told_and_go_on_at_the_next_start(tmp_path: Path):
         rest = await read(pair.stub.WatchBatch(pb.WatchBatchRequest(batch_id=held.batch_id, resume_after=last)))
         assert rest.sequences[0] == last + 1
         assert state_of(rest.summary.batch) == "SUCCEEDED"
+
+
+async def test_new_streams_are_refused_before_they_begin(tmp_path: Path):
+    """Else a client that comes back believes each time that it is connected again."""
+    async with services(tmp_path) as pair:
+        held = await pair.submit(call("echo", "a"), call("note", "b"), session_id="talk")
+        running = await pair.submit(call("wait", "a", {"gate": "gate"}))
+        await pair.until_state(running.batch_id, "a", proposal_pb2.PROPOSAL_STATE_RUNNING)
+        await pair.summary(held.batch_id)
+        answered = pb.RunBatchRequest(batch=batch(call("echo")), request_id=str(uuid.uuid4()))
+        await read(pair.stub.RunBatch(answered))
+        pair.orchestrator.engine.drain()
+        confirm = pb.SoftConfirmRequest(session_id="talk", all=True)
+        for stream in (
+            pair.stub.WatchBatch(pb.WatchBatchRequest(batch_id=held.batch_id)),
+            pair.stub.WatchSession(pb.WatchSessionRequest(session_id="talk")),
+            pair.stub.RunBatch(pb.RunBatchRequest(batch=batch(call("echo")))),
+            pair.stub.RunBatch(answered),
+            pair.stub.SoftConfirm(confirm),
+        ):
+            refused = await refusal(stream.read())
+            assert (refused.short, refused.retry_after) == (("UNAVAILABLE", "DRAINING"), 5.0)
+            assert "when it is back" in refused.message
+        assert (await pair.proposal(held.batch_id, "b")).state == proposal_pb2.PROPOSAL_STATE_PROPOSED
+        GATES.open("gate")
 
 
 async def test_a_read_that_was_cut_off_runs_again(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator_svc.application.engine.draining import NOTHING_RUNS, WHILE_CALLS_RUN
 from orchestrator_svc.application.submit import BatchSpec
 from orchestrator_svc.domain.tool import RetryPolicy
 from shared.kernel.errors import UnavailableError
@@ -47,8 +48,18 @@ async def test_it_takes_no_more_submissions() -> None:
         world.engine.drain()
         with pytest.raises(UnavailableError, match="DRAINING") as refused:
             await world.submit.submit(CALLER, BatchSpec(proposals=[spec("read")]), None)
-        assert refused.value.retry_after
+        assert refused.value.retry_after == NOTHING_RUNS
         assert replica.received == []
+
+
+async def test_while_calls_run_callers_are_to_come_again_later() -> None:
+    world = World()
+    async with started(world):
+        await world.run(spec("read"))
+        world.engine.drain()
+        with pytest.raises(UnavailableError, match="DRAINING") as refused:
+            world.engine.check_capacity()
+        assert refused.value.retry_after == WHILE_CALLS_RUN
 
 
 async def test_one_prepared_before_it_is_recorded_and_not_sent() -> None:
