@@ -147,6 +147,62 @@ agents:
     assert "start" in wrong.err
 
 
+_NAMED = """
+format: 1
+name: named
+version: "1"
+parameters:
+  properties: {customer: {type: string}, start: {type: integer}}
+  required: [customer, start]
+agents:
+  adder:
+    proposals:
+      first: {tool: add, arguments: {a: {$param: start}, b: 1}}
+"""
+
+
+@pytest.mark.parametrize("words", [("run",), ("run", "--detach"), ("template", "check")])
+def test_parameters_that_are_wrong_are_told_once_and_how_to_give_them(
+    shared: Pair, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "named.yaml"
+    file.write_text(_NAMED)
+    missing = shared.greenlight(*words, str(file))
+    assert missing.code == ExitCode.USAGE
+    assert missing.err.count("required property") == 2
+    assert "--param NAME=VALUE" in missing.err
+    number = shared.greenlight(*words, str(file), "-p", "start=1", "-p", "customer=17")
+    assert number.code == ExitCode.USAGE
+    assert number.err.count('17 is not of type "string"') == 1
+    assert """-p 'customer="17"'""" in number.err
+    assert "NAME=VALUE" not in number.err
+    assert shared.greenlight(*words, str(file), "-p", "start=1", "-p", 'customer="17"').code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("show", "nosuch"), "INVALID_ARGUMENT", "no batch begins with 'nosuch'"),
+        (("run", "nosuch.json"), "INVALID_ARGUMENT", "No such file"),
+        (("watch",), "INVALID_ARGUMENT", "wants a BATCH"),
+        (("resolve", "b/k", "--failed"), "INVALID_ARGUMENT", "--reason"),
+        (("approve", "last/out"), "INVALID_ARGUMENT", "nobody is there to ask"),
+        (("edit", "last/sum", "--arguments", "{}"), "FAILED_PRECONDITION", "nothing to decide"),
+        (("tools", "nosuch"), "NOT_FOUND", "nosuch"),
+        (("status", "--principal", "\u00e9"), "INVALID_ARGUMENT", "visible ASCII"),
+    ],
+)
+def test_what_the_command_itself_refuses_is_an_object_too(
+    shared: Pair, words: tuple[str, ...], code: str, said: str
+) -> None:
+    shared.run([ADD, PUBLISH], "--until", "blocked")
+    done = shared.greenlight(*words, "--json")
+    assert done.code != 0
+    (error,) = done.of("error")
+    assert error["code"] == code
+    assert said in error["message"]
+
+
 def test_validate_only_writes_nothing(shared: Pair) -> None:
     before = len(shared.greenlight("batches", "--json", "-n", "1000").objects)
     done = shared.greenlight("submit", "-", "--validate-only", stdin=json.dumps([ADD]))

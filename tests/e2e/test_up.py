@@ -78,7 +78,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = _up(tmp_path, "--orchestrator", address, "--executor", "127.0.0.1:0", "--toolbox", str(TOOLBOX))
-    assert done.returncode == ExitCode.INTERNAL
+    assert done.returncode == ExitCode.USAGE
     assert "the orchestrator ended" in done.stderr
     assert address in done.stderr
     assert "its last lines" in done.stderr
@@ -87,7 +87,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 def test_a_toolbox_that_does_not_load(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import nothing_like_this\n")
     done = _up(tmp_path, "--orchestrator", "127.0.0.1:0", "--executor", "127.0.0.1:0", "--toolbox", "mine.py")
-    assert done.returncode == ExitCode.INTERNAL
+    assert done.returncode == ExitCode.USAGE
     assert "the executor ended" in done.stderr
     assert "nothing_like_this" in done.stderr
 
@@ -109,7 +109,7 @@ def test_a_traceback_keeps_its_indentation(tmp_path: Path) -> None:
 @pytest.mark.parametrize("victim", [0, 1])
 def test_one_that_dies_takes_the_other_along(tmp_path: Path, victim: int) -> None:
     with pair(tmp_path) as running:
-        pids = sorted(children(running.up.pid))
+        pids = children(running.up.pid)
         os.kill(pids[victim], signal.SIGKILL)
         for _ in waiting("greenlight up to end", timeout=20):
             if running.up.popen.poll() is not None:
@@ -118,6 +118,25 @@ def test_one_that_dies_takes_the_other_along(tmp_path: Path, victim: int) -> Non
     name = ("executor", "orchestrator")[victim]
     assert f"the {name} was killed by SIGKILL" in running.up.err.read_text()
     assert not any(alive(pid) for pid in pids)
+
+
+def test_why_is_said_before_the_other_one_has_drained(tmp_path: Path) -> None:
+    with pair(tmp_path) as running:
+        running.submit([{"key": "slow", "tool": "steps", "arguments": {"number": 1, "seconds": 25}}])
+        executor, orchestrator = children(running.up.pid)
+        for _ in waiting("the call to run", timeout=10):
+            if '"in_flight":1' in running.greenlight("executors", "--json").out:
+                break
+        os.kill(orchestrator, signal.SIGKILL)
+        for _ in waiting("it to say why", timeout=10):
+            if "the other one drains" in running.up.err.read_text():
+                break
+        assert "the orchestrator was killed by SIGKILL" in running.up.err.read_text()
+        assert alive(executor)
+        running.up.popen.send_signal(signal.SIGINT)
+        running.up.popen.wait(5)
+        assert running.up.err.read_text().endswith("stopped at once; nothing is left running\n")
+    assert not alive(executor)
 
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
@@ -132,6 +151,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
         assert running.up.popen.poll() is None
         running.up.popen.send_signal(signal.SIGINT)
         running.up.popen.wait(5)
+    assert running.up.err.read_text().endswith("stopped at once; nothing is left running\n")
     assert not any(alive(pid) for pid in pids)
 
 
@@ -162,7 +182,7 @@ def test_the_data_folder_is_its_users_alone(tmp_path: Path) -> None:
 def test_a_data_folder_that_another_one_has(tmp_path: Path) -> None:
     with pair(tmp_path):
         done = _up(tmp_path, "--orchestrator", "127.0.0.1:0", "--executor", "127.0.0.1:0", "--toolbox", str(TOOLBOX))
-    assert done.returncode == ExitCode.INTERNAL
+    assert done.returncode == ExitCode.USAGE
     assert "STORE_LOCKED" in done.stderr
 
 

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
+import grpc
 import typer
 from rich.text import Text
 
 from greenlight_client.cli.exit_codes import ExitCode, of_error
 from greenlight_client.cli.inputs import UsageError
+from greenlight_client.cli.parameters import ParametersError
 from greenlight_client.cli.sanitise import clean
 from greenlight_client.cli.terminal import Settings, Terminal
 from greenlight_client.client import DEFAULT_SERVER
@@ -99,12 +101,14 @@ def execute(terminal: Terminal, work: Callable[[Terminal], Coroutine[Any, Any, E
         # Nobody reads any more; what the interpreter flushes at its end must not raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.INTERRUPTED
-    except UsageError as error:
-        terminal.say(Text(f"greenlight: {clean(str(error))}", style="red"))
+    except ParametersError as error:
+        show_error(terminal, error.refusal)
+        for line in error.advice:
+            terminal.say(f"  {clean(line)}")
         return ExitCode.USAGE
-    except ValueError as error:
-        # A tenant or principal that no request can carry.
-        terminal.say(Text(f"greenlight: {clean(str(error))}", style="red"))
+    except (UsageError, ValueError) as error:
+        # ValueError: a tenant or principal that no request can carry.
+        show_refusal(terminal, grpc.StatusCode.INVALID_ARGUMENT, f"greenlight: {error}")
         return ExitCode.USAGE
     except GreenlightError as error:
         show_error(terminal, error)
@@ -119,17 +123,34 @@ def show_error(terminal: Terminal, error: GreenlightError) -> None:
         terminal.say(Text(f"  {clean(error.message, 200)}", style="dim"))
         terminal.say("  Start one with `greenlight up`, or name another with --server or GREENLIGHT_SERVER.")
         return
-    terminal.say(Text(f"greenlight: {clean(str(error), 1000)}", style="red"))
-    for violation in error.violations:
-        terminal.say(Text(violation_line(violation)))
+    say_what_is_wrong(terminal, "greenlight: ", error)
     if error.retry_after is not None:
         terminal.say(f"  Try again in {error.retry_after:.1f} s.")
 
 
-def violation_line(violation: FieldViolation) -> str:
-    """Where, and what is wrong there."""
-    where = f"{clean(violation.field)}: " if violation.field else ""
-    return f"  {where}{clean(violation.description, 500)}"
+def show_refusal(terminal: Terminal, code: grpc.StatusCode, message: str, *, style: str = "red") -> None:
+    """What the command itself refuses, before or instead of a request."""
+    terminal.json_object("error", error_object(GreenlightError(message.removeprefix("greenlight: "), code=code)))
+    terminal.say(Text(clean(message), style=style))
+
+
+def say_what_is_wrong(terminal: Terminal, before: str, error: GreenlightError) -> None:
+    """The reason and the message, then each violation; a message that only says the first of them is not repeated."""
+    lines = [_violation_line(violation) for violation in error.violations]
+    kind = error.reason or error.code.name
+    if not lines or not error.message.startswith(lines[0]):
+        head = clean(str(error), 1000)
+    elif len(lines) == 1:
+        head, lines = clean(f"{kind}: {error.message}", 1000), []
+    else:
+        head = f"{kind}: {len(lines)} things are wrong"
+    terminal.say(Text(clean(before) + (" " if before else "") + head, style="red"))
+    for line in lines:
+        terminal.say(Text(f"  {clean(line, 600)}"))
+
+
+def _violation_line(violation: FieldViolation) -> str:
+    return f"{violation.field}: {violation.description}" if violation.field else violation.description
 
 
 def error_object(error: GreenlightError) -> dict[str, Any]:

@@ -34,7 +34,9 @@ class ExitCode(IntEnum):
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.SUCCEEDED: "every proposal succeeded, or the command did what it was asked",
     ExitCode.FAILED: "no proposal succeeded, and one failed or expired",
-    ExitCode.USAGE: "the command line, a file, an id or a template's parameters are wrong; nothing was changed",
+    ExitCode.USAGE: (
+        "the command line, a file, an address, an id or a template's parameters are wrong; nothing was changed"
+    ),
     ExitCode.PARTIAL: "one proposal succeeded, not all; or an outcome is unknown",
     ExitCode.AWAITING_DECISION: "nothing moves without a person: decisions or resolutions are waited for",
     ExitCode.REJECTED: "no proposal succeeded, and one was rejected",

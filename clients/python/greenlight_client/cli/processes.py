@@ -21,12 +21,16 @@ OnLine = Callable[[str, str], None]
 
 
 class ServiceError(Exception):
-    """A service did not start, or ended by itself. `lines` are the last that it wrote to stderr."""
+    """A service did not start, or ended by itself. `lines` are the last that it wrote to stderr.
 
-    def __init__(self, name: str, message: str, lines: Sequence[str]) -> None:
+    `refused`: it would not start with what it was given (address, toolbox, folder), and said so in its last line.
+    """
+
+    def __init__(self, name: str, message: str, lines: Sequence[str], *, refused: bool = False) -> None:
         super().__init__(f"the {name} {message}")
         self.name = name
         self.lines = list(lines)
+        self.refused = refused
 
 
 class Child(asyncio.SubprocessProtocol):
@@ -96,7 +100,9 @@ class Child(asyncio.SubprocessProtocol):
         code = await asyncio.shield(self.exited)
         await asyncio.sleep(0.05)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return ServiceError(self.name, how, self.lines)
+        last = self.lines[-1] if self.lines else ""
+        refused = not self.ready.done() and last.startswith((f"{self.name}: ", f"python -m {self.name}_svc: error: "))
+        return ServiceError(self.name, how, self.lines, refused=refused)
 
     async def stop(self, grace: float) -> None:
         """Drains it: SIGTERM, `grace` seconds, then SIGKILL. Cancelled meanwhile (a second Ctrl-C), it is killed."""

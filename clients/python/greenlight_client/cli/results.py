@@ -7,7 +7,7 @@ from rich.text import Text
 
 from greenlight.orchestrator.v1 import batch_pb2, orchestrator_pb2, proposal_pb2
 from greenlight_client.answers import answer_text
-from greenlight_client.cli.command import error_object, violation_line
+from greenlight_client.cli.command import error_object, say_what_is_wrong
 from greenlight_client.cli.exit_codes import ExitCode, of_error, of_summary
 from greenlight_client.cli.sanitise import clean, json_line
 from greenlight_client.cli.terminal import Terminal
@@ -80,9 +80,8 @@ def show_item_answers(terminal: Terminal, answers: Sequence[orchestrator_pb2.Pro
             continue
         error = error_from_status(answer.status)
         terminal.json_object("error", error_object(error))
-        terminal.say(Text(f"{clean(answer.proposal_id)}: {clean(str(error), 500)}", style="red"))
-        for violation in error.violations:
-            terminal.say(Text(violation_line(violation)))
+        named = answer.proposal_id in error.message
+        say_what_is_wrong(terminal, "" if named else f"{answer.proposal_id}:", error)
         code = of_error(error) if code is ExitCode.SUCCEEDED else code
     return code
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from greenlight.orchestrator.v1 import orchestrator_pb2
 from greenlight_client.cli.inputs import UsageError
-from greenlight_client.cli.processes import Child, OnLine, python
+from greenlight_client.cli.processes import Child, OnLine, ServiceError, python
 from greenlight_client.client import GreenlightClient
 from greenlight_client.errors import GreenlightError
 
@@ -41,7 +41,7 @@ class Services:
     orchestrator_address: str
     executor_address: str
 
-    async def first_death(self) -> Exception:
+    async def first_death(self) -> ServiceError:
         """Waits until one of them ends by itself."""
         children = (self.orchestrator, self.executor)
         await asyncio.wait([child.exited for child in children], return_when=asyncio.FIRST_COMPLETED)

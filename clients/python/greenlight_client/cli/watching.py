@@ -84,7 +84,7 @@ class Watcher:
         hints: bool = True,
         told_at_end: bool = False,
     ) -> None:
-        """`hints`: say what to type where a person is waited for; `told_at_end`: once it is blocked, the caller does."""
+        """`hints`: say what to type where a person is waited for; `told_at_end`: the caller does, once it ends."""
         self.board = board or Board()
         self._on_event = on_event
         self._again = terminal.again if hints else None

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from greenlight_client.cli.command import command
-from greenlight_client.cli.commands.serving import show_death
+from greenlight_client.cli.commands.serving import code_of_death, show_death
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.processes import ServiceError
@@ -61,7 +61,11 @@ async def demo(
                 return await _against_death(services, terminal, yes=yes, sequential=sequential, ticker=ticker)
     except ServiceError as error:
         show_death(terminal, error)
-        return ExitCode.INTERNAL
+        terminal.say("nothing is left running")
+        return code_of_death(error)
+    except asyncio.CancelledError:
+        terminal.say("stopped; nothing is left running")
+        raise
 
 
 async def _against_death(

@@ -3,21 +3,21 @@
 from pathlib import Path
 from typing import Annotated
 
+import grpc
 import typer
 from google.rpc import code_pb2  # pyright: ignore[reportMissingTypeStubs]
-from rich.text import Text
 
 from greenlight.orchestrator.v1 import orchestrator_pb2, proposal_pb2
 from greenlight_client.cli import ids, inputs, options
 from greenlight_client.cli.cards import difference, shown_arguments
-from greenlight_client.cli.command import command
+from greenlight_client.cli.command import command, show_refusal
 from greenlight_client.cli.commands.approving import agreed
 from greenlight_client.cli.editor import edited_text
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.quoted import Folded
 from greenlight_client.cli.results import show_item_answers
-from greenlight_client.cli.sanitise import clean, indented_json
+from greenlight_client.cli.sanitise import indented_json
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.client import GreenlightClient
 from greenlight_client.deciding import decision_on
@@ -45,7 +45,8 @@ async def edit(
         item = await client.get_proposal(await ids.proposal_id(client, proposal))
         if item.state != proposal_pb2.PROPOSAL_STATE_PROPOSED:
             state = proposal_state_name(item.state).replace("_", " ")
-            terminal.say(Text(f"{clean(item.proposal_id)} is {state}: there is nothing to decide", style="red"))
+            message = f"{item.proposal_id} is {state}: there is nothing to decide"
+            show_refusal(terminal, grpc.StatusCode.FAILED_PRECONDITION, message)
             return ExitCode.REFUSED
         if arguments is not None:
             text = inputs.read_text(Path(arguments[1:])) if arguments.startswith("@") else arguments
@@ -78,7 +79,7 @@ async def _until_right(
                 return code
         except inputs.NotJsonError as error:
             code = ExitCode.USAGE
-            terminal.say(Text(f"greenlight: {clean(str(error))}", style="red"))
+            show_refusal(terminal, grpc.StatusCode.INVALID_ARGUMENT, f"greenlight: {error}")
         if not await agreed(terminal, "Edit again? [y/N]", "nobody is there to edit"):
             terminal.say("not approved")
             return code

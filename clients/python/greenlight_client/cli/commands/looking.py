@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
+import grpc
 import typer
 from rich.console import RenderableType
 from rich.table import Table
@@ -12,7 +13,7 @@ from rich.text import Text
 from greenlight.orchestrator.v1 import batch_pb2, orchestrator_pb2
 from greenlight_client.cli import inputs, options
 from greenlight_client.cli.clock import now
-from greenlight_client.cli.command import command
+from greenlight_client.cli.command import command, show_refusal
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import bare_moment_text, duration_text, moment, short_id, wait_text
 from greenlight_client.cli.quoted import Folded, Quoted
@@ -99,9 +100,12 @@ async def tools(
                 terminal.result(*_tool_in_full(tool))
     if found and not name:
         terminal.result(table)
+    if not found and name:
+        show_refusal(terminal, grpc.StatusCode.NOT_FOUND, f"there is no tool {name}")
+        return ExitCode.REFUSED
     if not found:
-        terminal.say("there is no such tool" if name else "no executor has been seen yet")
-    return ExitCode.SUCCEEDED if found or not name else ExitCode.REFUSED
+        terminal.say("no executor has been seen yet")
+    return ExitCode.SUCCEEDED
 
 
 async def executors(terminal: Terminal) -> ExitCode:

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from greenlight_client.calls import BatchOptions
-from greenlight_client.cli import ids, inputs, options
+from greenlight_client.cli import ids, inputs, options, parameters
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import count_text
@@ -63,7 +63,8 @@ async def run(
         stream = client.run(
             what, until=until, max_wait=options.duration(wait), on_interruption=watcher.interrupted, **how
         )
-        return await follow(terminal, watcher, stream)
+        with parameters.judged(param):
+            return await follow(terminal, watcher, stream)
 
 
 async def submit(
@@ -82,7 +83,8 @@ async def submit(
     what = inputs.source(source, inputs.parameters(param or []))
     how = _batch_options(session, name, label, max_in_flight, deadline, on_invalid)
     async with terminal.client() as client:
-        answer = await client.submit(what, validate_only=validate_only, **how)
+        with parameters.judged(param):
+            answer = await client.submit(what, validate_only=validate_only, **how)
     terminal.json("submitted", answer)
     if validate_only:
         terminal.result(f"valid: {count_text(answer.batch.counts.total, 'proposal')}")

@@ -17,6 +17,7 @@ from greenlight_client.cli.services import Plan, Services, example_folder, first
 from greenlight_client.cli.terminal import Terminal
 
 _SERVICE = "greenlight.orchestrator.v1.OrchestratorService"
+_OTHER_DRAINS = "the other one drains; Ctrl-C stops it at once"
 _TAKEN = "cannot listen on"
 _LONGEST_LINE = 2000
 _STYLES = {"orchestrator": "cyan", "executor": "magenta"}
@@ -50,41 +51,51 @@ async def up(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
+    death: ServiceError | None = None
     try:
         async with running(plan, lambda name, line: _show_line(terminal, name, line)) as services:
             await _say_ready(terminal, plan, services)
-            await _until_stopped(services, stop)
-            terminal.say("draining; Ctrl-C again stops at once")
+            death = await _death_before(stop, services)
+            if death is not None:
+                show_death(terminal, death)
+            terminal.say("draining; Ctrl-C again stops at once" if death is None else _OTHER_DRAINS)
             _let_next_interrupt_cancel(loop)
     except ServiceError as error:
         show_death(terminal, error)
-        return ExitCode.INTERNAL
-    terminal.say("both services have stopped")
-    return ExitCode.SUCCEEDED
+        death = error
+    except asyncio.CancelledError:
+        terminal.say("stopped at once; nothing is left running")
+        raise
+    terminal.say("both services have stopped" if death is None else "nothing is left running")
+    return ExitCode.SUCCEEDED if death is None else code_of_death(death)
 
 
-async def _until_stopped(services: Services, stop: asyncio.Event) -> None:
-    """Raises ServiceError where one of them ends by itself before."""
+async def _death_before(stop: asyncio.Event, services: Services) -> ServiceError | None:
+    """Of a service that ends by itself before `stop`."""
     async with asyncio.TaskGroup() as group:
         death = group.create_task(services.first_death())
         stopped = group.create_task(stop.wait())
         await asyncio.wait([death, stopped], return_when=asyncio.FIRST_COMPLETED)
         death.cancel()
         stopped.cancel()
-    if not death.cancelled():
-        raise death.result()
+    return None if death.cancelled() else death.result()
 
 
 def show_death(terminal: Terminal, error: ServiceError) -> None:
     """Says which service ended and why, in its own last words."""
     terminal.json_object("error", {"message": str(error), "lines": error.lines})
-    terminal.say(Text(f"greenlight: {clean(str(error))}; nothing is left running", style="red"))
+    terminal.say(Text(f"greenlight: {clean(str(error))}", style="red"))
     if error.lines:
         terminal.say("its last lines:")
     for line in error.lines:
         terminal.say(Text(f"  {clean_line(line, _LONGEST_LINE)}", style="dim"))
     if any(_TAKEN in line for line in error.lines):
         terminal.say("--orchestrator and --executor name other addresses; port 0 takes a free one.")
+
+
+def code_of_death(error: ServiceError) -> ExitCode:
+    """What a service would not start with is the command line's fault."""
+    return ExitCode.USAGE if error.refused else ExitCode.INTERNAL
 
 
 def _plan(orchestrator: str, executor: str, data: Path, toolbox: str, templates: list[Path], *, reload: bool) -> Plan:

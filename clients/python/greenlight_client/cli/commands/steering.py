@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
+import grpc
 import typer
-from rich.text import Text
 
 from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli import ids, options
-from greenlight_client.cli.command import command
+from greenlight_client.cli.command import command, show_refusal
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.results import show_item_answers
 from greenlight_client.cli.terminal import Terminal
@@ -39,7 +39,8 @@ async def cancel(terminal: Terminal, thing: options.ThingArgument, reason: optio
     terminal.json("batch", batch)
     if batch is before:
         ended = f"had already ended as {batch_state_name(batch.state)}"
-        terminal.say(Text(f"batch {batch_id} {ended}: nothing was cancelled", style="red"))
+        message = f"batch {batch_id} {ended}: nothing was cancelled"
+        show_refusal(terminal, grpc.StatusCode.FAILED_PRECONDITION, message)
         return ExitCode.REFUSED
     terminal.result(f"batch {batch_id} is {batch_state_name(batch.state)}")
     return ExitCode.SUCCEEDED

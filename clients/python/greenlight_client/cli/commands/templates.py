@@ -8,14 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from greenlight_client.calls import template_yaml
-from greenlight_client.cli import inputs, options
-from greenlight_client.cli.command import command, show_error
+from greenlight_client.cli import inputs, options, parameters
+from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import count_text
 from greenlight_client.cli.quoted import Folded, Quoted
 from greenlight_client.cli.sanitise import clean, clean_block, indented_json
 from greenlight_client.cli.terminal import Terminal
-from greenlight_client.errors import InvalidArgumentError
 
 
 def register(app: typer.Typer) -> None:
@@ -38,27 +37,14 @@ async def check(
     text = inputs.read_text(file)
     async with terminal.client() as client:
         source = template_yaml(text, inputs.parameters(param or []))
-        try:
+        with parameters.judged(param, f"{clean(str(file))} reads as a template; its calls need their parameters."):
             answer = await client.submit(source, validate_only=True)
-        except InvalidArgumentError as error:
-            if not _only_parameters(error):
-                raise
-            show_error(terminal, error)
-            terminal.say(f"{clean(str(file))} reads as a template; its calls are judged with their parameters:")
-            terminal.say("  give each by --param NAME=VALUE.")
-            return ExitCode.USAGE
     terminal.json("submitted", answer)
     agents = ", ".join(clean(agent.name) for agent in answer.batch.agents)
     terminal.result(
         f"{clean(str(file))} is valid: {count_text(answer.batch.counts.total, 'proposal')} of {agents or 'no agent'}"
     )
     return ExitCode.SUCCEEDED
-
-
-def _only_parameters(error: InvalidArgumentError) -> bool:
-    """The template itself was read, and found right."""
-    fields = [violation.field for violation in error.violations]
-    return error.reason == "TEMPLATE_INVALID" and all(field.startswith("parameters_json") for field in fields)
 
 
 async def list_templates(terminal: Terminal) -> ExitCode:
