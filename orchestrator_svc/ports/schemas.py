@@ -19,7 +19,8 @@ class SchemaValidator(Protocol):
         """Judge decoded JSON (dict, list, str, int, float, bool, None; integers of any size are compared exactly).
 
         Returns what is wrong, at most 20 of them, or an empty list: never raises for a value, however deep. Messages
-        are cut to a few hundred characters and may quote the value.
+        are cut to a few hundred characters and may quote the value. What is said costs a bounded amount of time and
+        memory, also where types hold themselves; where it would not, the place that was reached is named.
         """
         ...
 

@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NoReturn, cast
+from urllib.parse import quote
 
 import jsonschema_rs
 
+from orchestrator_svc.adapters.schemas.explaining import Explanation, escape
+from orchestrator_svc.adapters.schemas.weighing import weigh, weigh_written_out
 from orchestrator_svc.ports.schemas import SchemaValidator, Violation
 from shared.kernel.errors import FieldViolation, InvalidError
 
@@ -15,6 +19,11 @@ _SCHEMA_BYTES = 1 << 20
 _PATTERN_BYTES = 1 << 20  # a compiled pattern's size, and that of its automaton
 _VIOLATIONS = 20
 _MESSAGE = 300
+# Nodes of the schema times nodes of the value: some thousand errors at most, which the library makes all at once.
+_EXPLAINED_BY_THE_LIBRARY = 20_000
+_LEAST_WEIGHT = 8
+_WHOLE = "urn:greenlight:schema"
+_PARTS_KEPT = 10_000  # nodes: each part may hold the whole
 
 
 class JsonSchemaRsCompiler:
@@ -23,31 +32,72 @@ class JsonSchemaRsCompiler:
     def compile(self, schema_json: str) -> SchemaValidator:
         schema = _read(schema_json)
         _refuse_other_dialects(schema)
-        patterns = jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES, dfa_size_limit=_PATTERN_BYTES)
         try:
-            validator = jsonschema_rs.Draft202012Validator(
-                schema, validate_formats=False, retriever=_refuse_to_retrieve, pattern_options=patterns
-            )
+            validator = _compile(schema)
         except jsonschema_rs.ValidationError as error:
             raise _invalid(_explain(error), _pointer(error.instance_path)) from None
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise _invalid(_cut(str(error))) from None
-        return _Validator(validator)
+        return _Validator(schema, validator)
 
 
 class _Validator:
-    def __init__(self, validator: jsonschema_rs.Draft202012Validator) -> None:
-        self._validator = validator
+    """Whether a value fits is the library's to say, always; why not, only where that is bounded."""
+
+    def __init__(self, schema: dict[str, Any] | bool, validator: jsonschema_rs.Draft202012Validator) -> None:
+        self._schema, self._validator = schema, validator
+        self._nodes = weigh(schema)
+        self._written_out = weigh_written_out(schema)
+        self._parts = _Parts(schema, self._nodes)
 
     def validate(self, value: object) -> list[Violation]:
         try:
             if self._validator.is_valid(value):
                 return []
+            if (self._written_out + _LEAST_WEIGHT) * weigh(value) > _EXPLAINED_BY_THE_LIBRARY:
+                found = Explanation(self._schema, self._nodes, self._parts, _VIOLATIONS).explain(value)
+                return [Violation(one.path, _cut(one.message)) for one in found]
             errors = islice(self._validator.iter_errors(value), _VIOLATIONS)
             return [Violation(_pointer(error.instance_path), _cut(error.message)) for error in errors]
         except (ValueError, OverflowError) as error:
             # Deeper than the library goes, or no JSON at all.
             return [Violation("", _cut(str(error)))]
+
+
+class _Parts:
+    """Implements `Checks`."""
+
+    def __init__(self, schema: dict[str, Any] | bool, nodes: int) -> None:
+        self._schema = schema
+        self._registry: jsonschema_rs.Registry | None = None
+        self._part = lru_cache(1 + _PARTS_KEPT // nodes)(self._compile_part)
+
+    def fits(self, pointer: str, value: object) -> bool:
+        return self._part(pointer, False).is_valid(value)
+
+    def fit(self, pointer: str, values: list[Any]) -> bool:
+        return self._part(pointer, True).is_valid(values)
+
+    def fits_alone(self, schema: dict[str, Any], value: object) -> bool:
+        return _compile(schema).is_valid(value)
+
+    def _compile_part(self, pointer: str, of_items: bool) -> jsonschema_rs.Draft202012Validator:
+        if self._registry is None:
+            self._registry = jsonschema_rs.Registry([(_WHOLE, self._schema)])
+        part: dict[str, Any] = {"$ref": _WHOLE + "#" + quote(pointer)}
+        return _compile({"items": part} if of_items else part, self._registry)
+
+
+def _compile(
+    schema: dict[str, Any] | bool, registry: jsonschema_rs.Registry | None = None
+) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(
+        schema,
+        validate_formats=False,
+        retriever=_refuse_to_retrieve,
+        registry=registry,
+        pattern_options=jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES, dfa_size_limit=_PATTERN_BYTES),
+    )
 
 
 def _read(schema_json: str) -> dict[str, Any] | bool:
@@ -87,7 +137,7 @@ def _explain(error: jsonschema_rs.ValidationError) -> str:
 
 
 def _pointer(path: Iterable[str | int]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join("/" + escape(part) for part in path)
 
 
 def _cut(text: str) -> str:
