@@ -93,10 +93,13 @@ def _find_fault(result: str, limit: int) -> Failure | None:
         message = f"the result has more than {limit:,} bytes"
         return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_TOO_LARGE", message)
     try:
-        orjson.loads(result)
-    except orjson.JSONDecodeError:
+        again = orjson.dumps(orjson.loads(result))
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return _find_fault_slowly(result)
-    return None
+    # A member that stands twice comes out once: its quotes are missed, if there are no others inside of strings.
+    if again == result.encode() or ("\\" not in result and again.count(b'"') == result.count('"')):
+        return None
+    return _find_fault_slowly(result)
 
 
 def _find_fault_slowly(result: str) -> Failure | None:

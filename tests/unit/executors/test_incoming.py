@@ -65,6 +65,19 @@ def test_a_result_that_is_not_json_has_had_its_effect(text: str):
     assert (failure.reason, failure.known_effect) == ("RESULT_NOT_JSON", KnownEffect.DONE)
 
 
+@pytest.mark.parametrize("text", ['{"a":1,"a":2}', '[{ "a": "", "b": {"a": 1, "a": 1} }]', '{"a":1,"\\u0061":2}'])
+def test_a_member_that_stands_twice_is_refused(text: str):
+    failure = _ending(result_json=text).failure
+    assert failure is not None
+    assert (failure.reason, failure.known_effect) == ("RESULT_NOT_JSON", KnownEffect.DONE)
+    assert "'a' stands twice" in failure.message
+
+
+@pytest.mark.parametrize("text", ['{ "a": 1, "b": 1.0E2 }', '{"a":"\\u0061","b":"\\""}', '[{"a":1},{"a":1}]', "-0"])
+def test_however_json_is_written_it_is_taken(text: str):
+    assert _ending(result_json=text).result == text
+
+
 def test_a_result_that_is_too_large_has_had_its_effect():
     largest = f'"{"x" * (incoming.RESULT_BYTES - 2)}"'
     assert _ending(result_json=largest).result == largest
