@@ -102,7 +102,8 @@ async def serve(settings: Settings) -> int:
             _log.warning("--unsafe-call-tool: CallTool runs tools of ANY effect without approval, for whoever asks")
         tools = [f"{spec.name} {spec.version}" for spec in service.executor.specs()]
         _log.info("serving %d tools on %s: %s", len(tools), service.address, ", ".join(tools))
-        say("ready", address=service.address, boot_id=service.executor.identity.boot_id, tools=len(tools))
+        boot_id = service.executor.identity.boot_id
+        say("ready", service="executor", address=service.address, boot_id=boot_id, tools=len(tools))
         await _until_told(stopped, service.decline)
         _log.info("draining, for up to %g s", settings.drain_grace)
     return 1 if service.decline.failed.is_set() else 0

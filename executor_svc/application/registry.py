@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from executor_svc.application.tracebacks import Tracebacks
 from executor_svc.domain.digest import Digester
 from executor_svc.domain.tool import ToolSpec, version_order
 from executor_svc.ports.tool import Tool
@@ -11,14 +12,14 @@ from shared.kernel.errors import NotFoundError
 class Hosted:
     """A tool, and what is counted of it. `limit` is None where it has none of its own."""
 
-    __slots__ = ("digest", "limit", "log_next", "running", "tool")
+    __slots__ = ("digest", "limit", "running", "tool", "tracebacks")
 
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
         self.digest = Digester(tool.spec.name, tool.spec.version)
         self.limit = tool.limit
         self.running = 0
-        self.log_next = 0.0
+        self.tracebacks = Tracebacks()
 
 
 class Registry:

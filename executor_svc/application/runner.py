@@ -14,6 +14,7 @@ from executor_svc.application.registry import Hosted
 from executor_svc.application.run import CURRENT_RUN, Means, Run, Stop, too_many_chunks
 from executor_svc.application.steps import timed
 from executor_svc.application.streams import Stream, Streams
+from executor_svc.application.tracebacks import Told
 from executor_svc.application.watchdog import Watchdog
 from executor_svc.domain.call import Call
 from executor_svc.domain.outcome import Failure, Outcome
@@ -136,14 +137,14 @@ class Runner:
         self._release(run)
 
     def _log_raised(self, run: Run, error: BaseException) -> None:
-        """For the tool's author: one traceback a tool and second, or a failing tool would be all that the log says."""
-        now = self._clock.monotonic()
-        if now >= run.hosted.log_next:
-            run.hosted.log_next = now + 1.0
-            told = (type(error), error, failures.own_frames(error))
-            _log.warning(
-                "tool %s %s has raised, in call %s", run.call.tool, run.call.version, run.call.id, exc_info=told
-            )
+        """For the tool's author."""
+        call, told = run.call, run.hosted.tracebacks.take(self._clock.monotonic())
+        if told is Told.WHOLE:
+            trace = (type(error), error, failures.own_frames(error))
+            _log.warning("tool %s %s has raised, in call %s", call.tool, call.version, call.id, exc_info=trace)
+        elif told is Told.LEFT_OUT:
+            text = "tool %s %s has raised, in call %s; its traceback is left out, as are others that follow so soon"
+            _log.warning(text, call.tool, call.version, call.id)
 
     def _spoiled(self, run: Run, result: bytes) -> Failure | None:
         """Why a result that was returned cannot be used."""

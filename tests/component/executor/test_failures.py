@@ -59,6 +59,21 @@ async def test_the_authors_traceback_is_in_the_log(peer: Peer, caplog: pytest.Lo
     assert 'raise ValueError("broken")' in caplog.text
 
 
+async def test_each_attempt_has_its_traceback_in_the_log(peer: Peer, caplog: pytest.LogCaptureFixture):
+    for key in ("a", "b", "c"):
+        await peer.run(key, "fail", {"how": "value_error"})
+    assert caplog.text.count('raise ValueError("broken")') == 3
+
+
+async def test_of_a_flood_of_tracebacks_the_log_says_that_it_leaves_some_out(
+    peer: Peer, caplog: pytest.LogCaptureFixture
+):
+    for n in range(100):
+        await peer.run(f"k{n}", "fail", {"how": "value_error"})
+    assert "its traceback is left out, as are others that follow so soon" in caplog.text
+    assert caplog.text.count('raise ValueError("broken")') < 100
+
+
 @pytest.mark.parametrize("tool", ["fail", "fail_on_thread"])
 async def test_the_log_has_the_tools_own_frames_only(peer: Peer, caplog: pytest.LogCaptureFixture, tool: str):
     await peer.run("a", tool, {"how": "value_error"})

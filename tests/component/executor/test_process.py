@@ -113,7 +113,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Any]:
 async def test_it_says_when_it_is_ready_serves_and_ends_on_sigterm(start: Any, arguments: list[str]):
     executor = await start(*arguments)
     ready = await executor.line()
-    assert (ready["event"], ready["tools"]) == ("ready", 4)
+    assert (ready["event"], ready["service"], ready["tools"]) == ("ready", "executor", 4)
     async with grpc.aio.insecure_channel(ready["address"]) as channel:
         stub: Any = ExecutorServiceStub(channel)
         request = pb.CallToolRequest(tool="nap", arguments_json='{"seconds":0}')
