@@ -137,17 +137,10 @@ class ToolCatalogue:
                 found.append(f"executor {view.executor_id} has {name[:128]}, {why}")
         return found
 
-    def prepare(self, tool: ToolKey, value: Any) -> tuple[Any, list[str]]:
-        """Arguments with defaults filled in, and what is wrong with them. `value` is changed in place."""
+    def fill_and_check(self, tool: ToolKey, value: Any) -> tuple[bool, list[str]]:
+        """Fills defaults into arguments, in place; returns whether there were any, and what is wrong with the whole."""
         entry = self._entries.get(tool)
         if entry is None:
-            return value, [f"the tool {tool} is not known here"]
-        if entry.fill is not None:
-            entry.fill(value)
-        return value, [f"{v.path or '/'}: {v.message}" for v in entry.validator.validate(value)]
-
-    def fill_and_check(self, tool: ToolKey, value: Any) -> tuple[bool, list[str]]:
-        """As `prepare`; returns whether a default was filled in."""
-        entry = self._entries[tool]
+            return False, [f"the tool {tool} is not known here"]
         filled = entry.fill is not None and entry.fill(value)
         return filled, [f"{v.path or '/'}: {v.message}" for v in entry.validator.validate(value)]

@@ -180,6 +180,7 @@ class Batch:
         new = {proposal.ordinal for proposal in changes.new}
         changes.records = {ordinal: p.record() for ordinal, p in changes.touched.items() if ordinal not in new}
         changes.publish = changes.created
+        changes.sources = None
         changes.header = BatchRecord(
             self.state,
             self.head,

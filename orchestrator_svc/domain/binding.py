@@ -4,42 +4,57 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from orchestrator_svc.domain import events
-from orchestrator_svc.domain.canonical import write
+from orchestrator_svc.domain.canonical import JsonError, parse, size_of, write
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.digest import call_digest
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.references import MAX_BOUND_BYTES, BoundTooLargeFault, ReferenceFault, fill
+from orchestrator_svc.domain.sources import Sources
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolKey
 
 
 class ArgumentsJudge(Protocol):
     """Knows the tools' schemas."""
 
-    def prepare(self, tool: ToolKey, value: Any) -> tuple[Any, list[str]]:
-        """Returns the arguments with the schema's defaults filled in, and what is wrong with them (nothing: [])."""
+    def fill_and_check(self, tool: ToolKey, value: Any) -> tuple[bool, list[str]]:
+        """Fills the schema's defaults into the arguments; returns whether there were any, and what is wrong (or [])."""
         ...
 
 
 def bind(by_key: Mapping[str, Proposal], judge: ArgumentsJudge, changes: Changes, proposal: Proposal) -> Failure | None:
     """Fills in the results of its dependencies. Returns what is wrong with what came of it; then nothing is bound."""
     keys = proposal.references.by_key() if proposal.references is not None else {}
+    if changes.sources is None:
+        changes.sources = Sources()
     try:
-        value, text, missing = fill(proposal.arguments, {key: by_key[key].result for key in keys})
+        text, missing = fill(proposal.arguments, {key: by_key[key].result for key in keys}, changes.sources)
+        text, problems = _judge(judge, proposal, text)
     except ReferenceFault as fault:
         too_large = isinstance(fault, BoundTooLargeFault)
         return _failure("ARGUMENTS_TOO_LARGE" if too_large else "REFERENCE_INVALID", str(fault))
-    value, problems = judge.prepare(proposal.tool, value)
     if problems:
         return _failure("ARGUMENTS_INVALID", "; ".join(problems))
-    text = write(value)
-    if len(text) > MAX_BOUND_BYTES and len(text.encode()) > MAX_BOUND_BYTES:
-        return _failure("ARGUMENTS_TOO_LARGE", "the bound arguments have more than 1 MiB")
     proposal.bound_arguments, proposal.bound_digest = text, call_digest(proposal.tool, text)
     proposal.missing_inputs = missing
     proposal.revision += 1
+    changes.bytes += len(text)
     changes.touch(proposal)
     changes.emit(proposal, events.ProposalBound(proposal.bound_digest, proposal.revision, missing))
     return None
+
+
+def _judge(judge: ArgumentsJudge, proposal: Proposal, text: str) -> tuple[str, list[str]]:
+    """The text with the schema's defaults in it. Its value is read anew: what is filled in is nobody else's."""
+    try:
+        value, _ = parse(text)
+    except JsonError as error:
+        raise ReferenceFault("", f"with the results filled in: {error}") from None
+    filled, problems = judge.fill_and_check(proposal.tool, value)
+    if filled and not problems:
+        text = write(value)
+        if size_of(text) > MAX_BOUND_BYTES:
+            raise BoundTooLargeFault(MAX_BOUND_BYTES)
+    return text, problems
 
 
 def _failure(reason: str, message: str) -> Failure:

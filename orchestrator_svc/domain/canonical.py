@@ -20,6 +20,21 @@ class JsonError(ValueError):
     """Text that is not acceptable JSON; the message says why, for the person who sent it."""
 
 
+class Written:
+    """Canonical text that stands for its value inside what `write` writes. `size`: in bytes."""
+
+    __slots__ = ("size", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.size = size_of(text)
+
+
+def size_of(text: str) -> int:
+    """Bytes of a text; O(1) where it is ASCII. A lone surrogate counts, wherever it is refused."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 class _Reader:
     """A decoder that remembers whether it saw a number that only the full form writes right."""
 
@@ -151,7 +166,7 @@ def _scalar(value: Any) -> str:
         return _string(value)
     if isinstance(value, int):
         return str(value)
-    return number(value)
+    return value.text if isinstance(value, Written) else number(value)
 
 
 def _string(value: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator_svc.domain.events import Detail, Event
 from orchestrator_svc.domain.proposal import Proposal, ProposalRecord, ProposalState
+from orchestrator_svc.domain.sources import Sources
 from orchestrator_svc.domain.states import BatchState
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Changes:
     `urgent`: somebody waits for it; it goes ahead of the machines' changes of other batches.
     `created`: the batch's row is new. `part`: of a new batch that is not visible yet; `publish`: now it is.
     `stops`: running proposals to cancel. `bytes`: of arguments and results to write, roughly.
-    `received`: monotonic s when its cause came in, for the record time.
+    `received`: monotonic s when its cause came in, for the record time. `sources`: results that were read for binding.
     """
 
     batch: "Batch"
@@ -91,6 +92,7 @@ class Changes:
     bytes: int = 0
     hold: bool = False
     urgent: bool = False
+    sources: Sources | None = None
 
     def emit(self, proposal: Proposal, detail: Detail) -> Event:
         """A fact of a proposal, in its present state."""

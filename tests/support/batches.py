@@ -26,8 +26,8 @@ _ids = IdSource()
 class AnyArguments:
     """An `ArgumentsJudge` to whom everything is right."""
 
-    def prepare(self, tool: ToolKey, value: Any) -> tuple[Any, list[str]]:
-        return value, []
+    def fill_and_check(self, tool: ToolKey, value: Any) -> tuple[bool, list[str]]:
+        return False, []
 
 
 def judged(

@@ -16,8 +16,8 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 class _AcceptsAll:
-    def prepare(self, tool: ToolKey, value: Any) -> tuple[Any, list[str]]:
-        return value, []
+    def fill_and_check(self, tool: ToolKey, value: Any) -> tuple[bool, list[str]]:
+        return False, []
 
 
 class Flow:

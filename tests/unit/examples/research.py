@@ -17,6 +17,7 @@ from orchestrator_svc.adapters.templates.folder import FolderTemplates
 from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.domain.proposal import ProposalSpec
 from orchestrator_svc.domain.references import fill, find_references
+from orchestrator_svc.domain.sources import Sources
 
 MARKDOWN_FILES = "tenant-default/*.md"
 TEMPLATE = Path(toolbox.__file__).with_name("template.yaml")
@@ -61,9 +62,10 @@ class Desktop:
             if any(key not in results and not has_default for key, has_default in needed.items()):
                 continue
             texts = {key: json.dumps(results[key]) if key in results else None for key in needed}
-            arguments, text, _ = fill(proposal.arguments, texts)
+            text, _ = fill(proposal.arguments, texts, Sources())
+            arguments = json.loads(text)
             schema = JsonSchemaRsCompiler().compile(TOOLS[proposal.tool].spec.arguments_schema)
-            assert schema.validate(json.loads(text)) == []
+            assert schema.validate(arguments) == []
             for attempt in (1, 2):
                 try:
                     identity = f"batch/{proposal.key}"

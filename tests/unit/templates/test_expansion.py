@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_svc.domain.proposal import Condition, Dependency, ProposalSpec
+from orchestrator_svc.domain.canonical import write
 from orchestrator_svc.domain.references import fill, find_references
+from orchestrator_svc.domain.sources import Sources
 from orchestrator_svc.domain.template.expansion import complete, expand
 from orchestrator_svc.domain.template.reading import read_template
 from orchestrator_svc.domain.template.substitution import substitute
@@ -89,8 +91,8 @@ def test_inside_a_references_default_a_parameter_is_data_as_it_stands():
     secret = {"$from": "find"}
     arguments = expand(template, {"who": "ann", "times": secret})[1].arguments
     assert json.loads(arguments) == {"to": {"$from": "find", "default": [secret]}}
-    bound, _, missing = fill(arguments, {"find": None})
-    assert (bound, missing) == ({"to": [secret]}, ("find",))
+    bound, missing = fill(arguments, {"find": None}, Sources())
+    assert (json.loads(bound), missing) == ({"to": [secret]}, ("find",))
 
 
 @given(JSON, JSON)
@@ -101,8 +103,8 @@ def test_whatever_is_given_arrives_as_it_was_given(one: Any, other: Any):
     references = find_references(arguments)
     assert references is not None
     assert references.by_key() == {"x": True}
-    bound, _, _ = fill(json.dumps(arguments), {"x": None})
-    assert bound == {"a": one, "b": [other], "c": one}
+    bound, _ = fill(json.dumps(arguments), {"x": None}, Sources())
+    assert bound == write({"a": one, "b": [other], "c": one})
 
 
 def test_what_cannot_be_json_is_refused():
