@@ -58,7 +58,7 @@ async def test_an_agents_loop(client: GreenlightClient) -> None:
     assert "nonsense" in answer_text(answers[1])
     assert [answer.state for answer in answers[1:4]] == [proposal_pb2.PROPOSAL_STATE_FAILED] * 3
     assert "it will not work" in answer_text(answers[3])
-    assert answer_text(answers[5]) == "publish: proposed: waiting for decision"
+    assert answer_text(answers[5]) == "publish: proposed: waiting for a person's decision"
 
 
 async def test_large_results_come_whole(client: GreenlightClient) -> None:

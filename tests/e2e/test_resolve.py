@@ -1,5 +1,6 @@
 """A call whose outcome nobody knows: shown, waited for, resolved."""
 
+import re
 import socket
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -92,10 +93,20 @@ def test_asked_for_in_a_terminal(tmp_path: Path) -> None:
         nobody = pair.greenlight("resolve", proposal)
         assert nobody.code == ExitCode.USAGE
         assert "--succeeded, --failed, --run-again, and --reason" in nobody.err
+        half = pair.greenlight("resolve", proposal, "--failed")
+        assert half.err == "greenlight: resolve wants --reason TEXT: who looked where\n"
+        waiting = pair.greenlight("pending")
+        short = f"{proposal[:13]}/pay"
+        assert waiting.out.startswith(f"{short}  outcome unknown: EXECUTOR_LOST"), waiting.err
+        assert f"greenlight resolve {short}" in waiting.err
+        batch = pair.greenlight("show", proposal.partition("/")[0])
+        assert "EXECUTOR_LOST" in batch.out
+        assert f"greenlight resolve {proposal}" in batch.err
         server = pair.ready["orchestrator"]
         with terminal(tmp_path, ["resolve", proposal], GREENLIGHT_SERVER=server) as screen:
             screen.wait_for("[s/f/r]")
             assert '"amount": 3' in screen.text
+            assert re.search(r"attempt 1: sent \d.* UTC to executor \w+-\w+, ended \d.* UTC", screen.text)
             screen.type("\n")
             assert screen.end() == ExitCode.AWAITING_DECISION
         with terminal(tmp_path, ["resolve", proposal], GREENLIGHT_SERVER=server) as screen:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from greenlight.orchestrator.v1 import proposal_pb2
-from greenlight_client.wire import failure_class_name, proposal_state_name, waiting_reason_name
+from greenlight_client.wire import failure_class_name, proposal_state_name, waiting_text
 
 
 class CallError(Exception):
@@ -40,8 +40,7 @@ def _because(answer: proposal_pb2.Answer) -> str:
     if answer.skipped_because:
         return f": {answer.skipped_because} gave no result"
     if answer.HasField("waiting"):
-        waiting = answer.waiting
-        return f": waiting for {', '.join(waiting.keys) or waiting_reason_name(waiting.reason)}"
+        return f": waiting for {waiting_text(answer.waiting)}"
     return ""
 
 

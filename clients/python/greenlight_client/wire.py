@@ -93,8 +93,26 @@ def agent_status_name(status: batch_pb2.AgentStatus.ValueType) -> str:
 
 
 def waiting_reason_name(reason: proposal_pb2.WaitingReason.ValueType) -> str:
-    """`decision`, `dependencies`, `capacity`, `executor`, `backoff` or `resolution`."""
+    """`decision`, `dependencies`, `capacity`, `executor`, `backoff`, `resolution` ..."""
     return _name(proposal_pb2.WaitingReason.DESCRIPTOR, "WAITING_REASON_", reason)
+
+
+_WAITED_FOR = {
+    proposal_pb2.WAITING_REASON_DECISION: "a person's decision",
+    proposal_pb2.WAITING_REASON_CAPACITY: "capacity",
+    proposal_pb2.WAITING_REASON_EXECUTOR: "an executor",
+    proposal_pb2.WAITING_REASON_BACKOFF: "its next attempt",
+    proposal_pb2.WAITING_REASON_RESOLUTION: "a person to say what became of it",
+    proposal_pb2.WAITING_REASON_MATCHING_EXECUTOR: (
+        "an executor that has the tool as it is on record (a changed tool needs another version)"
+    ),
+    proposal_pb2.WAITING_REASON_LOST_EXECUTOR: "its lost executor to say what became of it",
+}
+
+
+def waiting_text(waiting: proposal_pb2.Waiting) -> str:
+    """What it waits for, as it stands after "waiting for": the proposals, else `capacity`, `a person's decision` ..."""
+    return ", ".join(waiting.keys) or _WAITED_FOR.get(waiting.reason) or waiting_reason_name(waiting.reason)
 
 
 def tier_name(tier: tool_pb2.Tier.ValueType) -> str:
@@ -115,6 +133,11 @@ def failure_class_name(failure_class: tool_pb2.FailureClass.ValueType) -> str:
 def verdict_name(verdict: proposal_pb2.Verdict.ValueType) -> str:
     """`approve` or `reject`."""
     return _name(proposal_pb2.Verdict.DESCRIPTOR, "VERDICT_", verdict)
+
+
+def resolution_name(resolution: event_pb2.Resolution.ValueType) -> str:
+    """`succeeded`, `failed` or `run again`."""
+    return _name(event_pb2.Resolution.DESCRIPTOR, "RESOLUTION_", resolution).replace("_", " ")
 
 
 def _name(descriptor: Any, prefix: str, number: int) -> str:

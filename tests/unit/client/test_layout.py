@@ -89,7 +89,7 @@ def test_several_batches_on_one_board() -> None:
         for event in Log(batch_id).submitted(1, name=batch_id[-4:]).added("k").events:
             board.apply(event)
     assert len(board.models) == 2
-    assert len(board.stalled()) == 2
+    assert len(board.stalled(at(1))) == 2
 
 
 def test_what_runs_or_has_ended_is_not_stalled() -> None:
@@ -97,7 +97,9 @@ def test_what_runs_or_has_ended_is_not_stalled() -> None:
     log = Log().submitted(2).added("a").added("b", "a").dispatched(0, "a")
     for event in log.events:
         board.apply(event)
-    assert board.stalled() == []
+    assert board.stalled(at(1)) == []
+    assert len(board.stalled(at(4))) == 1
+    board = Board()
     for event in Log().submitted(1).finished(1, batch_pb2.BATCH_STATE_CANCELLED, total=1, cancelled=1).events:
         board.apply(event)
-    assert board.stalled() == []
+    assert board.stalled(at(1)) == []

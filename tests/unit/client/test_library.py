@@ -154,7 +154,7 @@ def test_answers() -> None:
     assert answer_text(skipped) == "t: skipped: a gave no result"
     waiting = proposal_pb2.Waiting(reason=proposal_pb2.WAITING_REASON_DECISION)
     pending = proposal_pb2.Answer(tool="t", state=proposal_pb2.PROPOSAL_STATE_PROPOSED, waiting=waiting)
-    assert answer_text(pending) == "t: proposed: waiting for decision"
+    assert answer_text(pending) == "t: proposed: waiting for a person's decision"
 
 
 def test_an_answer_from_the_record() -> None:

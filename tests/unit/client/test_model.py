@@ -4,7 +4,7 @@ from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
 from greenlight.tool.v1 import tool_pb2
 from greenlight_client.cli.badges import badge
 from greenlight_client.cli.model import BatchModel
-from tests.unit.client.recorded import APPROVED, BATCH, PROPOSED, REJECTED, SKIPPED, UNKNOWN, Log, at, failure
+from tests.unit.client.recorded import APPROVED, BATCH, PROPOSED, REJECTED, RUNNING, SKIPPED, UNKNOWN, Log, at, failure
 
 
 def _model(log: Log) -> BatchModel:
@@ -50,6 +50,23 @@ def test_capacity_and_executor_are_the_servers_word() -> None:
         waiting = proposal_pb2.Waiting(reason=reason)
         model.note_waiting([proposal_pb2.Proposal(key="a", state=APPROVED, waiting=waiting)])
         assert badge(model.rows["a"], model, at(1)).reason == text
+
+
+def test_a_call_whose_executor_is_lost_says_so_and_until_when() -> None:
+    model = _model(Log().submitted(1).added("a").dispatched(0.1, "a"))
+    waiting = proposal_pb2.Waiting(reason=proposal_pb2.WAITING_REASON_LOST_EXECUTOR)
+    waiting.until_time.FromDatetime(at(60))
+    model.note_waiting([proposal_pb2.Proposal(key="a", state=RUNNING, waiting=waiting)])
+    mark = badge(model.rows["a"], model, at(20))
+    assert (mark.word, mark.reason) == ("running", "its executor is lost, asked for 40 s more")
+
+
+def test_what_is_past_its_back_off_waits_for_what_the_server_says() -> None:
+    model = _model(Log().submitted(1).added("a").dispatched(0, "a").retrying(1, "a", 3))
+    waiting = proposal_pb2.Waiting(reason=proposal_pb2.WAITING_REASON_EXECUTOR)
+    model.note_waiting([proposal_pb2.Proposal(key="a", state=APPROVED, waiting=waiting)])
+    assert badge(model.rows["a"], model, at(2)).reason == "in 2 s, after TOOL_RAISED: busy"
+    assert badge(model.rows["a"], model, at(5)).reason == "for an executor"
 
 
 def test_the_servers_word_is_not_taken_for_another_state() -> None:

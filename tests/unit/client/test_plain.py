@@ -3,7 +3,7 @@
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2
 from greenlight_client.cli.model import BatchModel
 from greenlight_client.cli.plain import PlainLines
-from tests.unit.client.recorded import BATCH, PROPOSED, RUNNING, Log
+from tests.unit.client.recorded import APPROVED, BATCH, PROPOSED, RUNNING, Log
 
 
 def _lines(log: Log) -> list[str]:
@@ -27,6 +27,15 @@ def test_a_batch_in_lines() -> None:
         "+2.750s batch blocked: waits for 1 decision",
         "+3.000s batch partial: 1 of 2 succeeded",
     ]
+
+
+def test_a_resolution_says_as_what_by_whom_and_why() -> None:
+    log = Log().submitted(1).added("a").dispatched(0, "a")
+    detail = event_pb2.ProposalResolved(
+        resolution=event_pb2.RESOLUTION_RUN_AGAIN, principal="user:ann", reason="the bank has nothing"
+    )
+    log.proposal(60, "a", APPROVED, proposal_resolved=detail)
+    assert _lines(log)[-1] == "+60.000s agent/a resolved as run again by user:ann: the bank has nothing"
 
 
 def test_escapes_do_not_come_through() -> None:

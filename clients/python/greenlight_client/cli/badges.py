@@ -8,7 +8,7 @@ from greenlight.tool.v1 import tool_pb2
 from greenlight_client.cli.formats import count_text, moment, wait_text
 from greenlight_client.cli.model import BatchModel, Row
 from greenlight_client.cli.sanitise import clean
-from greenlight_client.wire import failure_class_name, tier_name
+from greenlight_client.wire import failure_class_name, tier_name, waiting_text
 
 _NAMES_SHOWN = 3
 
@@ -28,7 +28,7 @@ def badge(row: Row, model: BatchModel, now: datetime) -> Badge:
         case proposal_pb2.PROPOSAL_STATE_PROPOSED | proposal_pb2.PROPOSAL_STATE_APPROVED:
             return _waiting(row, model, now)
         case proposal_pb2.PROPOSAL_STATE_RUNNING:
-            return Badge("running", "cyan", _progress(row))
+            return Badge("running", "cyan", _progress(row, now))
         case proposal_pb2.PROPOSAL_STATE_SUCCEEDED:
             return Badge("done", "green", f"at attempt {row.attempt}" if row.attempt > 1 else "")
         case proposal_pb2.PROPOSAL_STATE_FAILED:
@@ -62,7 +62,7 @@ def waits_text(blocked_on: batch_pb2.BlockedOn, separator: str = ", ") -> str:
 
 
 def _waiting(row: Row, model: BatchModel, now: datetime) -> Badge:
-    if row.retry_at is not None:
+    if row.retry_at is not None and (row.waiting is None or row.retry_at > now):
         left = wait_text((row.retry_at - now).total_seconds())
         return Badge("retrying", "yellow", f"in {left}, after {failure_text(row.failure)}")
     if row.state == proposal_pb2.PROPOSAL_STATE_PROPOSED and row.asked is not None:
@@ -80,22 +80,22 @@ def _for_decision(asked: event_pb2.DecisionRequested, now: datetime) -> str:
 
 
 def _by_the_server(row: Row) -> str:
-    reason = row.waiting.reason if row.waiting is not None else proposal_pb2.WAITING_REASON_UNSPECIFIED
-    match reason:
-        case proposal_pb2.WAITING_REASON_CAPACITY:
-            return "for capacity"
-        case proposal_pb2.WAITING_REASON_EXECUTOR:
-            return "for an executor"
-        case proposal_pb2.WAITING_REASON_DEPENDENCIES if row.waiting is not None:
-            return f"for {_names(list(row.waiting.keys))}"
-        case proposal_pb2.WAITING_REASON_DECISION:
-            return "for a decision"
-        case _:
-            return "to be sent" if row.state == proposal_pb2.PROPOSAL_STATE_APPROVED else "for a decision"
+    waiting = row.waiting
+    if waiting is not None and waiting.keys:
+        return f"for {_names(list(waiting.keys))}"
+    if waiting is None or not waiting.reason:
+        return "to be sent" if row.state == proposal_pb2.PROPOSAL_STATE_APPROVED else "for a decision"
+    return f"for {waiting_text(waiting)}"
 
 
-def _progress(row: Row) -> str:
+def _progress(row: Row, now: datetime) -> str:
     parts = [f"attempt {row.attempt}"] if row.attempt > 1 else []
+    if row.waiting is not None and row.waiting.reason == proposal_pb2.WAITING_REASON_LOST_EXECUTOR:
+        end = moment(row.waiting.until_time)
+        parts.append(
+            "its executor is lost"
+            + ("" if end is None else f", asked for {wait_text((end - now).total_seconds())} more")
+        )
     if row.fraction is not None:
         parts.append(f"{min(1.0, max(0.0, row.fraction)):.0%}")
     if row.message:

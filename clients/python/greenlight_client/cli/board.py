@@ -1,11 +1,15 @@
 """The batches that one stream is about, each with its model, by first appearance."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from greenlight.orchestrator.v1 import event_pb2, proposal_pb2
 from greenlight.tool.v1 import tool_pb2
 from greenlight_client.cli.formats import short_id
 from greenlight_client.cli.model import BatchModel, Row
+
+# A call that runs for longer may have lost its executor.
+_LONG = timedelta(seconds=3)
 
 
 @dataclass(slots=True)
@@ -39,11 +43,15 @@ class Board:
         rows = (row for model in self.models.values() for row in model.rows.values())
         return any(row.state == proposal_pb2.PROPOSAL_STATE_RUNNING or row.retry_at is not None for row in rows)
 
-    def stalled(self) -> list[BatchModel]:
-        """Batches in which something might run and does not: why, only the server knows."""
-        return [model for model in self.models.values() if any(_is_stalled(row, model) for row in model.rows.values())]
+    def stalled(self, at: datetime) -> list[BatchModel]:
+        """Batches in which something might move and does not: why, only the server knows."""
+        return [
+            model for model in self.models.values() if any(_is_stalled(row, model, at) for row in model.rows.values())
+        ]
 
 
-def _is_stalled(row: Row, model: BatchModel) -> bool:
-    ready = row.state == proposal_pb2.PROPOSAL_STATE_APPROVED and row.retry_at is None
+def _is_stalled(row: Row, model: BatchModel, at: datetime) -> bool:
+    if row.state == proposal_pb2.PROPOSAL_STATE_RUNNING:
+        return row.since is not None and at - row.since > _LONG
+    ready = row.state == proposal_pb2.PROPOSAL_STATE_APPROVED and (row.retry_at is None or row.retry_at < at)
     return ready and not model.is_finished and not model.unmet(row)

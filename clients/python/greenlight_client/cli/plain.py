@@ -8,7 +8,7 @@ from greenlight_client.cli.badges import failure_text, waits_text
 from greenlight_client.cli.formats import count_text, duration_text, moment
 from greenlight_client.cli.model import BatchModel, Row
 from greenlight_client.cli.sanitise import clean
-from greenlight_client.wire import batch_state_name, tier_name
+from greenlight_client.wire import batch_state_name, resolution_name, tier_name
 
 _LONGEST = 300
 
@@ -106,6 +106,12 @@ def _succeeded(event: event_pb2.Event, row: Row) -> str | None:
     return "done" if elapsed is None else f"done in {duration_text(elapsed.total_seconds())}"
 
 
+def _resolved(event: event_pb2.Event, row: Row) -> str | None:
+    resolved = event.proposal_resolved
+    reason = f": {resolved.reason}" if resolved.reason else ""
+    return f"resolved as {resolution_name(resolved.resolution)} by {resolved.principal}{reason}"
+
+
 def _chunk(event: event_pb2.Event, row: Row) -> str | None:
     return f"says {event.attempt_chunk_received.chunk_json}"
 
@@ -123,6 +129,6 @@ _TELLERS: dict[str, Callable[[event_pb2.Event, Row], str | None]] = {
     "proposal_skipped": lambda event, row: f"skipped because of {row.skipped_because}",
     "proposal_cancelled": lambda event, row: f"cancelled: {row.message}" if row.message else "cancelled",
     "outcome_unknown": lambda event, row: f"outcome unknown: {failure_text(row.failure)}",
-    "proposal_resolved": lambda event, row: f"resolved by {event.proposal_resolved.principal}",
+    "proposal_resolved": _resolved,
     "proposal_retried": lambda event, row: f"tried again by {event.proposal_retried.principal}",
 }

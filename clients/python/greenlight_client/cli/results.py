@@ -16,7 +16,7 @@ from greenlight_client.wire import (
     FINISHED_BATCH_STATES,
     batch_state_name,
     proposal_state_name,
-    waiting_reason_name,
+    waiting_text,
 )
 
 STYLES = {
@@ -63,8 +63,8 @@ def answer_line(answer: proposal_pb2.Answer) -> str:
         return "(large: greenlight show prints it)"
     if answer.state == proposal_pb2.PROPOSAL_STATE_SUCCEEDED:
         return json_line(answer.result_json[:_PREVIEW])
-    if answer.HasField("waiting"):
-        return clean(f"waiting for {', '.join(answer.waiting.keys) or waiting_reason_name(answer.waiting.reason)}")
+    if answer.HasField("waiting") and not answer.HasField("failure"):
+        return clean(f"waiting for {waiting_text(answer.waiting)}")
     _, _, why = answer_text(answer).partition(": ")
     return clean(why)
 
@@ -96,11 +96,12 @@ def _say_state(terminal: Terminal, batch: batch_pb2.Batch, summary: batch_pb2.Su
         text.append(f", without {clean(', '.join(batch.missing), 200)}")
     terminal.say(text)
     if batch.state not in FINISHED_BATCH_STATES:
-        _say_how_to_go_on(terminal, batch, summary)
+        say_how_to_go_on(terminal, batch, summary.answers)
 
 
-def _say_how_to_go_on(terminal: Terminal, batch: batch_pb2.Batch, summary: batch_pb2.Summary) -> None:
-    for answer in summary.answers:
+def say_how_to_go_on(terminal: Terminal, batch: batch_pb2.Batch, answers: Sequence[proposal_pb2.Answer]) -> None:
+    """The commands for what waits for a person, and the one to watch the rest."""
+    for answer in answers:
         if answer.batch_id not in ("", batch.batch_id):
             continue
         proposal = f"{batch.batch_id}/{clean(answer.key)}"

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
 from greenlight_client.cli.board import Board
+from greenlight_client.cli.clock import now
 from greenlight_client.cli.live import LiveView
 from greenlight_client.cli.model import BatchModel, Row
 from greenlight_client.cli.plain import PlainLines
@@ -141,7 +142,7 @@ class Watcher:
         """Capacity and executors are the server's knowledge: it is asked about what could run and does not."""
         while True:
             await asyncio.sleep(_ASK_EVERY)
-            for model in self.board.stalled():
+            for model in self.board.stalled(now()):
                 try:
                     model.note_waiting(await self._waiting_in(model.batch_id))
                 except GreenlightError:
@@ -149,7 +150,7 @@ class Watcher:
 
     async def _waiting_in(self, batch_id: str) -> list[proposal_pb2.Proposal]:
         found: list[proposal_pb2.Proposal] = []
-        states = [proposal_pb2.PROPOSAL_STATE_APPROVED]
+        states = [proposal_pb2.PROPOSAL_STATE_APPROVED, proposal_pb2.PROPOSAL_STATE_RUNNING]
         async for proposal in self._client.list_proposals(batch_id=batch_id, states=states, page_size=_ASKED_AT_MOST):
             found.append(proposal)
             if len(found) == _ASKED_AT_MOST:

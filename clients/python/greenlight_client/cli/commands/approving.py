@@ -1,5 +1,6 @@
 """pending, approve, reject."""
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from greenlight.orchestrator.v1 import orchestrator_pb2, proposal_pb2
 from greenlight_client.cli import ids, options
+from greenlight_client.cli.badges import failure_text
 from greenlight_client.cli.cards import card, shown_arguments
 from greenlight_client.cli.clock import now
 from greenlight_client.cli.command import command
@@ -16,6 +18,7 @@ from greenlight_client.cli.formats import moment, short_id, wait_text
 from greenlight_client.cli.inputs import UsageError
 from greenlight_client.cli.results import show_item_answers
 from greenlight_client.cli.sanitise import clean, json_line
+from greenlight_client.cli.tables import listing, shrinkable
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.client import GreenlightClient
 from greenlight_client.deciding import decision_on
@@ -43,25 +46,32 @@ async def pending(
     tier: Annotated[TierName | None, typer.Option(help="Only of this tier.")] = None,
     limit: options.LimitOption = 50,
 ) -> ExitCode:
-    """List what waits for a decision, soonest to expire first."""
-    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-    for head in ("proposal", "tier", "tool", "agent", "expires in"):
-        table.add_column(head, no_wrap=True)
-    table.add_column("arguments", no_wrap=True, overflow="ellipsis", ratio=1)
-    found = 0
+    """List what waits for a person: decisions, soonest to expire first, and calls whose outcome is unknown."""
     async with terminal.client() as client:
         batch_id = await ids.batch_id(client, batch) if batch else ""
-        async for item in client.list_proposals(
-            batch_id=batch_id, session_id=session, agent=agent, tool=tool, tiers=[TIERS[tier]] if tier else ()
-        ):
-            found += 1
-            terminal.json("proposal", item)
-            table.add_row(*_pending_cells(item))
-            if found == limit:
-                break
-    if found:
-        terminal.result(table)
-    terminal.say(f"{found} waiting; `greenlight approve PROPOSAL` shows one and asks" if found else "nothing waits")
+        found: list[list[proposal_pb2.Proposal]] = []
+        for states in ((), (proposal_pb2.PROPOSAL_STATE_OUTCOME_UNKNOWN,)):
+            listed = client.list_proposals(
+                states=states,
+                batch_id=batch_id,
+                session_id=session,
+                agent=agent,
+                tool=tool,
+                tiers=[TIERS[tier]] if tier else (),
+            )
+            found.append(await _first(listed, limit))
+    waiting, unknown = found
+    for item in (*waiting, *unknown):
+        terminal.json("proposal", item)
+    if waiting:
+        terminal.result(_pending_table(waiting))
+        terminal.say(f"{len(waiting)} waiting; `greenlight approve PROPOSAL` shows one and asks")
+    for item in unknown:
+        what = f"{short_id(item.batch_id)}/{clean(item.key)}"
+        terminal.result(Text.assemble((what, "bold"), "  outcome unknown: ", failure_text(item.failure)))
+        terminal.say(f"  say what became of it: {terminal.again('resolve', what)}")
+    if not waiting and not unknown:
+        terminal.say("nothing waits")
     return ExitCode.SUCCEEDED
 
 
@@ -122,13 +132,31 @@ async def agreed(terminal: Terminal, question: str, otherwise: str) -> bool:
     return (await terminal.ask(question)).lower() in _YES
 
 
+async def _first(listed: AsyncIterator[proposal_pb2.Proposal], limit: int) -> list[proposal_pb2.Proposal]:
+    found: list[proposal_pb2.Proposal] = []
+    async for item in listed:
+        found.append(item)
+        if len(found) == limit:
+            break
+    return found
+
+
+def _pending_table(items: Sequence[proposal_pb2.Proposal]) -> Table:
+    table = listing("proposal", "tier", "tool", "agent", "expires in", shrinking=("tool", "agent"))
+    table.expand = True
+    table.add_column("arguments", no_wrap=True, overflow="ellipsis", ratio=1)
+    for item in items:
+        table.add_row(*_pending_cells(item))
+    return table
+
+
 def _pending_cells(item: proposal_pb2.Proposal) -> tuple[Text, ...]:
     expiry = moment(item.expire_time)
     return (
         Text(f"{short_id(item.batch_id)}/{clean(item.key)}", style="bold"),
         Text(tier_name(item.tier), style="bold yellow" if tier_name(item.tier) == "hard" else ""),
-        Text(clean(item.tool)),
-        Text(clean(item.agent)),
+        shrinkable(clean(item.tool)),
+        shrinkable(clean(item.agent)),
         Text("-" if expiry is None else wait_text((expiry - now()).total_seconds())),
         Text(json_line(shown_arguments(item)[:300])),
     )

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli import ids, options
+from greenlight_client.cli.attempts import attempt_text
 from greenlight_client.cli.badges import failure_text
 from greenlight_client.cli.cards import shown_arguments
 from greenlight_client.cli.command import command
@@ -43,7 +44,7 @@ async def resolve(
     options_given: dict[ResolutionName, bool] = {"succeeded": succeeded, "failed": failed, "run_again": run_again}
     said: list[ResolutionName] = [resolution for resolution, given in options_given.items() if given]
     if len(said) > 1 or (not terminal.can_ask and not (said and reason)):
-        raise UsageError("resolve wants one of --succeeded, --failed, --run-again, and --reason TEXT: who looked where")
+        raise UsageError(f"resolve wants {_wanted(len(said), reason)}")
     async with terminal.client() as client:
         proposal_id = await ids.proposal_id(client, proposal)
         if not said or not reason:
@@ -69,8 +70,17 @@ def _show(terminal: Terminal, item: proposal_pb2.Proposal) -> None:
     if item.state not in _RESOLVABLE:
         raise UsageError(f"{item.proposal_id} is {state}: there is nothing to resolve")
     terminal.say(Text(f"{clean(item.proposal_id)} is {state}: {failure_text(item.failure)}", style="bold"))
+    for attempt in item.attempts:
+        terminal.say(Text(f"attempt {clean(attempt_text(attempt))}"))
     terminal.say(Text(f"{clean(item.tool)} {clean(item.version)} was sent with", style="dim"))
     terminal.say(Folded(indented_json(shown_arguments(item))))
+
+
+def _wanted(said: int, reason: str) -> str:
+    """What is missing, and nothing else."""
+    missing = [] if said == 1 else ["one of --succeeded, --failed, --run-again"]
+    missing += [] if reason else ["--reason TEXT: who looked where"]
+    return ", and ".join(missing)
 
 
 async def _what(terminal: Terminal) -> ResolutionName | None:

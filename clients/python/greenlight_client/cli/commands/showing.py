@@ -6,23 +6,25 @@ from rich.text import Text
 
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight_client.cli import ids, options
+from greenlight_client.cli.attempts import attempt_text
 from greenlight_client.cli.badges import failure_text, waits_text
 from greenlight_client.cli.cards import shown_arguments
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
-from greenlight_client.cli.formats import duration_text, milliseconds_text, moment_text
+from greenlight_client.cli.formats import moment, moment_text
 from greenlight_client.cli.quoted import Folded, Quoted
-from greenlight_client.cli.results import STYLES, answers_table
+from greenlight_client.cli.results import STYLES, answers_table, say_how_to_go_on
 from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.wire import (
+    FINISHED_BATCH_STATES,
     agent_status_name,
     batch_state_name,
     effect_name,
     proposal_state_name,
     tier_name,
     verdict_name,
-    waiting_reason_name,
+    waiting_text,
 )
 
 
@@ -46,6 +48,8 @@ async def show(terminal: Terminal, thing: options.ThingArgument) -> ExitCode:
     terminal.result(_batch_facts(found.batch), Text(), answers_table(found.answers))
     if found.omitted:
         terminal.say(f"{found.omitted} answers did not fit; `greenlight show BATCH/KEY` has each")
+    if found.batch.state not in FINISHED_BATCH_STATES:
+        say_how_to_go_on(terminal, found.batch, found.answers)
     return ExitCode.SUCCEEDED
 
 
@@ -93,7 +97,7 @@ def _show_proposal(terminal: Terminal, proposal: proposal_pb2.Proposal) -> None:
     for decision in proposal.decisions:
         facts.add_row("decision", Quoted(_decision(decision)))
     for attempt in proposal.attempts:
-        facts.add_row("attempt", Quoted(_attempt(attempt)))
+        facts.add_row("attempt", Quoted(attempt_text(attempt)))
     terminal.result(facts)
     terminal.result(Text("arguments", style="dim"), Folded(indented_json(shown_arguments(proposal))))
     if proposal.original_arguments_json:
@@ -111,8 +115,9 @@ def _why(proposal: proposal_pb2.Proposal) -> str:
     if proposal.skipped_because:
         return f" (because of {clean(proposal.skipped_because)})"
     if proposal.HasField("waiting"):
-        waiting = proposal.waiting
-        return f" (waiting for {clean(', '.join(waiting.keys)) or waiting_reason_name(waiting.reason)})"
+        end = moment(proposal.waiting.until_time)
+        until = "" if end is None else f", until {moment_text(proposal.waiting.until_time)}"
+        return f" (waiting for {clean(waiting_text(proposal.waiting))}{until})"
     if proposal.last_operator_reason:
         return f" ({clean(proposal.last_operator)}: {clean(proposal.last_operator_reason)})"
     return ""
@@ -132,19 +137,6 @@ def _decision(decision: proposal_pb2.DecisionRecord) -> str:
     message = f": {clean(decision.message)}" if decision.message else ""
     by = f"{verdict_name(decision.verdict)} by {clean(decision.principal)}"
     return f"{by}{more} at {moment_text(decision.decide_time)} on {decision.digest}{message}"
-
-
-def _attempt(attempt: proposal_pb2.Attempt) -> str:
-    timing = attempt.timing
-    parts = [
-        f"{name} {milliseconds_text(duration.ToTimedelta().total_seconds())} ms"
-        for name, duration in (("tool", timing.tool), ("wire", timing.wire), ("record", timing.record))
-        if timing.HasField(name)  # pyright: ignore[reportArgumentType]
-    ]
-    ended = moment_text(attempt.finish_time) if attempt.HasField("finish_time") else "running"
-    failed = f", {failure_text(attempt.failure)}" if attempt.HasField("failure") else ""
-    queue = duration_text(timing.queue_wait.ToTimedelta().total_seconds()) if timing.HasField("queue_wait") else "-"
-    return f"{attempt.number}: {ended}, queued {queue}{''.join(', ' + part for part in parts)}{failed}"
 
 
 def _facts() -> Table:
