@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from orchestrator_svc.application.catalogue import ToolCatalogue, UnknownToolError
 from orchestrator_svc.domain.adding import Judged
-from orchestrator_svc.domain.canonical import JsonError, parse, write
+from orchestrator_svc.domain.batch import MAX_BATCH_ARGUMENTS
+from orchestrator_svc.domain.canonical import JsonError, parse, size_of, write
 from orchestrator_svc.domain.digest import call_digest
 from orchestrator_svc.domain.graph import CycleError, check_acyclic
 from orchestrator_svc.domain.proposal import Condition, Dependency, ProposalSpec
@@ -39,6 +40,7 @@ class JudgingSettings:
 
     max_arguments: int = 256 * 1024
     max_proposals: int = 10_000
+    max_batch_arguments: int = MAX_BATCH_ARGUMENTS
     soft_approval_deadline: int = 1_800_000_000_000
     hard_approval_deadline: int = 86_400_000_000_000
     idle_timeout: int = 900_000_000_000
@@ -59,9 +61,15 @@ class Judging:
         self._catalogue, self.settings = catalogue, settings
 
     async def judge(
-        self, specs: Sequence[ProposalSpec], on_invalid: OnInvalid, existing: Mapping[str, object], field: str
+        self,
+        specs: Sequence[ProposalSpec],
+        on_invalid: OnInvalid,
+        existing: Mapping[str, object],
+        field: str,
+        held: int = 0,
     ) -> list[Judged]:
-        """`existing`: keys that the batch has already. Raises InvalidError (BATCH_INVALID), UnavailableError.
+        """`existing`: keys that the batch has already; `held`: bytes of its arguments. Raises InvalidError
+        (BATCH_INVALID), UnavailableError.
 
         Works in slices, so that a large batch does not hold up its neighbours.
         """
@@ -77,11 +85,13 @@ class Judging:
                 key = specs[index].key or f"p{len(existing) + index + 1}"
                 item = self._one(specs[index], key, on_invalid, place, violations, suggest=faults < _SUGGESTED)
                 faults += item.failure is not None
+                held += size_of(item.arguments)
+                self.check_size(held, field)
                 judged.append(item)
             if len(violations) >= MAX_VIOLATIONS:
                 break
-        if not violations:
-            violations = check_structure(judged, existing, field)
+        if len(judged) == len(specs):  # else a key may stand in what was not looked at
+            violations += check_structure(judged, existing, field)
         if violations:
             raise invalid(violations)
         return judged
@@ -91,6 +101,13 @@ class Judging:
         limit = self.settings.max_proposals
         if total > limit:
             raise invalid([FieldViolation(field, f"{total:,} proposals; a batch has at most {limit:,}")])
+
+    def check_size(self, held: int, field: str) -> None:
+        """Raises InvalidError (BATCH_INVALID) where the arguments of a batch would have too many bytes in all."""
+        limit = self.settings.max_batch_arguments
+        if held > limit:
+            problem = f"the batch's arguments have more than {limit:,} bytes in all; submit several batches"
+            raise invalid([FieldViolation(field, problem)])
 
     def _one(
         self,

@@ -124,6 +124,22 @@ async def test_resolved_as_succeeded(pair: Services):
     assert GATES.runs == ["doubtful"]
 
 
+async def test_who_resolved_it_as_what_and_why_is_on_record_and_when_it_was_sent_and_given_up(pair: Services):
+    batch_id = await _unknown(pair)
+    (attempt,) = (await pair.proposal(batch_id, "a")).attempts
+    assert attempt.executor_id
+    assert attempt.dispatch_time.ToNanoseconds() < attempt.finish_time.ToNanoseconds()
+    request = pb.ResolveProposalRequest(proposal_id=f"{batch_id}/a", resolution=FAILED, reason="not in the ledger")
+    await pair.stub.ResolveProposal(request, metadata=[("greenlight-principal", "user:ann")])
+    events = (await pair.stub.ListEvents(pb.ListEventsRequest(batch_id=batch_id))).frame.events
+    (resolved,) = [event.proposal_resolved for event in events if event.HasField("proposal_resolved")]
+    assert (resolved.resolution, resolved.principal) == (FAILED, "user:ann")
+    assert resolved.reason == "not in the ledger"
+    proposal = await pair.proposal(batch_id, "a")
+    assert (proposal.last_operator, proposal.last_operator_reason) == ("user:ann", "not in the ledger")
+    assert proposal.attempts[0] == attempt
+
+
 async def test_resolved_as_failed_and_run_again(pair: Services):
     batch_id = await _unknown(pair)
     again = pb.ResolveProposalRequest(

@@ -96,9 +96,23 @@ async def test_an_unknown_condition(pair: Services):
 
 
 async def test_everything_that_is_wrong_is_said_at_once(pair: Services):
-    spec = batch(call("nothing"), call("typed"), call("echo", "a/b"))
+    dangling = call("echo", "d", {"value": {"$from": "nowhere"}})
+    spec = batch(call("nothing"), call("typed"), call("echo", "a/b"), dangling, call("echo", "d"))
     refused = await refusal(pair.stub.SubmitBatch(pb.SubmitBatchRequest(batch=spec)))
-    assert set(refused.fields) == {f"{ITEMS}[0].tool", f"{ITEMS}[1].arguments_json", f"{ITEMS}[2].key"}
+    assert set(refused.fields) == {
+        f"{ITEMS}[0].tool",
+        f"{ITEMS}[1].arguments_json",
+        f"{ITEMS}[2].key",
+        f"{ITEMS}[3].depends_on",
+        f"{ITEMS}[4].key",
+    }
+
+
+async def test_of_very_many_faults_only_the_first_are_said_and_none_that_is_not_there(pair: Services):
+    wrong = [call("nothing", f"k{n}", after=["last"]) for n in range(300)]
+    spec = batch(*wrong, call("echo", "last"))
+    refused = await refusal(pair.stub.SubmitBatch(pb.SubmitBatchRequest(batch=spec)))
+    assert list(refused.fields) == [f"{ITEMS}[{n}].tool" for n in range(20)]
 
 
 async def test_too_many_proposals(pair: Services):
