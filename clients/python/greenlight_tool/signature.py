@@ -17,8 +17,11 @@ from typing_extensions import TypedDict
 
 from greenlight_tool import docstrings, strict_json
 from greenlight_tool.context import ToolContext
+from greenlight_tool.unions import step_counter
 
 _STREAMS = (AsyncGenerator, AsyncIterator, AsyncIterable, collections.abc.AsyncGenerator)
+_MOST_PROBLEMS = 20
+_MOST_COUNTED = 2_000  # pydantic writes out all errors or none
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
 
 
@@ -41,15 +44,18 @@ class Signature:
     result_schema: str | None
     context_name: str | None
     is_generator: bool
+    check_steps: Callable[[str], None] | None = None
 
     def parse(self, arguments: str) -> dict[str, Any]:
         """Validates JSON text strictly (no "5" for 5) and returns keyword arguments. Raises ArgumentsError."""
         try:
             # pydantic takes NaN and 1e400 for numbers, and the last of two members of one name.
             strict_json.check(arguments)
+            if self.check_steps is not None:
+                self.check_steps(arguments)
             return self.arguments.validator.validate_json(arguments, strict=True)
         except ValidationError as error:
-            raise ArgumentsError([_problem(detail) for detail in cast(list[dict[str, Any]], error.errors())]) from None
+            raise ArgumentsError(_problems(error)) from None
         except ValueError as error:
             raise ArgumentsError([("", str(error))]) from None
 
@@ -80,14 +86,16 @@ def read(function: Callable[..., Any], name: str) -> Signature:
     declared = hints.get("return", Any)
     returned = _yielded(declared) if is_generator else declared
     arguments = _adapter(fields, name)
+    arguments_schema = _schema(arguments, "validation", name, "its arguments")
     return Signature(
         description=documented.description,
         arguments=arguments,
-        arguments_schema=_schema(arguments, "validation", name, "its arguments"),
+        arguments_schema=arguments_schema,
         returned=returned,
         result_schema=_result_schema(returned, is_generator, name),
         context_name=context_name,
         is_generator=is_generator,
+        check_steps=step_counter(arguments_schema),
     )
 
 
@@ -150,6 +158,14 @@ def _result_schema(returned: Any, is_generator: bool, name: str) -> str | None:
     except PydanticSchemaGenerationError as error:
         raise TypeError(f"tool {name}: its return type has no JSON form: {error.message}") from error
     return _schema(adapter, "serialization", name, "its results")
+
+
+def _problems(error: ValidationError) -> list[tuple[str, str]]:
+    count = error.error_count()
+    if count > _MOST_COUNTED:
+        return [("", f"{count:,} places do not fit the tool's types")]
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return [_problem(detail) for detail in cast(list[dict[str, Any]], details[:_MOST_PROBLEMS])]
 
 
 def _problem(detail: dict[str, Any]) -> tuple[str, str]:
