@@ -90,6 +90,38 @@ def test_files_that_are_wrong_say_so(tmp_path: Path, text: str) -> None:
         inputs.source(str(path), {})
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[{"tool": "a"}, {"tool": "a", "argumets": {}}]',
+            "proposals[1]: unknown member 'argumets'; did you mean 'arguments'?",
+        ),
+        ('[{"tool": "a", "dependOn": []}]', "proposals[0]: unknown member 'dependOn'; did you mean 'depends_on'?"),
+        (
+            '[{"tool": "a", "dependsOn": [{"key": "b", "wen": "x"}]}]',
+            "proposals[0].dependsOn[0]: unknown member 'wen'; did you mean 'when'?",
+        ),
+        ('{"proposals": [{"tool": "a"}], "nam": "x"}', "unknown member 'nam'; did you mean 'name'?"),
+        ('[{"tool": "a", "zzz": 1}]', "proposals[0]: unknown member 'zzz'"),
+    ],
+)
+def test_a_misspelt_member_is_named_and_so_is_what_was_meant(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(text)
+    with pytest.raises(UsageError) as refused:
+        inputs.source(str(path), {})
+    assert str(refused.value) == f"{path}: {said}"
+
+
+def test_what_is_data_may_be_called_anything(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_text('[{"tool": "a", "arguments": {"tol": {"x": 1}}, "labels": {"any": "b"}, "timeout": "3s"}]')
+    source = inputs.source(str(path), {})
+    assert isinstance(source, batch_pb2.BatchSpec)
+    assert source.proposals.items[0].labels["any"] == "b"
+
+
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         inputs.source(str(tmp_path / "none.yaml"), {})

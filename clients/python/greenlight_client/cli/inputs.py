@@ -2,12 +2,13 @@
 
 import json
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
 from google.protobuf import json_format
 
-from greenlight.orchestrator.v1 import batch_pb2
+from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight_client.calls import Source, template, template_yaml
 
 
@@ -85,6 +86,11 @@ def proposals(text: str, name: str, given: dict[str, Any]) -> batch_pb2.BatchSpe
     body = cast(dict[str, Any], document if isinstance(document, dict) else {"proposals": document})
     if not isinstance(body.get("proposals"), list):
         raise UsageError(f'{name}: wants {{"proposals": [...]}} or a list of proposals')
+    _refuse_unknown(
+        f"{name}: ", {key: value for key, value in body.items() if key != "proposals"}, batch_pb2.BatchSpec.DESCRIPTOR
+    )
+    for number, item in enumerate(cast(list[Any], body["proposals"])):
+        _refuse_unknown(f"{name}: proposals[{number}]: ", item, proposal_pb2.ProposalSpec.DESCRIPTOR)
     exact = [_exact_arguments(item) for item in cast(list[Any], body["proposals"])]
     try:
         return json_format.ParseDict({**body, "proposals": {"items": exact}}, batch_pb2.BatchSpec())
@@ -110,6 +116,24 @@ def _number(text: str) -> int | float:
     """`1.0` and `1e2` are what the orchestrator writes as `1` and `100`."""
     number = float(text)
     return int(number) if number.is_integer() and abs(number) < 1e21 else number
+
+
+def _refuse_unknown(where: str, item: Any, message: Any) -> None:
+    """Names a member that the message (its descriptor) does not have, and what may have been meant; looks inside."""
+    if not isinstance(item, dict):
+        return
+    fields = {name: field for field in message.fields for name in (field.name, field.json_name)}
+    for member, value in cast(dict[str, Any], item).items():
+        if member not in fields:
+            meant = get_close_matches(member, fields, 1) or get_close_matches(member.lower(), fields, 1)
+            hint = f"; did you mean {fields[meant[0]].name!r}?" if meant else ""
+            raise UsageError(f"{where}unknown member {member!r}{hint}")
+        inner = fields[member].message_type
+        if inner is None or inner.GetOptions().map_entry or inner.full_name.startswith("google.protobuf."):
+            continue
+        for number, part in enumerate(cast(list[Any], value) if isinstance(value, list) else [value]):
+            place = f"{member}[{number}]" if isinstance(value, list) else member
+            _refuse_unknown(f"{where.removesuffix(': ')}.{place}: ", part, inner)
 
 
 def _exact_arguments(item: Any) -> Any:
