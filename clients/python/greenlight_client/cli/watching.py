@@ -7,6 +7,7 @@ from typing import Protocol
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
 from greenlight_client.cli.board import Board
 from greenlight_client.cli.clock import now
+from greenlight_client.cli.interruptions import Interruptions
 from greenlight_client.cli.live import LiveView
 from greenlight_client.cli.model import BatchModel, Row
 from greenlight_client.cli.plain import PlainLines
@@ -93,19 +94,17 @@ class Watcher:
         self._client = client
         self._terminal = terminal
         self._view: View | None = None
-        self._heard = False
-        self._noted = ""
+        self._interruptions = Interruptions(self._note)
 
     def interrupted(self, error: GreenlightError | None) -> None:
-        """For `on_interruption`. Nothing is said twice, nor that a connection is lost that never was."""
-        if self._view is None or (error is not None and not error.reason and not self._heard):
-            return
-        text = ""
-        if error is not None:
-            what = error.message if error.reason else f"the connection is lost ({error.message})"
-            text = f"{what}; trying again"
-        if text != self._noted:
-            self._noted = text
+        """For `on_interruption`."""
+        if error is None:
+            self._interruptions.restored()
+        else:
+            self._interruptions.lost(error)
+
+    def _note(self, text: str) -> None:
+        if self._view is not None:
             self._view.note(text)
 
     async def follow(self, stream: EventStream) -> batch_pb2.Summary:
@@ -119,12 +118,12 @@ class Watcher:
         failure: Exception | None = None
         try:
             async with stream, asyncio.TaskGroup() as group:
-                helpers = [group.create_task(_redraw(view))]
+                helpers = [group.create_task(self._redraw(view))]
                 if self._terminal.is_live:
                     helpers.append(group.create_task(self._ask_why_waiting()))
                 try:
                     async for event in stream:
-                        self._heard = True
+                        self._interruptions.event_came()
                         self._on_event(event)
                         view.event_applied(event, *self.board.apply(event))
                 except Exception as error:  # raised again below, and not as a group
@@ -137,6 +136,12 @@ class Watcher:
         if failure is not None:
             raise failure
         return stream.summary
+
+    async def _redraw(self, view: View) -> None:
+        while True:
+            self._interruptions.tick()
+            view.tick()
+            await asyncio.sleep(_REDRAW_EVERY)
 
     async def _ask_why_waiting(self) -> None:
         """Capacity and executors are the server's knowledge: it is asked about what could run and does not."""
@@ -156,9 +161,3 @@ class Watcher:
             if len(found) == _ASKED_AT_MOST:
                 break
         return found
-
-
-async def _redraw(view: View) -> None:
-    while True:
-        view.tick()
-        await asyncio.sleep(_REDRAW_EVERY)
