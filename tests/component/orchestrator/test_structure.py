@@ -113,6 +113,7 @@ async def test_of_very_many_faults_only_the_first_are_said_and_none_that_is_not_
     spec = batch(*wrong, call("echo", "last"))
     refused = await refusal(pair.stub.SubmitBatch(pb.SubmitBatchRequest(batch=spec)))
     assert list(refused.fields) == [f"{ITEMS}[{n}].tool" for n in range(20)]
+    assert refused.message.endswith("(and 127 more)")
 
 
 async def test_too_many_proposals(pair: Services):

@@ -16,7 +16,8 @@ A `request_id` (a UUID) makes a mutation repeatable for 24 h: the same id with t
 answer; with another payload INVALID_ARGUMENT / REQUEST_ID_REUSED. Without one, a repeat is another request.
 
 Streams send initial metadata at once, then frames; a frame without events is a heartbeat (15 s). They end with OK
-on `until` or on `max_wait`, and their last message carries the Summary. A disconnect never cancels anything.
+on `until` or on `max_wait`, and their last message carries the Summary. A disconnect never cancels anything. A server
+that drains refuses a new stream before its metadata (UNAVAILABLE / DRAINING), and ends those that are open.
 
 Lists: negative page_size is INVALID_ARGUMENT / PAGE_SIZE_INVALID, 0 the default, too large the maximum; tokens are
 opaque (PAGE_TOKEN_INVALID). Enums may grow.
