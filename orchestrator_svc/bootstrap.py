@@ -14,6 +14,7 @@ from orchestrator_svc.adapters.observer.logged import LoggedBatches
 from orchestrator_svc.adapters.observer.null import NullObserver
 from orchestrator_svc.adapters.observer.telemetry import TelemetryObserver
 from orchestrator_svc.adapters.schemas.jsonschema_rs import JsonSchemaRsCompiler
+from orchestrator_svc.adapters.schemas.limits import PARAMETERS
 from orchestrator_svc.adapters.store.sqlite import SqliteStore
 from orchestrator_svc.adapters.templates.folder import FolderTemplates
 from orchestrator_svc.api.servicer import OrchestratorApi, add_to_server
@@ -155,7 +156,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Parts:
     await catalogue.load()
     feed = MemoryFeed()
     observer = await _observer(stack, settings, incarnation, clock)
-    live = LiveBatches(store, catalogue)
+    live = LiveBatches(store, catalogue, settings.max_batch_arguments_bytes)
     engine = Engine(store, executors, feed, observer, live, clock, _engine_settings(settings), catalogue.seen)
     requests = Requests(store, clock, engine.recorder.answered)
     return _Parts(settings, incarnation, clock, ids, codec, store, feed, executors, catalogue, requests, engine)
@@ -203,6 +204,7 @@ def _judging_settings(settings: Settings) -> JudgingSettings:
     return JudgingSettings(
         max_arguments=settings.max_arguments_bytes,
         max_proposals=settings.max_proposals,
+        max_batch_arguments=settings.max_batch_arguments_bytes,
         soft_approval_deadline=_ns(settings.soft_approval_deadline),
         hard_approval_deadline=_ns(settings.hard_approval_deadline),
         idle_timeout=_ns(settings.idle_timeout),
@@ -212,9 +214,9 @@ def _judging_settings(settings: Settings) -> JudgingSettings:
 
 def _use_cases(parts: _Parts) -> UseCases:
     settings, engine, store, requests = parts.settings, parts.engine, parts.store, parts.requests
-    schemas = JsonSchemaRsCompiler()
+    schemas = JsonSchemaRsCompiler(PARAMETERS)
     templates = FolderTemplates(settings.templates, schemas)
-    expand = ExpandTemplate(templates, schemas, parts.catalogue)
+    expand = ExpandTemplate(templates, schemas, parts.catalogue, settings.max_batch_arguments_bytes)
     judging = Judging(parts.catalogue, _judging_settings(settings))
     contexts, each_item = SessionContexts(store), EachItem(engine, requests)
     watch = Watch(store, parts.feed, parts.codec, parts.clock, settings.heartbeat_interval)
@@ -252,6 +254,7 @@ def _facts(parts: _Parts) -> ServerFacts:
         max_proposals_per_batch=settings.max_proposals,
         max_arguments_bytes=settings.max_arguments_bytes,
         max_bound_arguments_bytes=MAX_BOUND_BYTES,
+        max_batch_arguments_bytes=settings.max_batch_arguments_bytes,
         max_result_bytes=2 * MAX_RESULT,
         soft_window=_ns(settings.soft_window),
         soft_approval_deadline=_ns(settings.soft_approval_deadline),

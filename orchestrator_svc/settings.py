@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     resolve_interval: Seconds = Field(5, description="How often executors' names are looked up")
     max_arguments_bytes: int = Field(256 * 1024, gt=0, description="Arguments of one proposal")
     max_proposals: int = Field(10_000, gt=0, description="Proposals of one batch")
+    max_batch_arguments_bytes: int = Field(
+        64 * 1024 * 1024, gt=0, description="Arguments of one batch in all, proposed and bound"
+    )
     max_backlog: int = Field(50_000, gt=0, description="Rows waiting to be recorded before submissions are refused")
     retry_attempts: int = Field(3, ge=1, description="Attempts in all, where neither tool nor proposal says otherwise")
     retry_initial_delay: Seconds = Field(2, description="Upper bound of the first delay; it doubles")

@@ -42,6 +42,7 @@ class ServerFacts:
     max_proposals_per_batch: int
     max_arguments_bytes: int
     max_bound_arguments_bytes: int
+    max_batch_arguments_bytes: int
     max_result_bytes: int
     soft_window: int
     soft_approval_deadline: int

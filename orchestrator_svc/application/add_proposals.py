@@ -12,6 +12,7 @@ from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.domain import adding
 from orchestrator_svc.domain.adding import Judged
 from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.canonical import size_of
 from orchestrator_svc.domain.changes import Changes, CommandRecord
 from orchestrator_svc.domain.proposal import ProposalSpec
 from orchestrator_svc.domain.states import OnInvalid
@@ -56,11 +57,12 @@ class AddProposals:
             self._engine.check_capacity()
             _check_open(batch)
             existing = dict(batch.by_key)
-            judged = await self._judging.judge(specs, on_invalid, existing, FIELD)
+            judged = await self._judging.judge(specs, on_invalid, existing, FIELD, batch.argument_bytes)
 
             def operation(batch: Batch, changes: Changes) -> Added:
                 _rename(batch, judged, [spec.key for spec in specs], existing.keys())
                 self._judging.check_total(len(batch.proposals) + len(judged), FIELD)
+                self._judging.check_size(batch.argument_bytes + sum(size_of(one.arguments) for one in judged), FIELD)
                 return _add(batch, changes, judged, caller.principal, close, key)
 
             return await self._engine.execute(batch, operation)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from orchestrator_svc.application.catalogue import ToolCatalogue, UnknownToolError
+from orchestrator_svc.domain.batch import MAX_BATCH_ARGUMENTS
 from orchestrator_svc.domain.canonical import JsonError, parse
 from orchestrator_svc.domain.proposal import ProposalSpec
 from orchestrator_svc.domain.template.expansion import complete, expand
@@ -29,11 +30,16 @@ class ExpandTemplate:
     """Reads, judges and expands; holds nothing. With `tools`, parameters that are wrong do not hide unknown tools."""
 
     def __init__(
-        self, catalogue: TemplateCatalogue, schemas: SchemaCompiler, tools: ToolCatalogue | None = None
+        self,
+        catalogue: TemplateCatalogue,
+        schemas: SchemaCompiler,
+        tools: ToolCatalogue | None = None,
+        max_arguments: int = MAX_BATCH_ARGUMENTS,
     ) -> None:
         self._catalogue = catalogue
         self._schemas = schemas
         self._tools = tools
+        self._max_arguments = max_arguments
 
     def by_name(self, name: str, version: str, parameters_json: str) -> Expansion:
         """`version` "" is the highest, `parameters_json` "" none. Raises NotFoundError (TEMPLATE_UNKNOWN) and
@@ -50,7 +56,7 @@ class ExpandTemplate:
         if wrong:
             found = [FieldViolation(_FIELD + one.path, one.message) for one in wrong]
             raise template_invalid(found + self._unknown_tools(template))
-        return Expansion(template, expand(template, values))
+        return Expansion(template, expand(template, values, self._max_arguments))
 
     def _unknown_tools(self, template: Template) -> list[FieldViolation]:
         """What can be said of the calls before there are parameters for them."""

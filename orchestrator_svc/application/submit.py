@@ -117,7 +117,7 @@ class SubmitBatch:
         if call.text:
             expansion = await asyncio.to_thread(self._templates.from_text, call.text, call.parameters)
         else:
-            expansion = self._templates.by_name(call.name, call.version, call.parameters)
+            expansion = await asyncio.to_thread(self._templates.by_name, call.name, call.version, call.parameters)
         return expansion.proposals, f"{expansion.template.name}@{expansion.template.version}"
 
     async def _batch(self, caller: Caller, spec: BatchSpec, template: str) -> Batch:
@@ -142,6 +142,7 @@ class SubmitBatch:
             deadline=spec.deadline,
             idle_timeout=spec.idle_timeout or self._judging.settings.idle_timeout,
             incarnation=self._incarnation,
+            max_arguments=self._judging.settings.max_batch_arguments,
         )
         return batch
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from orchestrator_svc.domain import events
 from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.canonical import size_of
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.proposal import UNFINISHED, Condition, Dependency, Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
@@ -100,6 +101,7 @@ def _add_one(batch: Batch, changes: Changes, item: Judged, principal: str) -> Pr
     )
     proposal.added_sequence = changes.emit(proposal, detail).sequence
     changes.new.append(proposal)
+    batch.argument_bytes += size_of(item.arguments)
     changes.bytes += len(item.arguments)
     return proposal
 

@@ -18,6 +18,7 @@ from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Failure, Tier
 
 MAX_MISSING = 100
+MAX_BATCH_ARGUMENTS = 64 << 20
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +27,7 @@ class Batch:
 
     `trace_parent`: the submitter's span (16 hex digits) in the trace that the batch joined, empty where it joined none.
     `ready_count`: APPROVED proposals that wait for no other. `asked`: PROPOSED ones that a person is asked for.
+    `argument_bytes`: of all arguments, proposed and bound; nothing is bound or added beyond `max_arguments`.
     """
 
     id: str
@@ -61,6 +63,8 @@ class Batch:
     counts: list[int] = field(default_factory=lambda: [0] * 11)
     asked: int = 0
     ready_count: int = 0
+    max_arguments: int = MAX_BATCH_ARGUMENTS
+    argument_bytes: int = 0
 
     def proposal_id(self, proposal: Proposal) -> str:
         return f"{self.id}/{proposal.key}"

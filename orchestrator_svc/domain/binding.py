@@ -12,6 +12,8 @@ from orchestrator_svc.domain.references import MAX_BOUND_BYTES, BoundTooLargeFau
 from orchestrator_svc.domain.sources import Sources
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolKey
 
+_REMEDY = "refer to less (`path` takes a part of a result), or submit several batches"
+
 
 class ArgumentsJudge(Protocol):
     """Knows the tools' schemas."""
@@ -26,24 +28,29 @@ def bind(by_key: Mapping[str, Proposal], judge: ArgumentsJudge, changes: Changes
     keys = proposal.references.by_key() if proposal.references is not None else {}
     if changes.sources is None:
         changes.sources = Sources()
+    batch = changes.batch
+    limit = min(MAX_BOUND_BYTES, batch.max_arguments - batch.argument_bytes)
     try:
-        text, missing = fill(proposal.arguments, {key: by_key[key].result for key in keys}, changes.sources)
-        text, problems = _judge(judge, proposal, text)
+        text, missing = fill(proposal.arguments, {key: by_key[key].result for key in keys}, changes.sources, limit)
+        text, problems = _judge(judge, proposal, text, limit)
+    except BoundTooLargeFault as fault:
+        whole = f"with these the batch's arguments have more than {batch.max_arguments:,} bytes in all; {_REMEDY}"
+        return _failure("ARGUMENTS_TOO_LARGE", str(fault) if limit == MAX_BOUND_BYTES else whole)
     except ReferenceFault as fault:
-        too_large = isinstance(fault, BoundTooLargeFault)
-        return _failure("ARGUMENTS_TOO_LARGE" if too_large else "REFERENCE_INVALID", str(fault))
+        return _failure("REFERENCE_INVALID", str(fault))
     if problems:
         return _failure("ARGUMENTS_INVALID", "; ".join(problems))
     proposal.bound_arguments, proposal.bound_digest = text, call_digest(proposal.tool, text)
     proposal.missing_inputs = missing
     proposal.revision += 1
+    batch.argument_bytes += size_of(text)
     changes.bytes += len(text)
     changes.touch(proposal)
     changes.emit(proposal, events.ProposalBound(proposal.bound_digest, proposal.revision, missing))
     return None
 
 
-def _judge(judge: ArgumentsJudge, proposal: Proposal, text: str) -> tuple[str, list[str]]:
+def _judge(judge: ArgumentsJudge, proposal: Proposal, text: str, limit: int) -> tuple[str, list[str]]:
     """The text with the schema's defaults in it. Its value is read anew: what is filled in is nobody else's."""
     try:
         value, _ = parse(text)
@@ -52,8 +59,8 @@ def _judge(judge: ArgumentsJudge, proposal: Proposal, text: str) -> tuple[str, l
     filled, problems = judge.fill_and_check(proposal.tool, value)
     if filled and not problems:
         text = write(value)
-        if size_of(text) > MAX_BOUND_BYTES:
-            raise BoundTooLargeFault(MAX_BOUND_BYTES)
+        if size_of(text) > limit:
+            raise BoundTooLargeFault(limit)
     return text, problems
 
 

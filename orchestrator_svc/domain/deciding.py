@@ -120,7 +120,10 @@ def make(batch: Batch, changes: Changes, decision: Decision, principal: str) -> 
         return
     changes.hold = True
     if decision.edit is not None:
+        batch.argument_bytes -= proposal.argument_bytes
         _edit(proposal, decision.edit)
+        batch.argument_bytes += proposal.argument_bytes
+        changes.bytes += proposal.argument_bytes
     digest = decision.edit.digest if decision.edit else proposal.decidable_digest
     record = DecisionRecord(
         decision.verdict,

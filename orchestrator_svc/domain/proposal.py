@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
+from orchestrator_svc.domain.canonical import size_of
 from orchestrator_svc.domain.references import References
 from orchestrator_svc.domain.tool import Effect, Failure, RetryPolicy, Tier, ToolKey
 
@@ -208,6 +209,12 @@ class Proposal:
     def decidable_digest(self) -> str:
         """What a decision must name now."""
         return self.bound_digest or self.digest
+
+    @property
+    def argument_bytes(self) -> int:
+        """What its arguments take: proposed, before an edit, and bound where those are others."""
+        bound = self.bound_arguments if self.references is not None else ""
+        return size_of(self.arguments) + size_of(self.original_arguments) + size_of(bound)
 
     def record(self) -> ProposalRecord:
         """A snapshot for the store: later moves don't reach into a commit that is under way."""

@@ -3,6 +3,7 @@
 from orchestrator_svc.domain import events
 from orchestrator_svc.domain.adding import in_vain, open_dependencies
 from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.canonical import size_of
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
@@ -92,6 +93,7 @@ def _restart(batch: Batch, changes: Changes, proposal: Proposal, to: State) -> N
     if to is State.PROPOSED:
         proposal.asked_time = proposal.expire_time = None
     if proposal.references is not None:
+        batch.argument_bytes -= size_of(proposal.bound_arguments)
         proposal.bound_arguments = proposal.bound_digest = ""
         proposal.missing_inputs = ()
     proposal.open_dependencies = open_dependencies(batch, proposal)
@@ -138,6 +140,7 @@ def _unbind(batch: Batch, changes: Changes, child: Proposal) -> None:
     changes.touch(child)
     if child.references is None:
         return
+    batch.argument_bytes -= size_of(child.bound_arguments)
     child.bound_arguments = child.bound_digest = ""
     child.missing_inputs = ()
     child.revision += 1

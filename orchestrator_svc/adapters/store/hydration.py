@@ -17,6 +17,7 @@ def attach(batch: Batch, proposals: Iterable[Proposal]) -> Batch:
     for proposal in proposals:
         batch.proposals.append(proposal)
         batch.by_key[proposal.key] = proposal
+        batch.argument_bytes += proposal.argument_bytes
         counts[proposal.state] += 1
         if proposal.state is ProposalState.PROPOSED and proposal.asked_time is not None:
             batch.asked += 1

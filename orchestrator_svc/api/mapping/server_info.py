@@ -17,6 +17,7 @@ def server_info(facts: ServerFacts) -> pb.GetServerInfoResponse:
             max_proposals_per_batch=facts.max_proposals_per_batch,
             max_arguments_bytes=facts.max_arguments_bytes,
             max_bound_arguments_bytes=facts.max_bound_arguments_bytes,
+            max_batch_arguments_bytes=facts.max_batch_arguments_bytes,
             max_result_bytes=facts.max_result_bytes,
         ),
         defaults=pb.Defaults(

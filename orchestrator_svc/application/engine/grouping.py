@@ -31,14 +31,17 @@ Item = tuple[Changes, Recording | None]
 
 
 class Waiting:
-    """A queue a batch. A batch keeps its place from `add` to `done`: also while its part of a group is committed."""
+    """A queue a batch; `rows` and `bytes` are of all.
+
+    A batch keeps its place from `add` to `done`: also while its part of a group is committed.
+    """
 
     def __init__(self) -> None:
         self._queues: dict[str, deque[Item]] = {}
         self._urgent: deque[str] = deque()
         self._ring: deque[str] = deque()
         self._scheduled: set[str] = set()
-        self.rows = 0
+        self.rows = self.bytes = 0
 
     def __bool__(self) -> bool:
         return bool(self._queues)
@@ -59,6 +62,7 @@ class Waiting:
             queue.append((part, None))
         queue.append((parts[-1], recording))
         self.rows += sum(part.rows for part in parts)
+        self.bytes += sum(part.bytes for part in parts)
 
     def take(self) -> list[Item]:
         """The next group: a turn of each batch that waits, or several of one that waits alone; urgent ones first."""
@@ -88,6 +92,7 @@ class Waiting:
     def done(self, group: list[Item]) -> None:
         """Its transaction is over."""
         self.rows -= sum(changes.rows for changes, _ in group)
+        self.bytes -= sum(changes.bytes for changes, _ in group)
         for batch_id in {changes.batch.id for changes, _ in group}:
             if not self._queues.get(batch_id):
                 self._queues.pop(batch_id, None)
@@ -96,4 +101,5 @@ class Waiting:
         """Returns what still waited of it."""
         rest = list(self._queues.pop(batch_id, ()))
         self.rows -= sum(changes.rows for changes, _ in rest)
+        self.bytes -= sum(changes.bytes for changes, _ in rest)
         return rest

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.batch import MAX_BATCH_ARGUMENTS, Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.ports.store import Store
@@ -24,9 +24,9 @@ class LiveBatches:
     awaited: Callable[[Batch], bool]
     """Whether an executor may still say how an attempt ended."""
 
-    def __init__(self, store: Store, judge: ArgumentsJudge) -> None:
+    def __init__(self, store: Store, judge: ArgumentsJudge, max_arguments: int = MAX_BATCH_ARGUMENTS) -> None:
         self.busy, self.awaited = (lambda batch_id: False), (lambda batch: False)
-        self._store, self.judge = store, judge
+        self._store, self.judge, self._max_arguments = store, judge, max_arguments
         self._batches: dict[str, Batch] = {}
         self._pins: dict[str, int] = {}
         self._loading: dict[str, asyncio.Lock] = {}
@@ -45,6 +45,7 @@ class LiveBatches:
         return batch if batch is not None and batch.tenant == tenant and batch.head == sequence else None
 
     def add(self, batch: Batch) -> None:
+        batch.max_arguments = self._max_arguments
         self._batches[batch.id] = batch
         self._forget(batch.id)
 

@@ -18,6 +18,7 @@ RECORD_TIMES_AFTER = 0.05
 SECOND_LOOK = 0.1
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
+MAX_BACKLOG_BYTES = 128 << 20
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Recorder:
     def check_capacity(self) -> None:
         """Raises where more would pile up: ExhaustedError, or what the store is failing with."""
         self.check_store()
-        if self._waiting.rows > self._max_backlog:
+        if self._waiting.rows > self._max_backlog or self._waiting.bytes > MAX_BACKLOG_BYTES:
             raise ExhaustedError("OVERLOADED", "too much waits to be recorded; try again in a second", retry_after=1.0)
 
     async def drain(self) -> None:

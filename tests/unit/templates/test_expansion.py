@@ -1,12 +1,13 @@
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator_svc.domain.proposal import Condition, Dependency, ProposalSpec
 from orchestrator_svc.domain.canonical import write
+from orchestrator_svc.domain.proposal import Condition, Dependency, ProposalSpec
 from orchestrator_svc.domain.references import fill, find_references
 from orchestrator_svc.domain.sources import Sources
 from orchestrator_svc.domain.template.expansion import complete, expand
@@ -30,7 +31,7 @@ JSON = st.recursive(
 
 def expanded(**parameters: Any) -> list[ProposalSpec]:
     template = read_template(WHOLE, "")
-    return expand(template, complete(template, parameters))
+    return expand(template, complete(template, parameters), 10_000)
 
 
 def with_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +67,10 @@ def test_values_keep_their_types():
 def test_text_is_never_put_together():
     data = with_arguments({"name": "Hello $param who {who}"})
     template = read_template(data, "")
-    assert json.loads(expand(template, {"who": "ann", "times": 1})[0].arguments) == {"name": "Hello $param who {who}"}
+    [expanded, *_] = expand(template, {"who": "ann", "times": 1}, 1_000)
+    assert json.loads(expanded.arguments) == {
+        "name": "Hello $param who {who}"
+    }
 
 
 @pytest.mark.parametrize("value", [1, None, ["x"], {"a": "b"}])
@@ -89,7 +93,7 @@ def test_inside_a_references_default_a_parameter_is_data_as_it_stands():
     }
     template = read_template(data, "")
     secret = {"$from": "find"}
-    arguments = expand(template, {"who": "ann", "times": secret})[1].arguments
+    arguments = expand(template, {"who": "ann", "times": secret}, 1_000)[1].arguments
     assert json.loads(arguments) == {"to": {"$from": "find", "default": [secret]}}
     bound, missing = fill(arguments, {"find": None}, Sources())
     assert (json.loads(bound), missing) == ({"to": [secret]}, ("find",))
@@ -110,3 +114,21 @@ def test_whatever_is_given_arrives_as_it_was_given(one: Any, other: Any):
 def test_what_cannot_be_json_is_refused():
     with pytest.raises(InvalidError, match="lone surrogate"):
         expanded(who="ann", times="\ud800")
+
+
+def test_what_parameters_amplify_is_refused_before_it_is_written():
+    """A small template and one large parameter are not a batch of any size."""
+    data = json.loads(json.dumps(WHOLE))
+    greet = data["agents"]["greeter"]["proposals"]["greet"]
+    greet["arguments"] = {"to": [{"$param": "who"}] * 1_000}
+    template, values = read_template(data, ""), {"who": "x" * 1_000_000, "times": 1}
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidError) as caught:
+            expand(template, values, 5_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000, "the whole would be 1 GB"
+    finally:
+        tracemalloc.stop()
+    [violation] = caught.value.violations
+    assert violation.field == "agents.greeter.proposals.greet.arguments"
+    assert "5,000,000 bytes" in violation.description

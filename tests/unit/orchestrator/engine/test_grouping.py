@@ -139,12 +139,12 @@ def test_a_batch_keeps_its_place_until_its_transaction_is_over() -> None:
 
 def test_what_is_dropped_is_out_of_the_count() -> None:
     waiting, builder, other = Waiting(), Builder(), Builder()
-    fill(waiting, builder, TURN_ROWS + 5)
+    fill(waiting, builder, TURN_ROWS + 5, size=7)
     fill(waiting, other, 1)
     group = waiting.take()
     assert len(waiting.drop(builder.batch.id)) == 5
     waiting.done(group)
-    assert waiting.rows == 0
+    assert (waiting.rows, waiting.bytes) == (0, 0)
     assert not waiting
     assert waiting.take() == []
 

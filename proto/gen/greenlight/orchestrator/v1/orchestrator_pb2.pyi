@@ -1872,12 +1872,15 @@ class Limits(_message.Message):
     MAX_ARGUMENTS_BYTES_FIELD_NUMBER: _builtins.int
     MAX_BOUND_ARGUMENTS_BYTES_FIELD_NUMBER: _builtins.int
     MAX_RESULT_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_BATCH_ARGUMENTS_BYTES_FIELD_NUMBER: _builtins.int
     max_request_bytes: _builtins.int
     max_response_bytes: _builtins.int
     max_proposals_per_batch: _builtins.int
     max_arguments_bytes: _builtins.int
     max_bound_arguments_bytes: _builtins.int
     max_result_bytes: _builtins.int
+    max_batch_arguments_bytes: _builtins.int
+    """Of all proposals of a batch, as proposed and as bound."""
     def __init__(
         self,
         *,
@@ -1887,10 +1890,11 @@ class Limits(_message.Message):
         max_arguments_bytes: _builtins.int = ...,
         max_bound_arguments_bytes: _builtins.int = ...,
         max_result_bytes: _builtins.int = ...,
+        max_batch_arguments_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arguments_bytes", b"max_arguments_bytes", "max_bound_arguments_bytes", b"max_bound_arguments_bytes", "max_proposals_per_batch", b"max_proposals_per_batch", "max_request_bytes", b"max_request_bytes", "max_response_bytes", b"max_response_bytes", "max_result_bytes", b"max_result_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_arguments_bytes", b"max_arguments_bytes", "max_batch_arguments_bytes", b"max_batch_arguments_bytes", "max_bound_arguments_bytes", b"max_bound_arguments_bytes", "max_proposals_per_batch", b"max_proposals_per_batch", "max_request_bytes", b"max_request_bytes", "max_response_bytes", b"max_response_bytes", "max_result_bytes", b"max_result_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

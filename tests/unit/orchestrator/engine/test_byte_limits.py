@@ -1,0 +1,61 @@
+"""Arguments are bounded by their bytes, however many or few they are: in a batch, and in what waits for the store."""
+
+import pytest
+
+from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
+from orchestrator_svc.adapters.store.memory import MemoryStore
+from orchestrator_svc.application.engine.grouping import Recording
+from orchestrator_svc.application.engine.recorder import MAX_BACKLOG_BYTES, Recorder
+from orchestrator_svc.application.judging import JudgingSettings
+from orchestrator_svc.application.submit import BatchSpec
+from orchestrator_svc.domain.proposal import ProposalSpec
+from orchestrator_svc.domain.states import OnInvalid
+from shared.kernel.errors import ExhaustedError, InvalidError
+from tests.support.batches import Builder
+from tests.support.clock import ManualClock
+from tests.support.engine_world import started
+from tests.support.world import CALLER, World
+
+LARGE = '{"x":"' + "é" * 1_000 + '"}'
+
+
+def large(key: str) -> ProposalSpec:
+    return ProposalSpec(tool="read", key=key, arguments=LARGE)
+
+
+async def test_a_batch_holds_so_many_bytes_of_arguments_and_a_submission_above_it_is_refused():
+    world = World()
+    world.judging.settings = JudgingSettings(max_batch_arguments=5_000)
+    async with started(world):
+        with pytest.raises(InvalidError, match="more than 5,000 bytes in all") as caught:
+            await world.submit.submit(CALLER, BatchSpec(proposals=[large("a"), large("b"), large("c")]), None)
+        assert caught.value.reason == "BATCH_INVALID"
+        assert len(world.live) == 0
+
+
+async def test_an_open_batch_does_not_grow_beyond_it():
+    world = World()
+    world.judging.settings = JudgingSettings(max_batch_arguments=5_000)
+    async with started(world):
+        held = await world.submit.submit(CALLER, BatchSpec(proposals=[large("a")], open=True), None)
+        await world.add.add(CALLER, held.batch_id, [large("b")], OnInvalid.REFUSE, False, None)
+        with pytest.raises(InvalidError, match="more than 5,000 bytes in all"):
+            await world.add.add(CALLER, held.batch_id, [large("c")], OnInvalid.REFUSE, False, None)
+        batch = world.live.get(held.batch_id)
+        assert batch is not None
+        assert batch.argument_bytes == 2 * len(LARGE.encode())
+
+
+async def test_bytes_that_wait_for_the_store_are_too_many_as_rows_are():
+    recorder = Recorder(MemoryStore(ProtobufEventCodec()), ManualClock(), lambda _: None, 1_000, 3.0)
+    for _ in range(4):
+        changes = Builder().begin()
+        changes.bytes = MAX_BACKLOG_BYTES // 4
+        recorder.record(Recording(changes))
+        recorder.check_capacity()
+    changes = Builder().begin()
+    changes.bytes = 1
+    recorder.record(Recording(changes))
+    with pytest.raises(ExhaustedError) as caught:
+        recorder.check_capacity()
+    assert caught.value.reason == "OVERLOADED"
