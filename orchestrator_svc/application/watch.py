@@ -17,6 +17,10 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import FieldViolation, OutOfRangeError
 
 
+# What is joined into one message at most: a reader that stands still holds two or three of them.
+JOINED_BYTES = 1 << 18
+
+
 class Until(IntEnum):
     """When a stream ends by itself."""
 
@@ -144,7 +148,7 @@ class Watch:
         if tail is not None:
             return list(tail.frames), tail.head, tail.state
         head = await self._head(tenant, batch_id)
-        frames = await self._store.read_frames(head.number, cursor, FRAME_BYTES) if head.head > cursor else []
+        frames = await self._store.read_frames(head.number, cursor, JOINED_BYTES) if head.head > cursor else []
         return frames, head.head, head.state
 
     def _join(self, frames: list[StoredFrame], cursor: int) -> tuple[bytes, int]:
@@ -153,7 +157,7 @@ class Watch:
         size = 0
         for frame in frames:
             payload = self._codec.trim(frame.payload, cursor) if frame.first <= cursor else frame.payload
-            if payloads and size + len(payload) > FRAME_BYTES:
+            if payloads and size + len(payload) > JOINED_BYTES:
                 break
             payloads.append(payload)
             size += len(payload)
@@ -211,7 +215,7 @@ class Watch:
                     there = there and until.reached(head.state)
                     if cursor < head.head:
                         moved = True
-                        frames = await self._store.read_frames(head.number, cursor, FRAME_BYTES)
+                        frames = await self._store.read_frames(head.number, cursor, JOINED_BYTES)
                         payload, cursors[batch_id] = self._join(frames, cursor)
                         yield Frames(payload)
                 if moved:
@@ -228,7 +232,7 @@ class Watch:
         seen = head.session_no <= cursor.highest
         after = cursor.open.get(head.session_no, head.reopened_after if seen else 0)
         while after < head.head:
-            frames = await self._store.read_frames(head.number, after, FRAME_BYTES)
+            frames = await self._store.read_frames(head.number, after, JOINED_BYTES)
             payload, after = self._join(frames, after)
             cursor.open[head.session_no] = after
             cursor.highest = max(cursor.highest, head.session_no)
