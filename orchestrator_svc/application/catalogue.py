@@ -41,6 +41,7 @@ class ToolCatalogue:
         self._store, self._schemas, self._executors, self._clock = store, schemas, executors, clock
         self._entries: dict[ToolKey, Entry] = {}
         self._versions: dict[str, list[ToolKey]] = {}
+        self._unusable: dict[str, str] = {}
         self._queue: asyncio.Queue[tuple[Target, tuple[ToolDescriptor, ...]]] = asyncio.Queue()
         # Executors that have connected, and whose tools are not on record yet.
         self._newcomers = 0
@@ -95,6 +96,7 @@ class ToolCatalogue:
             validator = self._schemas.compile(text)
         except GreenlightError as error:
             _log.warning("%s has a schema that cannot be used: %s", descriptor.key, error)
+            self._unusable[str(descriptor.key)] = str(error)
             return None
         schema = json.loads(text)
         fill = compile_defaults(cast(dict[str, Any], schema)) if isinstance(schema, dict) else None
@@ -133,7 +135,9 @@ class ToolCatalogue:
         found: list[str] = []
         for view in self._executors.views():
             for name in view.conflicting_tools if view.connected else []:
-                why = "described differently than on record: give it another version" if name in known else "unusable"
+                why = "described differently than on record: give it another version"
+                if name not in known:
+                    why = self._unusable.get(name, "unusable")
                 found.append(f"executor {view.executor_id} has {name[:128]}, {why}")
         return found
 

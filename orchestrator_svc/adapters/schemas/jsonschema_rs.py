@@ -10,13 +10,13 @@ from urllib.parse import quote
 import jsonschema_rs
 
 from orchestrator_svc.adapters.schemas.explaining import Explanation, escape
+from orchestrator_svc.adapters.schemas.limits import TOOLS, Effort, Limits
 from orchestrator_svc.adapters.schemas.weighing import weigh, weigh_written_out
 from orchestrator_svc.ports.schemas import SchemaValidator, Violation
 from shared.kernel.errors import FieldViolation, InvalidError
 
 _DIALECTS = {"https://json-schema.org/draft/2020-12/schema", "https://json-schema.org/draft/2020-12/schema#"}
 _SCHEMA_BYTES = 1 << 20
-_PATTERN_BYTES = 1 << 20  # a compiled pattern's size, and that of its automaton
 _VIOLATIONS = 20
 _MESSAGE = 300
 # Nodes of the schema times nodes of the value: some thousand errors at most, which the library makes all at once.
@@ -29,29 +29,38 @@ _PARTS_KEPT = 10_000  # nodes: each part may hold the whole
 class JsonSchemaRsCompiler:
     """Implements `SchemaCompiler`."""
 
+    def __init__(self, limits: Limits = TOOLS) -> None:
+        self._limits = limits
+
     def compile(self, schema_json: str) -> SchemaValidator:
         schema = _read(schema_json)
         _refuse_other_dialects(schema)
         try:
-            validator = _compile(schema)
+            effort = Effort(schema, self._limits)
+            validator = _compile(schema, pattern_bytes=self._limits.pattern_bytes)
         except jsonschema_rs.ValidationError as error:
             raise _invalid(_explain(error), _pointer(error.instance_path)) from None
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise _invalid(_cut(str(error))) from None
-        return _Validator(schema, validator)
+        return _Validator(schema, validator, effort)
 
 
 class _Validator:
     """Whether a value fits is the library's to say, always; why not, only where that is bounded."""
 
-    def __init__(self, schema: dict[str, Any] | bool, validator: jsonschema_rs.Draft202012Validator) -> None:
+    def __init__(
+        self, schema: dict[str, Any] | bool, validator: jsonschema_rs.Draft202012Validator, effort: Effort
+    ) -> None:
         self._schema, self._validator = schema, validator
+        self._effort = effort if effort.is_worth_a_look else None
         self._nodes = weigh(schema)
         self._written_out = weigh_written_out(schema)
         self._parts = _Parts(schema, self._nodes)
 
     def validate(self, value: object) -> list[Violation]:
         try:
+            if self._effort is not None and (excess := self._effort.find_excess(value)):
+                return [Violation("", excess)]
             if self._validator.is_valid(value):
                 return []
             if (self._written_out + _LEAST_WEIGHT) * weigh(value) > _EXPLAINED_BY_THE_LIBRARY:
@@ -89,14 +98,16 @@ class _Parts:
 
 
 def _compile(
-    schema: dict[str, Any] | bool, registry: jsonschema_rs.Registry | None = None
+    schema: dict[str, Any] | bool,
+    registry: jsonschema_rs.Registry | None = None,
+    pattern_bytes: int = TOOLS.pattern_bytes,
 ) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(
         schema,
         validate_formats=False,
         retriever=_refuse_to_retrieve,
         registry=registry,
-        pattern_options=jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES, dfa_size_limit=_PATTERN_BYTES),
+        pattern_options=jsonschema_rs.RegexOptions(size_limit=pattern_bytes, dfa_size_limit=TOOLS.pattern_bytes),
     )
 
 

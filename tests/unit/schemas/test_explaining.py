@@ -99,8 +99,8 @@ def test_of_very_many_items_the_first_wrong_ones_are_found():
 
 def test_a_large_value_is_not_copied_for_each_of_many_faults():
     large = {"x": "y" * 900_000}
-    assert explain({"allOf": [{"type": "string"}] * 3_000}, large)[0] == ("", 'the object is not of type "string"')
-    assert len(explain({"required": [f"k{number}" for number in range(2_000)]}, large)) == 20
+    assert explain({"allOf": [{"type": "string"}] * 150}, large)[0] == ("", 'the object is not of type "string"')
+    assert len(explain({"required": [f"k{number}" for number in range(300)]}, large)) == 20
 
 
 class CountedChecks:
