@@ -105,14 +105,14 @@ async def test_a_result_that_is_garbage(front: Services, scripted: ScriptedExecu
 
 
 async def test_a_result_with_a_member_twice(front: Services, scripted: ScriptedExecutor):
-    """JSON for most readers, so it stands; but nothing is made of it."""
+    """Readers differ on what it says: it is no result."""
     conversation = await _greeted(front, scripted)
     held = await front.submit(call("echo", "a"), call("echo", "b", {"value": {"$from": "a"}}))
     (sent,) = await conversation.calls(1)
     await conversation.succeed(sent.id, result='{"a": 1, "a": 2}')
     summary = await front.summary(held.batch_id, pb.UNTIL_FINISHED)
-    assert states(summary.answers) == {"a": "SUCCEEDED", "b": "FAILED"}
-    assert summary.answers[1].failure.reason == "REFERENCE_INVALID"
+    assert states(summary.answers) == {"a": "FAILED", "b": "SKIPPED"}
+    assert summary.answers[0].failure.reason == "RESULT_NOT_JSON"
 
 
 async def test_bytes_that_are_no_message(front: Services, scripted: ScriptedExecutor):
