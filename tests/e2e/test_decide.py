@@ -41,11 +41,12 @@ def test_approve_shows_and_approves_exactly_that(shared: Pair) -> None:
     done = shared.greenlight("approve", proposal, "--digest", _digest(shared, proposal))
     assert done.code == 0, done.err
     assert '"text": "hello"' in done.err
-    assert done.out.startswith(f"approved {proposal}")
+    assert done.out == f"approved {proposal}\n"
     assert shared.greenlight("watch", batch).code == 0
     late = shared.greenlight("reject", proposal)
     assert late.code == ExitCode.REFUSED
     assert "PROPOSAL_NOT_PENDING" in late.err
+    assert late.err.count(proposal) == 1
 
 
 def test_bound_arguments_are_what_is_shown(shared: Pair) -> None:
@@ -123,7 +124,8 @@ def test_the_users_turn_confirms_what_was_shown(shared: Pair) -> None:
 def test_cancel_and_retry(shared: Pair, tmp_path: Path) -> None:
     batch = shared.submit([PUBLISH, {"key": "memo", "tool": "note", "arguments": {"text": "x"}}])
     assert shared.greenlight("cancel", f"{batch}/memo", "-m", "no need").out.startswith("cancelled")
-    assert shared.greenlight("cancel", batch).code == 0
+    done = shared.greenlight("cancel", batch)
+    assert done.out == f"cancelled 1 proposal of {batch}; the batch ended as cancelled\n"
     assert shared.greenlight("watch", batch).code == ExitCode.CANCELLED
     gate = tmp_path / "mended"
     batch = shared.submit([{"key": "bad", "tool": "broken", "arguments": {"unless": str(gate)}}])

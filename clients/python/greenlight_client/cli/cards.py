@@ -1,9 +1,11 @@
 """A proposal as an approver sees it: exactly what would run, its digest, and who says so. Text of agents is marked."""
 
 import difflib
+import json
+from collections.abc import Iterator
+from typing import Any, cast
 
-from rich.console import Group, RenderableType
-from rich.panel import Panel
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -11,7 +13,7 @@ from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli.clock import now
 from greenlight_client.cli.formats import moment, wait_text
 from greenlight_client.cli.inputs import ordered_json
-from greenlight_client.cli.quoted import Quoted
+from greenlight_client.cli.quoted import Boxed, Folded, Quoted
 from greenlight_client.cli.sanitise import clean, indented_json
 from greenlight_client.wire import effect_name, proposal_state_name, tier_name
 
@@ -32,12 +34,13 @@ def card(proposal: proposal_pb2.Proposal) -> RenderableType:
         facts.add_row("state", Text(f"{proposal_state_name(proposal.state)}: there is nothing to decide", style="red"))
     elif (expiry := moment(proposal.expire_time)) is not None:
         facts.add_row("expires in", wait_text((expiry - now()).total_seconds()))
-    facts.add_row("digest", Text(proposal.digest))
-    parts: list[RenderableType] = [facts, Text(), *_arguments(proposal)]
+    # On a line of its own: whole in a terminal of 80 columns.
+    digest = [Text("digest", style="dim"), Text(proposal.digest)]
+    parts: list[RenderableType] = [facts, *digest, Text(), *_arguments(proposal)]
     if proposal.title or proposal.rationale:
         parts += [Text("* the agent's own words, not checked by anybody", style="dim")]
     title = Text(clean(proposal.proposal_id), style="bold yellow")
-    return Panel(Group(*parts), title=title, title_align="left", border_style="yellow")
+    return Boxed(title, parts, "yellow")
 
 
 def shown_arguments(proposal: proposal_pb2.Proposal) -> str:
@@ -61,13 +64,36 @@ def difference(before: str, after: str) -> Text:
 
 def _arguments(proposal: proposal_pb2.Proposal) -> list[RenderableType]:
     bound = bool(proposal.bound_arguments_json)
-    head = "arguments, as they will run" if bound else "arguments, as proposed"
+    asked = proposal.state == proposal_pb2.PROPOSAL_STATE_PROPOSED
+    head = "arguments, as proposed" if not bound else "arguments, as they will run" if asked else "arguments"
     if not bound and '"$from"' in proposal.proposed_arguments_json:
         head += " (references are filled in later: the digest is of what stands here)"
-    parts: list[RenderableType] = [Text(head, style="dim"), Text(indented_json(shown_arguments(proposal)))]
+    arguments = shown_arguments(proposal)
+    parts: list[RenderableType] = [Text(head, style="dim"), Folded(indented_json(arguments)), *_prose(arguments)]
     if proposal.original_arguments_json:
         parts += [
             Text("edited; the agent had proposed", style="dim"),
-            Text(indented_json(proposal.original_arguments_json)),
+            Folded(indented_json(proposal.original_arguments_json)),
         ]
     return parts
+
+
+def _prose(arguments: str) -> list[RenderableType]:
+    """Texts of several lines once more, as they read: each line marked. The exact ones are those above."""
+    parts: list[RenderableType] = []
+    for place, text in _texts(json.loads(arguments or "null"), ""):
+        if "\n" in text.strip():
+            parts += [Text(f"{clean(place)}, as it reads", style="dim"), Quoted(text)]
+    return parts
+
+
+def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Every string in a JSON value, with the JSON Pointer to it."""
+    if isinstance(value, str):
+        yield place or "/", value
+    elif isinstance(value, dict):
+        for name, inner in cast(dict[str, Any], value).items():
+            yield from _texts(inner, f"{place}/{name}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(cast(list[Any], value)):
+            yield from _texts(inner, f"{place}/{number}")

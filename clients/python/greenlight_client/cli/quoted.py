@@ -1,7 +1,10 @@
 """Text of others that may need several lines: then each is marked, so that none passes for one of ours."""
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from collections.abc import Sequence
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
+from rich.panel import Panel
 from rich.segment import Segment
 from rich.text import Text
 
@@ -31,6 +34,18 @@ class Quoted:
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         longest = Measurement.get(console, options, self._text).maximum + len(_BAR)
         return Measurement(len(_BAR) + 1, min(longest, options.max_width))
+
+
+class Boxed:
+    """Parts that belong together: in a terminal within a frame, elsewhere one after another below their title."""
+
+    def __init__(self, title: Text, parts: Sequence[RenderableType], border_style: str) -> None:
+        self.title = title
+        self.parts = list(parts)
+        self._border_style = border_style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Panel(Group(*self.parts), title=self.title, title_align="left", border_style=self._border_style)
 
 
 class Folded:

@@ -76,7 +76,8 @@ def show_item_answers(terminal: Terminal, answers: Sequence[orchestrator_pb2.Pro
         terminal.json("answer", answer)
         if not answer.status.code:
             state = proposal_state_name(answer.state).replace("_", " ")
-            terminal.result(Text(f"{done} {clean(answer.proposal_id)} (now {state})"))
+            now = "" if done.startswith(state) else f" (now {state})"
+            terminal.result(Text(f"{done} {clean(answer.proposal_id)}{now}"))
             continue
         error = error_from_status(answer.status)
         terminal.json_object("error", error_object(error))

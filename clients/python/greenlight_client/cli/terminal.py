@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from greenlight_client.cli.json_lines import json_line, object_line
-from greenlight_client.cli.quoted import Folded
+from greenlight_client.cli.quoted import Boxed, Folded
 from greenlight_client.cli.sanitise import clean, harmless
 from greenlight_client.client import DEFAULT_SERVER, GreenlightClient
 
@@ -106,9 +106,18 @@ class Terminal:
 def _print(console: Console, item: RenderableType, style: str = "") -> None:
     if isinstance(item, str):
         item = item.replace("\n", " ")
-    if isinstance(item, Folded) and not console.is_terminal:
-        item = item.text
-    console.print(item, soft_wrap=isinstance(item, str | Text), style=style)
+    if isinstance(item, str | Text):
+        console.print(item, soft_wrap=True, style=style)
+    elif console.is_terminal:
+        console.print(item, style=style)
+    elif isinstance(item, Folded):
+        console.print(item.text, soft_wrap=True, style=style)
+    elif isinstance(item, Boxed):
+        for part in (item.title, *item.parts):
+            _print(console, part, style)
+    else:
+        for line in console.render_lines(item, pad=False):
+            console.print(Text("".join(segment.text for segment in line).rstrip()), soft_wrap=True)
 
 
 class _Console(Console):

@@ -9,6 +9,7 @@ from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli import ids, options
 from greenlight_client.cli.command import command, show_refusal
 from greenlight_client.cli.exit_codes import ExitCode
+from greenlight_client.cli.formats import count_text
 from greenlight_client.cli.results import show_item_answers
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.client import GreenlightClient
@@ -42,7 +43,9 @@ async def cancel(terminal: Terminal, thing: options.ThingArgument, reason: optio
         message = f"batch {batch_id} {ended}: nothing was cancelled"
         show_refusal(terminal, grpc.StatusCode.FAILED_PRECONDITION, message)
         return ExitCode.REFUSED
-    terminal.result(f"batch {batch_id} is {batch_state_name(batch.state)}")
+    stopped = count_text(batch.counts.cancelled - before.counts.cancelled, "proposal")
+    end = "the batch ended as" if batch.state in FINISHED_BATCH_STATES else "the batch is"
+    terminal.result(f"cancelled {stopped} of {batch_id}; {end} {batch_state_name(batch.state)}")
     return ExitCode.SUCCEEDED
 
 
