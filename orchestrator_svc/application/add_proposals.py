@@ -7,8 +7,9 @@ import orjson
 
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.engine.loop import Engine
-from orchestrator_svc.application.judging import Judging, check_structure, invalid
+from orchestrator_svc.application.judging import Judging, invalid
 from orchestrator_svc.application.requests import Requests
+from orchestrator_svc.application.structure import check_structure
 from orchestrator_svc.domain import adding
 from orchestrator_svc.domain.adding import Judged
 from orchestrator_svc.domain.batch import Batch

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator_svc.application.catalogue import ToolCatalogue, UnknownToolError
+from orchestrator_svc.application.structure import MAX_VIOLATIONS, slices, structure_steps, weight
 from orchestrator_svc.domain.adding import Judged
 from orchestrator_svc.domain.batch import MAX_BATCH_ARGUMENTS
 from orchestrator_svc.domain.canonical import JsonError, parse, size_of, write
 from orchestrator_svc.domain.digest import call_digest
-from orchestrator_svc.domain.graph import CycleError, check_acyclic
 from orchestrator_svc.domain.proposal import Condition, Dependency, ProposalSpec
 from orchestrator_svc.domain.references import ReferenceFault, References, find_references, may_have_references
 from orchestrator_svc.domain.states import OnInvalid
@@ -26,8 +26,6 @@ from orchestrator_svc.domain.tool import (
 )
 from shared.kernel.errors import FieldViolation, InvalidError
 
-SLICE = 128
-MAX_VIOLATIONS = 20
 MAX_LABELS = 32
 _SUGGESTED = 5
 _KEY = re.compile(r"[!-.0-~]{1,128}")
@@ -71,16 +69,16 @@ class Judging:
         """`existing`: keys that the batch has already; `held`: bytes of its arguments. Raises InvalidError
         (BATCH_INVALID), UnavailableError.
 
-        Works in slices, so that a large batch does not hold up its neighbours.
+        Works in slices (of proposals and of bytes), so that a large batch does not hold up its neighbours.
         """
         self.check_total(len(existing) + len(specs), field)
         violations: list[FieldViolation] = []
         judged: list[Judged] = []
         faults = 0
-        for start in range(0, len(specs), SLICE):
-            if start:
+        for part in slices([weight(spec.arguments, spec.depends_on) for spec in specs]):
+            if part.start:
                 await asyncio.sleep(0)
-            for index in range(start, min(start + SLICE, len(specs))):
+            for index in part:
                 place = f"{field}[{index}]"
                 key = specs[index].key or f"p{len(existing) + index + 1}"
                 item = self._one(specs[index], key, on_invalid, place, violations, suggest=faults < _SUGGESTED)
@@ -91,7 +89,9 @@ class Judging:
             if len(violations) >= MAX_VIOLATIONS:
                 break
         if len(judged) == len(specs):  # else a key may stand in what was not looked at
-            violations += check_structure(judged, existing, field)
+            for _ in structure_steps(judged, existing, field, found := list[FieldViolation]()):
+                await asyncio.sleep(0)
+            violations += found
         if violations:
             raise invalid(violations)
         return judged
@@ -278,32 +278,3 @@ def merge_dependencies(declared: Sequence[Dependency], references: References) -
         if key not in merged:
             merged[key] = Dependency(key, Condition.FINISHED if has_default else Condition.SUCCEEDED)
     return tuple(merged.values())
-
-
-def check_structure(judged: Sequence[Judged], existing: Mapping[str, object], field: str) -> list[FieldViolation]:
-    """Keys that stand twice, dependencies on nothing or on itself, cycles."""
-    found: list[FieldViolation] = []
-    places: dict[str, int] = {}
-    for index, item in enumerate(judged):
-        if item.key in existing or item.key in places:
-            found.append(FieldViolation(f"{field}[{index}].key", f"{item.key!r} is taken in this batch"))
-        places.setdefault(item.key, index)
-    parents: dict[int, list[int]] = {}
-    for index, item in enumerate(judged):
-        keys = [dependency.key for dependency in item.depends_on]
-        if len(set(keys)) != len(keys):
-            found.append(FieldViolation(f"{field}[{index}].depends_on", "names a key twice"))
-        for key in keys:
-            if key == item.key:
-                found.append(FieldViolation(f"{field}[{index}].depends_on", f"{key!r} depends on itself"))
-            elif key not in places and key not in existing:
-                found.append(FieldViolation(f"{field}[{index}].depends_on", f"no proposal {key[:128]!r} in this batch"))
-        if keys:
-            parents[index] = [places[key] for key in keys if key in places]
-    if not found:
-        try:
-            check_acyclic(parents)
-        except CycleError as error:
-            circle = " -> ".join(judged[index].key for index in [*error.ordinals, error.ordinals[0]])
-            found.append(FieldViolation(f"{field}[{error.ordinals[0]}].depends_on", f"a cycle: {circle}"))
-    return found[:MAX_VIOLATIONS]

@@ -8,9 +8,10 @@ import orjson
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.expand_template import ExpandTemplate
-from orchestrator_svc.application.judging import SLICE, Judging, check_labels, invalid
+from orchestrator_svc.application.judging import Judging, check_labels, invalid
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.sessions import SessionContexts, check_session_id
+from orchestrator_svc.application.structure import SLICE
 from orchestrator_svc.domain import adding
 from orchestrator_svc.domain.adding import Judged
 from orchestrator_svc.domain.batch import Batch

@@ -1,14 +1,21 @@
 """Arguments are bounded by their bytes, however many or few they are: in a batch, and in what waits for the store."""
 
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.application.engine.grouping import Recording
 from orchestrator_svc.application.engine.recorder import MAX_BACKLOG_BYTES, Recorder
 from orchestrator_svc.application.judging import JudgingSettings
+from orchestrator_svc.application.structure import SLICE, SLICE_WEIGHT, slices
 from orchestrator_svc.application.submit import BatchSpec
-from orchestrator_svc.domain.proposal import ProposalSpec
+from orchestrator_svc.domain.proposal import Dependency, ProposalSpec
 from orchestrator_svc.domain.states import OnInvalid
 from shared.kernel.errors import ExhaustedError, InvalidError
 from tests.support.batches import Builder
@@ -44,6 +51,47 @@ async def test_an_open_batch_does_not_grow_beyond_it():
         batch = world.live.get(held.batch_id)
         assert batch is not None
         assert batch.argument_bytes == 2 * len(LARGE.encode())
+
+
+@given(st.lists(st.integers(0, 2 * SLICE_WEIGHT) | st.integers(0, 600), max_size=400))
+def test_a_slice_holds_so_many_proposals_and_so_many_bytes(weights: list[int]):
+    runs = list(slices(weights))
+    assert [position for run in runs for position in run] == list(range(len(weights)))
+    for run in runs:
+        assert 1 <= len(run) <= SLICE
+        assert len(run) == 1 or sum(weights[position] for position in run) <= SLICE_WEIGHT
+
+
+async def turns_meanwhile(work: Awaitable[object]) -> int:
+    """How often others of the loop have their turn."""
+    turns = 0
+
+    async def neighbour() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.ensure_future(neighbour())
+    with suppress(InvalidError):
+        await work
+    other.cancel()
+    return turns
+
+
+@pytest.mark.parametrize(
+    "proposals",
+    [
+        [ProposalSpec(tool="read", key=f"k{n}", arguments='{"x":"' + "x" * 60_000 + '"}') for n in range(30)],
+        [ProposalSpec(tool="read", key=f"k{n}", depends_on=(Dependency("k0"),) * 2_000) for n in range(60)],
+    ],
+    ids=["large arguments", "many dependencies"],
+)
+async def test_a_few_heavy_proposals_leave_the_others_their_turns(proposals: list[ProposalSpec]):
+    world = World()
+    async with started(world):
+        judging = world.judging.judge(proposals, OnInvalid.REFUSE, {}, "items")
+        assert await turns_meanwhile(judging) >= 30
 
 
 async def test_bytes_that_wait_for_the_store_are_too_many_as_rows_are():
