@@ -120,4 +120,5 @@ async def test_a_description_that_cannot_be_used_is_a_problem_too() -> None:
     world = World()
     unsound: ToolDescriptor = tool("odd", schema="{")
     async with started(world, [*TOOLS, unsound]):
-        assert world.catalogue.problems() == ["executor executor-1 has odd@1, unusable"]
+        (problem,) = world.catalogue.problems()
+        assert problem.startswith("executor executor-1 has odd@1, SCHEMA_INVALID: ")
