@@ -150,6 +150,16 @@ async def test_a_schema_that_points_elsewhere_or_is_none(front: Services, script
     assert (list(executor.tools), list(executor.conflicting_tools)) == (["echo@1"], ["bad@1"])
 
 
+async def test_a_schema_over_its_limits_is_named_with_the_limit(front: Services, scripted: ScriptedExecutor):
+    conversation = await scripted.next()
+    large = '{"allOf": [' + ",".join(['{"minimum": 0}'] * 15_000) + "]}"
+    await conversation.greet([described("echo"), described("bad", arguments_schema_json=large)])
+    await front.tools("echo")
+    (problem,) = (await front.stub.GetServerInfo(pb.GetServerInfoRequest())).problems
+    assert "bad@1" in problem
+    assert "at most 20,000" in problem
+
+
 async def test_another_descriptor_of_a_known_tool(front: Services, scripted: ScriptedExecutor):
     conversation = await _greeted(front, scripted)
     conversation.end()
