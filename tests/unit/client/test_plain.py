@@ -54,3 +54,10 @@ def test_progress_is_told_at_most_once_a_second() -> None:
         "+1.000s agent/a progress: 33% step 10",
         "+2.000s agent/a progress: 67% step 20",
     ]
+
+
+def test_where_nothing_succeeded_not_everything_is_listed_as_missing() -> None:
+    for succeeded, end in ((0, "0 of 2 succeeded"), (1, "1 of 2 succeeded, without a")):
+        counts = batch_pb2.Counts(total=2, succeeded=succeeded)
+        detail = event_pb2.BatchFinished(state=batch_pb2.BATCH_STATE_FAILED, counts=counts, missing=["a"])
+        assert _lines(Log().submitted(2).batch(1, batch_finished=detail))[-1].endswith(end)

@@ -23,12 +23,14 @@ def duration_text(seconds: float) -> str:
 
 
 def wait_text(seconds: float) -> str:
-    """A time that is yet to pass (or long past), in whole units: `3 s`, `12 m`, `23 h`."""
+    """A time that is yet to pass (or long past), in whole units: `3 s`, `12 m`, `1 h 59 m`, `23 h`."""
     whole = max(0, round(seconds))
     if whole < 120:
         return f"{whole} s"
-    if whole < 7200:
+    if whole <= 5400:
         return f"{round(whole / 60)} m"
+    if whole < 36_000:
+        return f"{round(whole / 60) // 60} h {round(whole / 60) % 60:02d} m"
     return f"{round(whole / 3600)} h" if whole < 172_800 else f"{round(whole / 86_400)} d"
 
 

@@ -60,7 +60,8 @@ def _batch_text(event: event_pb2.Event, model: BatchModel) -> str | None:
             return f"{batch_state_name(model.state)}{_waits(model)}"
         case "batch_finished":
             counts = event.batch_finished.counts
-            missing = f", without {', '.join(event.batch_finished.missing)}" if event.batch_finished.missing else ""
+            some = event.batch_finished.missing and counts.succeeded
+            missing = f", without {', '.join(event.batch_finished.missing)}" if some else ""
             return f"{batch_state_name(model.state)}: {counts.succeeded} of {counts.total} succeeded{missing}"
         case _:
             return None

@@ -9,6 +9,7 @@ from greenlight.orchestrator.v1 import batch_pb2, orchestrator_pb2, proposal_pb2
 from greenlight_client.answers import answer_text
 from greenlight_client.cli.command import error_object, say_what_is_wrong
 from greenlight_client.cli.exit_codes import ExitCode, of_error, of_summary
+from greenlight_client.cli.formats import short_id
 from greenlight_client.cli.sanitise import clean, json_line
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.errors import error_from_status
@@ -36,7 +37,7 @@ _PREVIEW = 500
 def show_summary(terminal: Terminal, summary: batch_pb2.Summary) -> ExitCode:
     """A stream's last message: its answers on stdout, what waits on stderr."""
     terminal.json("summary", summary)
-    terminal.result(answers_table(summary.answers))
+    terminal.result(answers_table(summary.answers, with_batches=len(summary.batches) > 1))
     if summary.omitted_answers:
         terminal.say(f"{summary.omitted_answers} answers did not fit into the summary; `greenlight show` has them")
     for batch in [summary.batch] if summary.HasField("batch") else summary.batches:
@@ -44,8 +45,8 @@ def show_summary(terminal: Terminal, summary: batch_pb2.Summary) -> ExitCode:
     return of_summary(summary)
 
 
-def answers_table(answers: Sequence[proposal_pb2.Answer]) -> Table:
-    """A line an answer: key, state, and the result (or why there is none) as far as there is room."""
+def answers_table(answers: Sequence[proposal_pb2.Answer], *, with_batches: bool = False) -> Table:
+    """A line an answer: (batch and) key, state, and the result (or why there is none) as far as there is room."""
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -53,7 +54,8 @@ def answers_table(answers: Sequence[proposal_pb2.Answer]) -> Table:
     for answer in answers:
         state = proposal_state_name(answer.state)
         mark = Text(state.replace("_", " "), style=STYLES.get(state, ""))
-        table.add_row(Text(clean(answer.key)), mark, Text(answer_line(answer)))
+        batch = f"{short_id(answer.batch_id)}/" if with_batches else ""
+        table.add_row(Text(f"{batch}{clean(answer.key)}"), mark, Text(answer_line(answer)))
     return table
 
 
@@ -93,7 +95,7 @@ def _say_state(terminal: Terminal, batch: batch_pb2.Batch, summary: batch_pb2.Su
     text = Text(f"batch {batch.batch_id} ")
     text.append(state, style=STYLES.get(state, "bold"))
     text.append(f": {counts.succeeded} of {counts.total} succeeded")
-    if batch.missing:
+    if batch.missing and counts.succeeded:
         text.append(f", without {clean(', '.join(batch.missing), 200)}")
     terminal.say(text)
     if batch.state not in FINISHED_BATCH_STATES:

@@ -69,7 +69,7 @@ def _show(terminal: Terminal, item: proposal_pb2.Proposal) -> None:
     state = proposal_state_name(item.state).replace("_", " ")
     if item.state not in _RESOLVABLE:
         raise UsageError(f"{item.proposal_id} is {state}: there is nothing to resolve")
-    terminal.say(Text(f"{clean(item.proposal_id)} is {state}: {failure_text(item.failure)}", style="bold"))
+    terminal.say(Text(f"{clean(item.proposal_id)}: {state}: {failure_text(item.failure)}", style="bold"))
     for attempt in item.attempts:
         terminal.say(Text(f"attempt {clean(attempt_text(attempt))}"))
     terminal.say(Text(f"{clean(item.tool)} {clean(item.version)} was sent with", style="dim"))
