@@ -16,7 +16,6 @@ from orchestrator_svc.ports.store import BatchHead, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import FieldViolation, OutOfRangeError
 
-
 # What is joined into one message at most: a reader that stands still holds two or three of them.
 JOINED_BYTES = 1 << 18
 
