@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from orchestrator_svc.application.catalogue import ToolCatalogue, UnknownToolError
 from orchestrator_svc.application.structure import MAX_VIOLATIONS, slices, structure_steps, weight
@@ -28,6 +29,7 @@ from shared.kernel.errors import FieldViolation, InvalidError
 
 MAX_LABELS = 32
 _SUGGESTED = 5
+_HEAVY = 32 << 10
 _KEY = re.compile(r"[!-.0-~]{1,128}")
 _LIMITS = {"title": 256, "rationale": 4096, "agent": 128, "idempotency_key": 256, "tool": 128, "version": 128}
 
@@ -57,6 +59,7 @@ class Judging:
 
     def __init__(self, catalogue: ToolCatalogue, settings: JudgingSettings) -> None:
         self._catalogue, self.settings = catalogue, settings
+        self._one_thread = asyncio.Lock()
 
     async def judge(
         self,
@@ -69,7 +72,8 @@ class Judging:
         """`existing`: keys that the batch has already; `held`: bytes of its arguments. Raises InvalidError
         (BATCH_INVALID), UnavailableError.
 
-        Works in slices (of proposals and of bytes), so that a large batch does not hold up its neighbours.
+        Works in slices (of proposals and of bytes), and what is heavy by itself on a thread, one at a time, so that a
+        large batch does not hold up its neighbours.
         """
         self.check_total(len(existing) + len(specs), field)
         violations: list[FieldViolation] = []
@@ -81,7 +85,8 @@ class Judging:
             for index in part:
                 place = f"{field}[{index}]"
                 key = specs[index].key or f"p{len(existing) + index + 1}"
-                item = self._one(specs[index], key, on_invalid, place, violations, suggest=faults < _SUGGESTED)
+                one = partial(self._one, specs[index], key, on_invalid, place, violations, suggest=faults < _SUGGESTED)
+                item = await self._aside(one) if len(specs[index].arguments) > _HEAVY else one()
                 faults += item.failure is not None
                 held += size_of(item.arguments)
                 self.check_size(held, field)
@@ -95,6 +100,10 @@ class Judging:
         if violations:
             raise invalid(violations)
         return judged
+
+    async def _aside(self, work: Callable[[], Judged]) -> Judged:
+        async with self._one_thread:
+            return await asyncio.to_thread(work)
 
     def check_total(self, total: int, field: str) -> None:
         """Raises InvalidError (BATCH_INVALID) where a batch would have too many proposals."""

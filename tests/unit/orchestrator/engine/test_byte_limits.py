@@ -1,6 +1,7 @@
 """Arguments are bounded by their bytes, however many or few they are: in a batch, and in what waits for the store."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable
 from contextlib import suppress
 
@@ -17,6 +18,7 @@ from orchestrator_svc.application.structure import SLICE, SLICE_WEIGHT, slices
 from orchestrator_svc.application.submit import BatchSpec
 from orchestrator_svc.domain.proposal import Dependency, ProposalSpec
 from orchestrator_svc.domain.states import OnInvalid
+from orchestrator_svc.domain.tool import ToolDescriptor
 from shared.kernel.errors import ExhaustedError, InvalidError
 from tests.support.batches import Builder
 from tests.support.clock import ManualClock
@@ -38,6 +40,22 @@ async def test_a_batch_holds_so_many_bytes_of_arguments_and_a_submission_above_i
             await world.submit.submit(CALLER, BatchSpec(proposals=[large("a"), large("b"), large("c")]), None)
         assert caught.value.reason == "BATCH_INVALID"
         assert len(world.live) == 0
+
+
+async def test_heavy_arguments_are_looked_at_beside_the_loop_and_light_ones_on_it(monkeypatch: pytest.MonkeyPatch):
+    world, on_loop = World(), dict[str, bool]()
+    find = world.catalogue.find
+
+    def seen(name: str, version: str) -> ToolDescriptor:
+        on_loop[name] = threading.current_thread() is threading.main_thread()
+        return find(name, version)
+
+    monkeypatch.setattr(world.catalogue, "find", seen)
+    heavy = ProposalSpec(tool="read", key="a", arguments='{"x":"' + "y" * 40_000 + '"}')
+    light = ProposalSpec(tool="note", key="b", arguments="{}")
+    async with started(world):
+        await world.submit.submit(CALLER, BatchSpec(proposals=[heavy, light]), None)
+    assert on_loop == {"read": False, "note": True}
 
 
 async def test_an_open_batch_does_not_grow_beyond_it():
