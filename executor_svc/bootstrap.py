@@ -101,7 +101,7 @@ async def serve(settings: Settings) -> int:
         if settings.unsafe_call_tool:
             _log.warning("--unsafe-call-tool: CallTool runs tools of ANY effect without approval, for whoever asks")
         tools = [f"{spec.name} {spec.version}" for spec in service.executor.specs()]
-        _log.info("serving %d tools on %s: %s", len(tools), service.address, ", ".join(tools))
+        _log.info("tools served on %s: %s (%d)", service.address, ", ".join(tools), len(tools))
         boot_id = service.executor.identity.boot_id
         say("ready", service="executor", address=service.address, boot_id=boot_id, tools=len(tools))
         await _until_told(stopped, service.decline)

@@ -27,7 +27,7 @@ class LoggedBatches:
             if change.publish:
                 batch = change.batch
                 extra = {"trace_id": batch.trace_id}
-                _log.info("batch %s of %s: %d proposals", batch.id, batch.tenant, len(batch.proposals), extra=extra)
+                _log.info("batch %s of %s: proposals: %d", batch.id, batch.tenant, len(batch.proposals), extra=extra)
             if change.events and isinstance(finished := change.events[-1].detail, events.BatchFinished):
                 _log_finished(change, finished)
         self._inner.committed(changes)

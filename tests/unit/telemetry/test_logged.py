@@ -21,7 +21,7 @@ def test_two_lines_a_batch(caplog: pytest.LogCaptureFixture):
         clock.advance(1)
         flow.end(key)
     assert [record.message for record in caplog.records] == [
-        "batch 0190aaaa-batch of default: 2 proposals",
+        "batch 0190aaaa-batch of default: proposals: 2",
         "batch 0190aaaa-batch SUCCEEDED in 2.000 s: 2 SUCCEEDED",
     ]
     assert {vars(record)["trace_id"] for record in caplog.records} == {TRACE}

@@ -68,9 +68,7 @@ def test_text_is_never_put_together():
     data = with_arguments({"name": "Hello $param who {who}"})
     template = read_template(data, "")
     [expanded, *_] = expand(template, {"who": "ann", "times": 1}, 1_000)
-    assert json.loads(expanded.arguments) == {
-        "name": "Hello $param who {who}"
-    }
+    assert json.loads(expanded.arguments) == {"name": "Hello $param who {who}"}
 
 
 @pytest.mark.parametrize("value", [1, None, ["x"], {"a": "b"}])
