@@ -91,6 +91,7 @@ def empty_copy(batch: Batch) -> Batch:
         counts=[0] * len(batch.counts),
         asked=0,
         ready_count=0,
+        argument_bytes=0,
     )
 
 
