@@ -1,4 +1,4 @@
-"""Messages in: calls, their origins, and questions about earlier ones. The hot half of the mapping, together with `outcomes`."""
+"""Messages in: calls, their origins, questions about earlier ones. The hot half of the mapping, with `outcomes`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,6 +1,7 @@
-"""Answers what became of calls that were sent earlier: from memory while this start knows them, else from the journal."""
+"""Answers what became of calls that were sent earlier: from memory where this start knows them, else the journal."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from executor_svc.application.journal_writer import Inquiry, JournalWriter
 from executor_svc.application.ledger import Ledger
@@ -14,7 +15,7 @@ from executor_svc.domain.tool import Effect
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`effect`: of the call's tool when it was sent, None: not said. `position`: of the journal, as the asker has it."""
+    """`effect`: of the call's tool when it was sent, None: not said. `position`: of the journal, as the asker knows."""
 
     call_id: str
     boot_id: str
@@ -45,19 +46,18 @@ class Attaching:
             stream.outbox.put(AttachEntry(call_id, state))
             if ended.outcome is not None:
                 stream.outbox.put(ended.outcome)
-        elif ask.boot_id != self._boot_id and ask.effect is not Effect.NON_IDEMPOTENT:
-            stream.outbox.put(AttachEntry(call_id, AttachState.CANNOT_SAY))
-        elif not self._ledger.fence(call_id):
+        elif not (self._may_know(ask) and self._ledger.fence(call_id)):
             stream.outbox.put(AttachEntry(call_id, AttachState.CANNOT_SAY))
         elif ask.effect in (Effect.READ, Effect.IDEMPOTENT):
             stream.outbox.put(AttachEntry(call_id, AttachState.NEVER_SEEN))
         else:
             # From here on memory refuses it, until the journal does.
             stream.due += 1
-            inquiry = Inquiry(
-                call_id, ask.boot_id, ask.position, lambda known, at, entry: self._found(stream, ask, known, at, entry)
-            )
-            self._journal.ask(inquiry)
+            found = partial(self._found, stream, ask)
+            self._journal.ask(Inquiry(call_id, ask.boot_id, ask.position, found))
+
+    def _may_know(self, ask: Ask) -> bool:
+        return ask.boot_id == self._boot_id or ask.effect is Effect.NON_IDEMPOTENT
 
     def _found(self, stream: Stream, ask: Ask, known: bool, position: int, entry: Entry | None) -> None:
         stream.due -= 1

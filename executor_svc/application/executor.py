@@ -58,9 +58,7 @@ class Executor:
         self._ledger = Ledger(retention or Retention())
         self._streams = Streams(slots, self._registry)
         self._journal = journal
-        self._runner = Runner(
-            clock, self._streams, self._ledger, journal, identity.boot_id, pace or Pace(), observer
-        )
+        self._runner = Runner(clock, self._streams, self._ledger, journal, identity.boot_id, pace or Pace(), observer)
         self._attaching = Attaching(identity.boot_id, self._runner, self._ledger, self._streams, journal)
 
     def open(self) -> None:

@@ -108,9 +108,10 @@ class JournalWriter:
         """Now and then drops what nobody can ask for any more, a slice at a time. `retention` in s."""
         while True:
             before = self._clock.time_ns() - round(retention * 1e9)
+            pruned = PRUNED_AT_ONCE
             try:
-                while await self._journal.prune(before, PRUNED_AT_ONCE) == PRUNED_AT_ONCE:
-                    await asyncio.sleep(0)
+                while pruned == PRUNED_AT_ONCE:
+                    pruned = await self._journal.prune(before, PRUNED_AT_ONCE)
             except UnavailableError as error:
                 _log.warning("old calls stay in the journal: %s", error.message)
             await asyncio.sleep(PRUNED_EVERY)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from executor_svc.application import failures
 from executor_svc.application.journal_writer import Accept, End, JournalWriter
@@ -94,13 +95,7 @@ class Runner:
         if hosted.journalled and hold:
             run.accepting = True
             acceptance = Acceptance(call.id, call.digest)
-            self._journal.accept(
-                Accept(
-                    acceptance,
-                    lambda position, entry: self._accepted(run, position, entry),
-                    lambda error: self._unwritten(run, error),
-                )
-            )
+            self._journal.accept(Accept(acceptance, partial(self._accepted, run), partial(self._unwritten, run)))
         else:
             self._begin(run)
 
@@ -138,7 +133,7 @@ class Runner:
     def _accepted(self, run: Run, position: int, entry: Entry | None) -> None:
         """The journal has it: it starts, unless it was stopped meanwhile, or was there before."""
         run.accepting = False
-        # What this start accepted and memory does not know was refused, because nobody could say whether it was written.
+        # This start's own, unknown to memory: refused, because nobody could say whether it was written.
         call = run.call
         own = entry is None or (entry.standing is Standing.ACCEPTED and entry.boot_id == self._boot_id)
         if entry is not None and not (own and entry.digest == call.digest):
@@ -218,7 +213,7 @@ class Runner:
             tell_progress(run)
         run.settled = True
         if run.position:
-            self._journal.end(End(outcome, lambda position: self._written(run, outcome, position)))
+            self._journal.end(End(outcome, partial(self._written, run, outcome)))
         else:
             self._deliver(run, outcome)
 

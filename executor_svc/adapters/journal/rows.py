@@ -44,7 +44,7 @@ def begin_boot(
     first = row is None
     if first:
         connection.execute("INSERT INTO journal VALUES (1, ?, 0)", (executor_id,))
-        row = (executor_id, 0)
+    known_id, position = (executor_id, 0) if first else row
     last = connection.execute("SELECT device, inode FROM boots ORDER BY boot_no DESC LIMIT 1").fetchone()
     copied = last is not None and last != place
     if copied:
@@ -52,7 +52,7 @@ def begin_boot(
     insert = "INSERT INTO boots (boot_id, start_time, device, inode, trusted) VALUES (?, ?, ?, ?, 1)"
     boot_no = connection.execute(insert, (boot_id, now, *place)).lastrowid
     assert boot_no is not None
-    return boot_no, *row, first, copied
+    return boot_no, known_id, position, first, copied
 
 
 def accept(connection: sqlite3.Connection, calls: Sequence[Acceptance], boot_no: int, now: int) -> dict[str, Entry]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -55,10 +56,16 @@ class World(Protocol):
 
 
 class GrpcMember:
-    def __init__(self, name: Name, slots: int) -> None:
+    def __init__(self, name: Name, slots: int, data: Path) -> None:
         self._name = name
         self._settings = Settings.model_validate(
-            {"listen": "127.0.0.1:0", "toolbox": ["tests.support.toolboxes.gates"], "slots": slots, "drain_grace": 5.0}
+            {
+                "listen": "127.0.0.1:0",
+                "toolbox": ["tests.support.toolboxes.gates"],
+                "slots": slots,
+                "drain_grace": 5.0,
+                "data": data,
+            }
         )
         self._stack = AsyncExitStack()
         self._draining: asyncio.Task[None] | None = None
@@ -95,8 +102,9 @@ class GrpcMember:
 
 
 class GrpcWorld:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         gates.reset()
+        self._folder = folder
         self._name = Name.install(monkeypatch)
         self._members: list[GrpcMember] = []
         self.executors: Executors = GrpcExecutors(
@@ -104,7 +112,7 @@ class GrpcWorld:
         )
 
     async def add(self, slots: int = 8) -> Member:
-        member = GrpcMember(self._name, slots)
+        member = GrpcMember(self._name, slots, self._folder / str(len(self._members)))
         self._members.append(member)
         await member.start()
         return member
@@ -197,11 +205,11 @@ class MemoryWorld:
         return MemoryMember(self._memory.add(_TOOLS, executor_id=f"executor-{self._count}", slots=slots))
 
 
-async def open_world(kind: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def open_world(kind: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AsyncIterator[World]:
     if kind == "memory":
         yield MemoryWorld()
         return
-    world = GrpcWorld(monkeypatch)
+    world = GrpcWorld(monkeypatch, folder)
     await world.executors.start()
     try:
         yield world
