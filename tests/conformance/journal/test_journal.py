@@ -98,9 +98,7 @@ async def test_what_an_earlier_start_left_behind_may_have_had_its_effect(book: B
     assert book.journal is not None
     await book.journal.write(Entries(acknowledged=[A]))
     entry = await held(book.journal, A)
-    assert entry == Entry(
-        A, f"digest of {A}", "boot-1", Standing.FORGOTTEN, None, "UNAVAILABLE", KnownEffect.POSSIBLE
-    )
+    assert entry == Entry(A, f"digest of {A}", "boot-1", Standing.FORGOTTEN, None, "UNAVAILABLE", KnownEffect.POSSIBLE)
 
 
 async def test_what_was_fenced_is_never_accepted(book: Book, journal: Journal) -> None:
