@@ -204,7 +204,7 @@ async def test_a_journal_that_was_copied_back_cannot_say(tmp_path: Path) -> None
 
 async def test_a_second_executor_on_the_folder_does_not_start(tmp_path: Path) -> None:
     async with started(tmp_path) as (_, peer):
-        with pytest.raises(GreenlightError, match="JOURNAL_LOCKED: another executor has .*journal.db: process"):
+        with pytest.raises(GreenlightError, match=r"JOURNAL_LOCKED: another executor has .*journal\.db: process"):
             async with started(tmp_path):
                 pass
         assert result(await peer.run("a", "write", {"text": "x"})) == "x"
@@ -215,7 +215,7 @@ async def test_a_newer_journal_is_left_alone(tmp_path: Path) -> None:
     file = sqlite3.connect(tmp_path / "journal.db")
     file.execute("PRAGMA user_version = 99")
     file.close()
-    with pytest.raises(GreenlightError, match="JOURNAL_NEWER: .* has schema 99, .* Start that version"):
+    with pytest.raises(GreenlightError, match=r"JOURNAL_NEWER: .* has schema 99, .* Start that version"):
         async with started(tmp_path):
             pass
 

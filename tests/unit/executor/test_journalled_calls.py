@@ -2,6 +2,7 @@
 happen."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -19,6 +20,11 @@ from tests.support.held_journal import FULL, Bench, GatedTool, started
 @pytest.fixture
 def memory() -> MemoryJournal:
     return MemoryJournal(SystemClock())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - the journal's writer tells nobody
+        await asyncio.sleep(0.01)
 
 
 async def held(bench: Bench) -> None:
@@ -125,8 +131,7 @@ async def test_what_cannot_be_written_is_refused_before_any_effect_and_reads_go_
         assert bench.executor.journal_problem == "the disk is full"
         assert (await bench.outcome(bench.send("b", "look"))).failure is None
         memory.failing = None
-        while bench.executor.journal_problem:
-            await asyncio.sleep(0.01)
+        await until(lambda: not bench.executor.journal_problem)
         assert (await bench.outcome(bench.send("c"))).failure is None
         assert bench.tools["pay"].ran == ["batch/c/1"]
 
@@ -138,8 +143,7 @@ async def test_an_outcome_that_cannot_be_written_waits(memory: MemoryJournal) ->
         await bench.until(lambda: bench.tools["pay"].ran)
         memory.failing = FULL
         bench.tools["pay"].gate.set()
-        while not bench.executor.journal_problem:
-            await asyncio.sleep(0.01)
+        await until(lambda: bench.executor.journal_problem)
         assert bench.outcomes == {}
         memory.failing = None
         assert (await bench.outcome(call_id)).result == b'"done"'
