@@ -51,7 +51,7 @@ class Attaching:
         elif ask.effect in (Effect.READ, Effect.IDEMPOTENT):
             stream.outbox.put(AttachEntry(call_id, AttachState.NEVER_SEEN))
         else:
-            # From here on memory refuses it, until the journal does.
+            # From here on memory refuses it, whatever its tool; later starts by the journal.
             stream.due += 1
             found = partial(self._found, stream, ask)
             self._journal.ask(Inquiry(call_id, ask.boot_id, ask.position, found))
@@ -62,12 +62,14 @@ class Attaching:
     def _found(self, stream: Stream, ask: Ask, known: bool, position: int, entry: Entry | None) -> None:
         stream.due -= 1
         call_id = ask.call_id
+        if known and (entry is None or entry.standing is Standing.FENCED):
+            stream.outbox.put(AttachEntry(call_id, AttachState.NEVER_SEEN))
+            return
         self._ledger.unfence(call_id)
         if not known or (entry is not None and entry.standing is Standing.FORGOTTEN):
             stream.outbox.put(AttachEntry(call_id, AttachState.CANNOT_SAY))
-        elif entry is None or entry.standing is Standing.FENCED:
-            stream.outbox.put(AttachEntry(call_id, AttachState.NEVER_SEEN))
         else:
+            assert entry is not None
             self._ledger.recall(call_id)
             stream.outbox.put(AttachEntry(call_id, AttachState.ENDED))
             stream.outbox.put(entry.outcome or cut_off(call_id, position))

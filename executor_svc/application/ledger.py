@@ -104,7 +104,7 @@ class Ledger:
             self._recalled.add(call_id)
 
     def unfence(self, call_id: str) -> None:
-        """Somebody else refuses it now."""
+        """It is known, after all: nothing was said that would have to be kept."""
         self.fenced.discard(call_id)
 
     def _count(self, calls: int, size: int) -> None:

@@ -40,6 +40,10 @@ class Member(Protocol):
         """This start is over, for good."""
         ...
 
+    async def restart(self) -> None:
+        """This start is over, and another of the same executor begins."""
+        ...
+
     async def drain(self) -> None:
         """Begins to shut down while calls run."""
         ...
@@ -94,6 +98,11 @@ class GrpcMember:
                 await self._draining
             await self._stack.aclose()
 
+    async def restart(self) -> None:
+        await self.stop()
+        self._stack = AsyncExitStack()
+        await self.start()
+
     async def drain(self) -> None:
         self._draining = asyncio.get_running_loop().create_task(self._executor.drain(5.0))
 
@@ -129,10 +138,14 @@ _NOT_TODAY = Failure(FailureClass.PERMANENT, KnownEffect.NONE, "NOT_TODAY", "not
 
 
 class MemoryMember:
-    def __init__(self, replica: Replica) -> None:
-        self._replica = replica
+    def __init__(self, executors: MemoryExecutors, executor_id: str, slots: int) -> None:
+        self._executors, self._executor_id, self._slots = executors, executor_id, slots
         self._open: set[str] = set()
         self._calls: list[str] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        replica = self._replica = self._executors.add(_TOOLS, executor_id=self._executor_id, slots=self._slots)
         replica.run("echo", self._echo)
         replica.run("refuse", fail(_NOT_TODAY))
         replica.on_held = self._on_held
@@ -170,6 +183,10 @@ class MemoryMember:
         if self._replica.connected:
             self._replica.cut()
 
+    async def restart(self) -> None:
+        await self.stop()
+        self._begin()
+
     async def drain(self) -> None:
         self._replica.drain()
 
@@ -202,7 +219,7 @@ class MemoryWorld:
 
     async def add(self, slots: int = 8) -> Member:
         self._count += 1
-        return MemoryMember(self._memory.add(_TOOLS, executor_id=f"executor-{self._count}", slots=slots))
+        return MemoryMember(self._memory, f"executor-{self._count}", slots)
 
 
 async def open_world(kind: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AsyncIterator[World]:
