@@ -13,7 +13,7 @@ from executor_svc.bootstrap import serving
 from executor_svc.settings import Settings
 from orchestrator_svc.adapters.executor.grpc import GrpcExecutors
 from orchestrator_svc.adapters.executor.memory import MemoryExecutors
-from orchestrator_svc.adapters.executor.memory_replica import Replica, fail
+from orchestrator_svc.adapters.executor.memory_replica import fail
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, Tier, ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import Call, Executors
