@@ -153,6 +153,7 @@ class SignalHandler:
 
     def _attached(self, signal: Attached, work: Work) -> None:
         flight = self._flights.get(signal.call_id)
+        self._flights.answered(signal.call_id)
         if flight is None or signal.state in ("running", "ended"):
             return
         self._flights.pop(signal.call_id)

@@ -181,6 +181,24 @@ async def test_a_later_start_is_asked_also_where_the_earlier_ones_stream_breaks_
         assert (await world.states(batch_id)) == {"a": "OUTCOME_UNKNOWN"}
 
 
+async def test_a_later_start_that_is_asked_and_says_nothing_has_no_longer_than_the_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"))
+        replica.cut()
+        await later(world, 30)
+        fresh = world.executors.prepare(TOOLS)
+        monkeypatch.setattr(fresh, "attach", lambda _: None)
+        fresh.connect()
+        await later(world, 29)
+        assert world.engine.reattaching.wait_of(f"{batch_id}/a/1") is not None
+        assert (await world.states(batch_id)) == {"a": "RUNNING"}
+        await later(world, 1)
+        assert (await world.states(batch_id)) == {"a": "OUTCOME_UNKNOWN"}
+
+
 async def test_both_were_started_anew() -> None:
     world = World()
     async with started(world) as replica:
