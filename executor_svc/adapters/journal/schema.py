@@ -16,7 +16,8 @@ _TABLES = f"""
 CREATE TABLE journal (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     executor_id TEXT NOT NULL,
-    position INTEGER NOT NULL
+    position INTEGER NOT NULL,
+    writes INTEGER NOT NULL
 );
 CREATE TABLE boots (
     boot_no INTEGER PRIMARY KEY,

@@ -106,7 +106,7 @@ class SqliteJournal:
                 position += len({*entries.fenced}) - len(before)
                 held.update(before)
             rows.forget(connection, entries.acknowledged, self._boot_no, now)
-            connection.execute("UPDATE journal SET position = ?", (position,))
+            rows.advance(connection, position)
         self._position = position
         return Written(position, held)
 
