@@ -120,7 +120,7 @@ async def until_reattaching(client: Any, batch_id: str, key: str) -> None:
     while True:
         proposal = (await client.GetProposal(request)).proposal
         assert proposal.state == proposal_pb2.PROPOSAL_STATE_RUNNING
-        if proposal.waiting.reason == proposal_pb2.WAITING_REASON_REATTACH:
+        if proposal.waiting.reason == proposal_pb2.WAITING_REASON_LOST_EXECUTOR:
             assert proposal.waiting.until_time.ToNanoseconds() > proposal.waiting.since_time.ToNanoseconds()
             return
         await asyncio.sleep(0.01)

@@ -193,7 +193,7 @@ async def test_a_later_start_that_is_asked_and_says_nothing_has_no_longer_than_t
         monkeypatch.setattr(fresh, "attach", lambda _: None)
         fresh.connect()
         await later(world, 29)
-        assert world.engine.reattaching.wait_of(f"{batch_id}/a/1") is not None
+        assert world.engine.outlook.unheard(f"{batch_id}/a/1") is not None
         assert (await world.states(batch_id)) == {"a": "RUNNING"}
         await later(world, 1)
         assert (await world.states(batch_id)) == {"a": "OUTCOME_UNKNOWN"}
@@ -223,13 +223,13 @@ async def test_while_the_executor_is_away_the_call_says_that_it_waits_for_it() -
         async def wait() -> Waiting | None:
             view = await world.store.get_proposal("default", batch_id, "a")
             assert view is not None
-            return waiting(view, world.executors.serves, world.engine.reattaching.wait_of)
+            return waiting(view, world.executors, world.engine.outlook)
 
         assert await wait() is None
         since = world.clock.time_ns()
         replica.cut()
         await later(world, 20)
-        assert await wait() == Waiting(WaitingReason.REATTACH, since, since + 60 * SECOND)
+        assert await wait() == Waiting(WaitingReason.LOST_EXECUTOR, since, since + 60 * SECOND)
         replica.connect()
         await world.settle()
         assert await wait() is None
