@@ -65,7 +65,7 @@ class SqliteJournal:
     # In the thread.
 
     def _open(self, boot_id: str, executor_id: str) -> Opened:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(self._path.parent)
         try:
             self._lock.acquire(f"process {os.getpid()}, start {boot_id}")
         except FileLockedError as error:
@@ -126,6 +126,12 @@ class SqliteJournal:
         if self._connection is None:
             raise UnavailableError("JOURNAL_UNAVAILABLE", f"the journal {self._path} is not open")
         return self._connection
+
+
+def _make_private(folder: Path) -> None:
+    """With the folders that it lies in, as far as they are not there: its owner's alone."""
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def _create_private(path: Path) -> None:

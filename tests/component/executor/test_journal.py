@@ -237,10 +237,11 @@ async def test_what_is_no_journal_is_left_alone(tmp_path: Path, what: str) -> No
 
 
 async def test_the_journal_is_its_owners_alone(tmp_path: Path) -> None:
-    async with started(tmp_path / "data") as (_, peer):
+    folder = tmp_path / "data" / "executor"
+    async with started(folder) as (_, peer):
         await peer.run("a", "write", {"text": "secret"})
-        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
-    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+        modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder.parent)] == [0o700, 0o700]
     assert modes == dict.fromkeys(("journal.db", "journal.db-wal", "journal.db-shm", "journal.db.lock"), 0o600)
 
 
