@@ -18,7 +18,8 @@ RUN /opt/greenlight/bin/pip install --no-deps --no-build-isolation ./clients/pyt
 FROM python:3.11-slim
 RUN groupadd --gid 10001 greenlight \
     && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin greenlight \
-    && install --directory --owner=10001 --group=10001 /var/lib/greenlight /var/lib/research_stock
+    && install --directory --owner=10001 --group=10001 \
+        /var/lib/greenlight /var/lib/greenlight_executor /var/lib/research_stock
 COPY --from=build /opt/greenlight /opt/greenlight
 COPY examples /app/examples
 WORKDIR /app
@@ -26,10 +27,11 @@ ENV PATH=/opt/greenlight/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     GREENLIGHT_LISTEN=0.0.0.0:50051 \
     GREENLIGHT_DATA=/var/lib/greenlight \
-    GREENLIGHT_EXECUTOR_LISTEN=0.0.0.0:50052
+    GREENLIGHT_EXECUTOR_LISTEN=0.0.0.0:50052 \
+    GREENLIGHT_EXECUTOR_DATA=/var/lib/greenlight_executor
 USER 10001:10001
 EXPOSE 50051 50052
-VOLUME ["/var/lib/greenlight"]
+VOLUME ["/var/lib/greenlight", "/var/lib/greenlight_executor"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
     CMD ["python", "-m", "shared.runtime.check_health", "127.0.0.1:50051"]
 CMD ["python", "-m", "orchestrator_svc"]

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from executor_svc.adapters.toolboxes.python_module import ToolboxError
 from executor_svc.bootstrap import serve
 from executor_svc.settings import Settings
+from shared.kernel.errors import GreenlightError
 from shared.runtime.output import release_output
 from shared.runtime.process import log_to_stderr, run
 from shared.runtime.server import ListenError
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to_stderr(settings.log_level)
     try:
         return run(serve(settings), uvloop=settings.uvloop, exit_grace=_EXIT_GRACE)
-    except (ToolboxError, ListenError) as error:
+    except (ToolboxError, ListenError, GreenlightError) as error:
         print(f"executor: {error}", file=sys.stderr)
         return 1
 
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     about = {name: field.description for name, field in Settings.model_fields.items()}
     parser.add_argument("--listen", metavar="HOST:PORT", help=about["listen"])
     parser.add_argument("--toolbox", metavar="MODULE|FILE.py", action="append", help=about["toolbox"])
+    parser.add_argument("--data", metavar="DIR", help=about["data"])
     parser.add_argument("--reload", action="store_true", default=None, help=about["reload"])
     parser.add_argument("--slots", type=int, metavar="N", help=about["slots"])
     parser.add_argument("--threads", type=int, metavar="N", help=about["threads"])

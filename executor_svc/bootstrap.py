@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from executor_svc.adapters.journal.sqlite import SqliteJournal
 from executor_svc.adapters.observers.spans import SpanObserver
 from executor_svc.adapters.runners.guards import keep_tasks_apart, refuse_forks, tool_tasks
 from executor_svc.adapters.runners.thread_pool import ThreadPool
@@ -13,6 +14,7 @@ from executor_svc.adapters.toolboxes.reloading import reload_on_change
 from executor_svc.adapters.toolboxes.toolset import OpenTools, Toolset
 from executor_svc.api.servicer import SERVICE, ExecutorServicer, ServerInfo
 from executor_svc.application.executor import Executor, Identity
+from executor_svc.application.journal_writer import JournalWriter
 from executor_svc.application.ledger import Retention
 from executor_svc.application.runner import Pace
 from executor_svc.settings import Settings
@@ -27,6 +29,7 @@ from shared.runtime.telemetry.export import Telemetry
 from shared.runtime.version import service_version
 
 _log = logging.getLogger(__name__)
+_JOURNAL = "journal.db"
 _STREAM_END_GRACE = 1.0
 _NAMED = 10
 
@@ -65,11 +68,15 @@ class Serving:
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncGenerator[Serving]:
-    """Runs the executor within its context; leaving it drains. Raises ToolboxError, ListenError."""
+    """Runs the executor within its context; leaving it drains.
+
+    Raises ToolboxError, ListenError, PreconditionError (JOURNAL_LOCKED, JOURNAL_NEWER), UnavailableError
+    (JOURNAL_UNAVAILABLE).
+    """
     clock, ids, decline = SystemClock(), IdSource(), Decline()
-    identity = Identity(executor_id=ids.new(), boot_id=ids.new())
     async with AsyncExitStack() as stack:
         stack.enter_context(_guarded())
+        identity, journal = await _open_journal(stack, settings, clock, ids)
         supervisor = await stack.enter_async_context(Supervisor(decline.fail))
         spans = await _open_spans(stack, settings, identity, clock)
         threads = ThreadPool(settings.threads)
@@ -77,13 +84,15 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         toolset = Toolset(settings.toolbox, clock, threads, supervisor)
         opened = await toolset.open()
         stack.push_async_callback(toolset.close)
-        executor = decline.executor = _executor(settings, identity, opened, clock, spans)
+        executor = decline.executor = _executor(settings, identity, journal, opened, clock, spans)
         server = GrpcServer(settings.listen, on_lost=decline.lose)
         info = ServerInfo(service_version(), MAX_REQUEST_BYTES, MAX_RESULT_LIMIT, settings.unsafe_call_tool)
         servicer = ExecutorServicer(executor, info, ids)
         servicer.add_to(server.grpc)
         executor.open()
         stack.callback(executor.close)
+        supervisor.start(journal.run(), "journal")
+        supervisor.start(journal.prune(settings.journal_retention), "pruning of the journal")
         address = await server.start([SERVICE])
         stack.push_async_callback(_drain, server, executor, settings.drain_grace)
         if settings.reload:
@@ -121,14 +130,33 @@ async def _until_told(stopped: asyncio.Event, decline: Decline) -> None:
             end_at_once(1)
 
 
+async def _open_journal(
+    stack: AsyncExitStack, settings: Settings, clock: SystemClock, ids: IdSource
+) -> tuple[Identity, JournalWriter]:
+    """Who this is, is written there."""
+    path, boot_id = settings.data / _JOURNAL, ids.new()
+    journal = SqliteJournal(path, clock)
+    opened = await journal.open(boot_id, ids.new())
+    stack.push_async_callback(journal.close)
+    if opened.copied:
+        _log.warning("the journal %s was copied or moved here: of calls before now it can say nothing", path)
+    return Identity(opened.executor_id, boot_id), JournalWriter(journal, clock, opened.position)
+
+
 def _executor(
-    settings: Settings, identity: Identity, opened: OpenTools, clock: SystemClock, spans: SpanObserver | None
+    settings: Settings,
+    identity: Identity,
+    journal: JournalWriter,
+    opened: OpenTools,
+    clock: SystemClock,
+    spans: SpanObserver | None,
 ) -> Executor:
     return Executor(
         identity=identity,
         tools=opened.tools,
         slots=settings.slots,
         clock=clock,
+        journal=journal,
         pace=Pace(stop_grace=settings.stop_grace, loop_block=settings.loop_block_limit),
         retention=Retention(
             seconds=settings.outcome_retention,

@@ -3,6 +3,7 @@
 A command-line option wins over its environment variable (GREENLIGHT_EXECUTOR_ and the upper-case name).
 """
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, field_validator
@@ -20,6 +21,9 @@ class Settings(BaseSettings):
     toolbox: Annotated[list[str], NoDecode] = Field(
         default=[], description="Modules (current folder first) or .py files with tools; several are divided by commas"
     )
+    data: Path = Field(
+        default=Path(".greenlight/executor"), description="Folder of the journal and its lock: one executor, one folder"
+    )
     reload: bool = Field(default=False, description="Load the toolboxes anew when their code changes")
     slots: int = Field(default=1000, ge=1, description="Calls that run at once, over all streams")
     threads: int = Field(default=32, ge=1, description="Threads for tools that are plain functions")
@@ -33,6 +37,9 @@ class Settings(BaseSettings):
     loop_block_limit: Seconds = Field(default=0.5, description="A call that holds the event loop for longer has failed")
     outcome_retention: Seconds = Field(
         default=60, description="How long ended calls are kept once they are acknowledged"
+    )
+    journal_retention: Seconds = Field(
+        default=7 * 86_400, description="How long the journal knows of calls that ended and were acknowledged"
     )
     max_unacknowledged_calls: int = Field(default=100_000, ge=1, description="Above it new calls are refused")
     max_unacknowledged_bytes: int = Field(default=256 << 20, ge=1, description="Above it new calls are refused")

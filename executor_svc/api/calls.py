@@ -1,14 +1,22 @@
-"""Messages in: calls and their origins. The hot half of the mapping, together with `outcomes`."""
+"""Messages in: calls, their origins, questions about earlier ones. The hot half of the mapping, with `outcomes`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from executor_svc.application.attaching import Ask
 from executor_svc.domain.call import Call, Origin
 from executor_svc.domain.outcome import FailureClass, Outcome, refusal, refused
+from executor_svc.domain.tool import Effect
 from greenlight.executor.v1 import executor_pb2 as pb
+from greenlight.tool.v1 import tool_pb2
 
 # Ten years: longer, and a deadline could not be said as a date.
 _LONGEST_TIMEOUT = 315_360_000.0
+_EFFECTS: dict[int, Effect] = {
+    tool_pb2.EFFECT_READ: Effect.READ,
+    tool_pb2.EFFECT_IDEMPOTENT: Effect.IDEMPOTENT,
+    tool_pb2.EFFECT_NON_IDEMPOTENT: Effect.NON_IDEMPOTENT,
+}
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,6 +47,10 @@ def calls_of(frame: pb.CallFrame) -> tuple[list[Call], list[Outcome]]:
             text = f"the frame has no origin {index}"
             refusals.append(refused(sent.id, refusal(FailureClass.INVALID_ARGUMENT, "ORIGIN_INVALID", text)))
     return calls, refusals
+
+
+def ask_of(attach: pb.Attach) -> Ask:
+    return Ask(attach.call_id, attach.boot_id, _EFFECTS.get(attach.effect), attach.journal_position)
 
 
 def _origin(origin: pb.Origin) -> Origin:

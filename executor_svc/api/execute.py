@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from executor_svc.api.calls import calls_of
+from executor_svc.api.calls import ask_of, calls_of
 from executor_svc.api.descriptors import descriptor_of
 from executor_svc.api.outcomes import fill_slots, response_of
 from executor_svc.application.executor import Executor
@@ -50,7 +50,7 @@ class ExecuteStream:
         while (request := await read()) is not grpc.aio.EOF:
             if request.attaches:
                 for attach in request.attaches:
-                    executor.attach(stream, attach.call_id, attach.boot_id)
+                    executor.attach(stream, ask_of(attach))
             if request.HasField("frame"):
                 calls, refusals = calls_of(request.frame)
                 for outcome in refusals:

@@ -62,6 +62,8 @@ def fill_outcome(message: pb.Outcome, outcome: Outcome) -> None:
         start.seconds, start.nanos = divmod(outcome.start_ns, _SECOND)
         _fill_duration(message.run_duration, outcome.run_seconds)
     _fill_duration(message.queue_duration, outcome.queue_seconds)
+    if outcome.position:
+        message.journal_position = outcome.position
 
 
 def fill_slots(message: pb.SlotGrant, stream: Stream) -> None:
@@ -89,7 +91,7 @@ def _fill_duration(message: Duration, seconds: float) -> None:
 
 
 def _add_accepted(response: pb.ExecuteResponse, entry: AcceptedEntry) -> None:
-    accepted = response.accepted.add(call_id=entry.call_id)
+    accepted = response.accepted.add(call_id=entry.call_id, journal_position=entry.position)
     accepted.start_time.seconds, accepted.start_time.nanos = divmod(entry.start_ns, _SECOND)
 
 

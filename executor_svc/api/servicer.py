@@ -83,6 +83,8 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServiceServicer):
             max_request_bytes=self._info.max_request_bytes,
             max_result_bytes=self._info.max_result_bytes,
             unsafe_call_tool=self._info.unsafe_call_tool,
+            journal_position=self._executor.journal_position,
+            journal_problem=self._executor.journal_problem,
         )
 
     def _refuse_effects(self, hosted: Hosted) -> None:

@@ -4,6 +4,7 @@ from executor_svc.application.ledger import Ledger
 from executor_svc.application.registry import Hosted
 from executor_svc.application.streams import Stream, Streams
 from executor_svc.domain.call import Call
+from executor_svc.domain.journalled import fenced
 from executor_svc.domain.outcome import Failure, FailureClass, refusal
 from executor_svc.domain.text import clean
 
@@ -21,10 +22,6 @@ def wrong_digest() -> Failure:
     return refusal(FailureClass.PERMANENT, "DIGEST_MISMATCH", "tool, version and arguments have another digest")
 
 
-def reused_id() -> Failure:
-    return refusal(FailureClass.PERMANENT, "CALL_ID_REUSED", "this call id was used with another digest")
-
-
 def forgotten() -> Failure:
     """A repetition so late that the result is no longer kept; it is not run again."""
     return refusal(FailureClass.PERMANENT, "CALL_ENDED", "this call ended and was acknowledged; its outcome is gone")
@@ -35,8 +32,7 @@ def judge(call: Call, hosted: Hosted, stream: Stream, streams: Streams, ledger: 
     if streams.draining:
         return refusal(FailureClass.UNAVAILABLE, "DRAINING", "this executor is shutting down")
     if call.id in ledger.fenced:
-        text = "it was answered that this call had never been seen; it will never run"
-        return refusal(FailureClass.PERMANENT, "CALL_FENCED", text)
+        return fenced()
     if call.timeout is not None and call.timeout <= 0:
         return refusal(FailureClass.INVALID_ARGUMENT, "TIMEOUT_INVALID", "its timeout is not above 0")
     if not call.id:

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from executor_svc.application import admission
+from executor_svc.application.attaching import Ask, Attaching
+from executor_svc.application.journal_writer import JournalWriter
 from executor_svc.application.ledger import Ended, Ledger, Retention
-from executor_svc.application.outbox import AttachEntry, AttachState
 from executor_svc.application.registry import Hosted, Registry
 from executor_svc.application.run import Run, Stop
 from executor_svc.application.runner import Pace, Runner
 from executor_svc.application.streams import Stream, Streams
 from executor_svc.domain.call import Call
+from executor_svc.domain.journalled import reused_id
 from executor_svc.domain.outcome import Failure, Outcome, refused
 from executor_svc.domain.tool import ToolSpec
 from executor_svc.ports.observer import CallObserver
@@ -22,6 +24,7 @@ from shared.kernel.errors import ExhaustedError, UnavailableError
 
 _log = logging.getLogger(__name__)
 _RETRY_AFTER = 1.0
+_LAST_WRITES = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Executor:
         tools: Sequence[Tool],
         slots: int,
         clock: Clock,
+        journal: JournalWriter,
         pace: Pace | None = None,
         retention: Retention | None = None,
         observer: CallObserver | None = None,
@@ -53,7 +57,9 @@ class Executor:
         self._registry = Registry(tools)
         self._ledger = Ledger(retention or Retention())
         self._streams = Streams(slots, self._registry)
-        self._runner = Runner(clock, self._streams, self._ledger, pace or Pace(), observer)
+        self._journal = journal
+        self._runner = Runner(clock, self._streams, self._ledger, journal, identity.boot_id, pace or Pace(), observer)
+        self._attaching = Attaching(identity.boot_id, self._runner, self._ledger, self._streams, journal)
 
     def open(self) -> None:
         """Starts the watchdog."""
@@ -85,6 +91,15 @@ class Executor:
     @property
     def stuck(self) -> int:
         return len(self._runner.stuck)
+
+    @property
+    def journal_position(self) -> int:
+        return self._journal.position
+
+    @property
+    def journal_problem(self) -> str:
+        """Why calls of NON_IDEMPOTENT tools are refused; empty: they are not."""
+        return self._journal.problem
 
     def specs(self) -> list[ToolSpec]:
         """The tools as they are now, by name, then version."""
@@ -132,7 +147,7 @@ class Executor:
                 failure = admission.unknown_tool(call)
             elif hosted.digest(call.arguments) != call.digest:
                 failure = admission.wrong_digest()
-            elif (earlier := runner.running.get(call.id) or ledger.get(call.id)) is not None:
+            elif (earlier := runner.running.get(call.id) or self._ended(call.id, hosted)) is not None:
                 failure = self._repeat(stream, call, earlier)
                 if failure is None:
                     continue
@@ -154,16 +169,14 @@ class Executor:
     def acknowledge(self, call_ids: Iterable[str]) -> None:
         """Their outcomes have been recorded."""
         now = self._clock.monotonic()
-        self._ledger.acknowledge(call_ids, now)
+        journalled = self._ledger.acknowledge(call_ids, now)
+        if journalled:
+            self._journal.acknowledge(journalled)
         self._ledger.forget(now)
 
-    def attach(self, stream: Stream, call_id: str, boot_id: str) -> None:
+    def attach(self, stream: Stream, ask: Ask) -> None:
         """Answers what became of a call; if it runs, its outcome goes to this stream from now on."""
-        state = self._attach(stream, call_id) if boot_id == self.identity.boot_id else AttachState.CANNOT_SAY
-        stream.outbox.put(AttachEntry(call_id, state))
-        ended = self._ledger.get(call_id) if state is AttachState.ENDED else None
-        if ended is not None and ended.outcome is not None:
-            stream.outbox.put(ended.outcome)
+        self._attaching.attach(stream, ask)
 
     async def call_once(self, call: Call, hosted: Hosted) -> Outcome:
         """Runs one call outside of any stream and waits for it; given up, it is cancelled."""
@@ -199,38 +212,37 @@ class Executor:
             _log.warning("%d calls still run after %g s and are stopped", self.in_flight, grace)
             for run in list(self._runner.running.values()):
                 self._runner.stop(run, Stop.SHUTDOWN)
-            await self._runner.until(lambda: not self._runner.running)
+            await self._until_written()
+
+    async def _until_written(self) -> None:
+        """Until every outcome is out; those that cannot be written down are given up."""
+        runner = self._runner
+        while runner.running:
+            try:
+                async with asyncio.timeout(_LAST_WRITES):
+                    await runner.until(lambda: not runner.running)
+            except TimeoutError:
+                waiting = [run.call.id for run in runner.running.values()]
+                if self._journal.problem and all(run.settled or run.accepting for run in runner.running.values()):
+                    _log.error("the outcomes of %d calls could not be written, and are lost: %s", len(waiting), waiting)
+                    return
+
+    def _ended(self, call_id: str, hosted: Hosted) -> Ended | None:
+        """What memory has of a call; where it has let go of the outcome, the journal knows more."""
+        ended = self._ledger.get(call_id)
+        return None if ended is not None and ended.outcome is None and hosted.journalled else ended
 
     def _repeat(self, stream: Stream, call: Call, earlier: Run | Ended) -> Failure | None:
         """Answers a call whose id was seen before, without running it again; returns why it cannot."""
+        if isinstance(earlier, Ended) and earlier.outcome is None:
+            return admission.forgotten()
         digest = earlier.call.digest if isinstance(earlier, Run) else earlier.digest
         if digest != call.digest:
-            return admission.reused_id()
+            return reused_id()
         if isinstance(earlier, Run):
             earlier.sinks.append(stream)
             stream.due += 1
-        elif earlier.outcome is None:
-            return admission.forgotten()
         else:
+            assert earlier.outcome is not None
             stream.outbox.put(earlier.outcome)
         return None
-
-    def _attach(self, stream: Stream, call_id: str) -> AttachState:
-        if (run := self._runner.running.get(call_id)) is not None:
-            self._take_over(stream, run)
-            return AttachState.RUNNING
-        if (ended := self._ledger.get(call_id)) is not None:
-            return AttachState.ENDED if ended.outcome is not None else AttachState.CANNOT_SAY
-        return AttachState.NEVER_SEEN if self._ledger.fence(call_id) else AttachState.CANNOT_SAY
-
-    def _take_over(self, stream: Stream, run: Run) -> None:
-        for sink in run.sinks:
-            sink.due -= 1
-        run.sinks = [stream]
-        stream.due += 1
-        if run.holder is not stream:
-            if run.holder is not None:
-                run.holder.free(run.hosted)
-            run.holder = stream
-            stream.hold(run.hosted)
-            self._streams.divide(self._runner.total)

@@ -46,6 +46,7 @@ class Ledger:
         self._ended: dict[str, Ended] = {}
         self._expiring: deque[tuple[float, list[str]]] = deque()
         self._kept: deque[str] = deque()
+        self._recalled: set[str] = set()
         self._unacknowledged = 0
         self._unacknowledged_bytes = 0
 
@@ -56,22 +57,31 @@ class Ledger:
     def get(self, call_id: str) -> Ended | None:
         return self._ended.get(call_id)
 
-    def acknowledge(self, call_ids: Iterable[str], now: float) -> None:
-        """Unknown and repeated ones are ignored."""
+    def acknowledge(self, call_ids: Iterable[str], now: float) -> list[str]:
+        """Repeated ones are ignored. Returns those that the journal has, too."""
         bucket: list[str] = []
+        journalled: list[str] = []
         for call_id in call_ids:
             ended = self._ended.get(call_id)
-            if ended is None or ended.acknowledged:
+            if ended is None:
+                if call_id in self._recalled:
+                    self._recalled.discard(call_id)
+                    journalled.append(call_id)
+                continue
+            if ended.acknowledged:
                 continue
             ended.acknowledged = True
             if ended.outcome is not None:
                 self._count(-1, -_size(ended.outcome))
+                if ended.outcome.position:
+                    journalled.append(call_id)
             bucket.append(call_id)
         if bucket:
             self._expiring.append((now + self._retention.seconds, bucket))
             self._kept.extend(bucket)
             while len(self._kept) > self._retention.kept_calls:
                 self._ended[self._kept.popleft()] = _DROPPED
+        return journalled
 
     def forget(self, now: float) -> None:
         """Drops what was acknowledged long enough ago."""
@@ -87,6 +97,15 @@ class Ledger:
             return False
         self.fenced.add(call_id)
         return True
+
+    def recall(self, call_id: str) -> None:
+        """Its outcome was fetched from the journal, and is to be acknowledged there. Beyond a number, once more."""
+        if len(self._recalled) < self._retention.unacknowledged_calls:
+            self._recalled.add(call_id)
+
+    def unfence(self, call_id: str) -> None:
+        """It is known, after all: nothing was said that would have to be kept."""
+        self.fenced.discard(call_id)
 
     def _count(self, calls: int, size: int) -> None:
         self._unacknowledged += calls

@@ -48,6 +48,7 @@ class ProgressEntry:
 class AcceptedEntry:
     call_id: str
     start_ns: int
+    position: int = 0
 
 
 class Startable(Protocol):
@@ -56,6 +57,7 @@ class Startable(Protocol):
     call: Call
     start_ns: int
     settled: bool
+    position: int
 
 
 Entry = Outcome | AttachEntry | ChunkEntry | ProgressEntry
@@ -124,7 +126,7 @@ class Outbox:
         # Those that ended meanwhile need none: their outcome says when they started.
         running = [run for run in self.fresh if not run.settled]
         self.fresh = [run for run in running if not run.start_ns]
-        return [AcceptedEntry(run.call.id, run.start_ns) for run in running if run.start_ns]
+        return [AcceptedEntry(run.call.id, run.start_ns, run.position) for run in running if run.start_ns]
 
     def _take_progress(self, entries: list[Entry]) -> None:
         while self.progress and len(entries) < MAX_ENTRIES:

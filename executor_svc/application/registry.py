@@ -4,20 +4,25 @@ from collections.abc import Sequence
 
 from executor_svc.application.tracebacks import Tracebacks
 from executor_svc.domain.digest import Digester
-from executor_svc.domain.tool import ToolSpec, version_order
+from executor_svc.domain.tool import Effect, ToolSpec, version_order
 from executor_svc.ports.tool import Tool
 from shared.kernel.errors import NotFoundError
 
 
 class Hosted:
-    """A tool, and what is counted of it. `limit` is None where it has none of its own."""
+    """A tool, and what is counted of it. `limit` is None where it has none of its own.
 
-    __slots__ = ("digest", "limit", "running", "tool", "tracebacks")
+    `journalled`: its calls are written down. Once they are they stay so, whatever is loaded later: who sent a call goes
+    by the effect that it knew.
+    """
 
-    def __init__(self, tool: Tool) -> None:
+    __slots__ = ("digest", "journalled", "limit", "running", "tool", "tracebacks")
+
+    def __init__(self, tool: Tool, journalled: bool) -> None:
         self.tool = tool
         self.digest = Digester(tool.spec.name, tool.spec.version)
         self.limit = tool.limit
+        self.journalled = journalled
         self.running = 0
         self.tracebacks = Tracebacks()
 
@@ -27,16 +32,18 @@ class Registry:
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._hosted: dict[tuple[str, str], Hosted] = {}
+        self._journalled: set[tuple[str, str]] = set()
         self.replace(tools)
 
     def replace(self, tools: Sequence[Tool]) -> None:
         """Calls that run go on with the tool that they were started with, and are still counted."""
         before = self._hosted
         self._hosted = {}
+        self._journalled |= {tool.spec.key for tool in tools if tool.spec.effect is Effect.NON_IDEMPOTENT}
         for tool in tools:
-            hosted = self._hosted[tool.spec.key] = before.get(tool.spec.key) or Hosted(tool)
-            hosted.tool = tool
-            hosted.limit = tool.limit
+            journalled = tool.spec.key in self._journalled
+            hosted = self._hosted[tool.spec.key] = before.get(tool.spec.key) or Hosted(tool, journalled)
+            hosted.tool, hosted.limit, hosted.journalled = tool, tool.limit, journalled
 
     def find(self, name: str, version: str) -> Hosted | None:
         return self._hosted.get((name, version))

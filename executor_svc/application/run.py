@@ -48,9 +48,12 @@ class Run:
     """Implements `RunningCall`. Written on the loop, but for what a tool may call from any thread.
 
     `sinks` are the streams that get the outcome (one twice, if asked twice), `holder` the one whose slot it takes.
+    `accepting`: that it was accepted is being written down, it has not begun. `settled`: its outcome is known, `over`:
+    it has really ended. `position`: where the journal stood when it was accepted, 0: it is not journalled.
     """
 
     __slots__ = (
+        "accepting",
         "call",
         "chunk_count",
         "chunk_size",
@@ -62,7 +65,9 @@ class Run:
         "hosted",
         "latest",
         "means",
+        "over",
         "overflow",
+        "position",
         "progress_due",
         "received",
         "settled",
@@ -90,8 +95,11 @@ class Run:
         self.sinks: list[Stream] = []
         self.holder: Stream | None = None
         self.task: asyncio.Task[None] | None = None
+        self.accepting = False
         self.entered = False
         self.settled = False
+        self.over = False
+        self.position = 0
         self.holds_loop = False
         self.start = 0.0
         self.start_ns = 0

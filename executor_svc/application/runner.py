@@ -2,26 +2,28 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from executor_svc.application import failures
+from executor_svc.application.journal_writer import Accept, End, JournalWriter
 from executor_svc.application.ledger import Ledger
-from executor_svc.application.outbox import ChunkEntry, ProgressEntry
 from executor_svc.application.pulse import Pulse
 from executor_svc.application.registry import Hosted
 from executor_svc.application.run import CURRENT_RUN, Means, Run, Stop, too_many_chunks
 from executor_svc.application.steps import timed
 from executor_svc.application.streams import Stream, Streams
-from executor_svc.application.tracebacks import Told
+from executor_svc.application.telling import log_raised, log_stuck, tell_chunks, tell_progress
 from executor_svc.application.watchdog import Watchdog
 from executor_svc.domain.call import Call
-from executor_svc.domain.outcome import Failure, Outcome
+from executor_svc.domain.journalled import Entry, Standing, repeated
+from executor_svc.domain.outcome import Failure, FailureClass, Outcome, refusal, refused
+from executor_svc.ports.journal import Acceptance
 from executor_svc.ports.observer import CallObserver
 from shared.kernel.clock import Clock
+from shared.kernel.errors import UnavailableError
 
-_log = logging.getLogger(__name__)
 _PROGRESS_INTERVAL = 0.1
 
 
@@ -37,16 +39,25 @@ class Pace:
 
 
 class Runner:
-    """`running` are the calls without an outcome; `stuck` have one, but do not stop and keep their slot."""
+    """`running` are the calls whose outcome has not gone out; `stuck` have one, but do not stop and keep their slot."""
 
     def __init__(
-        self, clock: Clock, streams: Streams, ledger: Ledger, pace: Pace, observer: CallObserver | None
+        self,
+        clock: Clock,
+        streams: Streams,
+        ledger: Ledger,
+        journal: JournalWriter,
+        boot_id: str,
+        pace: Pace,
+        observer: CallObserver | None,
     ) -> None:
         self.running: dict[str, Run] = {}
         self.stuck: set[Run] = set()
         self._clock = clock
         self._streams = streams
         self._ledger = ledger
+        self._journal = journal
+        self._boot_id = boot_id
         self._pace = pace
         self._observer = observer
         self._loop = asyncio.get_running_loop()
@@ -67,7 +78,11 @@ class Runner:
         return len(self.running) + len(self.stuck)
 
     def start(self, call: Call, hosted: Hosted, stream: Stream, received: float, *, hold: bool = True) -> None:
-        """Starts a call that was admitted; its outcome goes to `stream`, whose slot it holds unless told otherwise."""
+        """Starts a call that was admitted; its outcome goes to `stream`, whose slot it holds unless told otherwise.
+
+        One of a journalled tool takes its slot and starts once that it was accepted is on disk; not where it holds no
+        slot, for then nobody will ask for it later.
+        """
         run = Run(call, hosted, received, self._means)
         run.sinks.append(stream)
         stream.due += 1
@@ -77,7 +92,12 @@ class Runner:
             stream.outbox.fresh.append(run)
         hosted.running += 1
         self.running[call.id] = run
-        run.task = asyncio.Task(self._run(run), loop=self._loop, name=call.id)
+        if hosted.journalled and hold:
+            run.accepting = True
+            acceptance = Acceptance(call.id, call.digest)
+            self._journal.accept(Accept(acceptance, partial(self._accepted, run), partial(self._unwritten, run)))
+        else:
+            self._begin(run)
 
     def wake(self) -> None:
         """To be called once after calls were started."""
@@ -92,7 +112,7 @@ class Runner:
         run.stop_by = self._pulse.lived() + self._pace.stop_grace
         if run.task is not None:
             run.task.cancel()
-        if not run.entered:
+        if not run.entered and not run.accepting:
             # Cancelled before its first step, a task never gets to say anything.
             self._finish(run, None, failures.of_stop(run, stop))
 
@@ -107,6 +127,40 @@ class Runner:
         finally:
             self._waiting.discard(ended)
 
+    def _begin(self, run: Run) -> None:
+        run.task = asyncio.Task(self._run(run), loop=self._loop, name=run.call.id)
+
+    def _accepted(self, run: Run, position: int, entry: Entry | None) -> None:
+        """The journal has it: it starts, unless it was stopped meanwhile, or was there before."""
+        run.accepting = False
+        # This start's own, unknown to memory: refused, because nobody could say whether it was written.
+        call = run.call
+        own = entry is None or (entry.standing is Standing.ACCEPTED and entry.boot_id == self._boot_id)
+        if entry is not None and not (own and entry.digest == call.digest):
+            outcome = repeated(entry, call.digest, position)
+            if outcome.position:
+                self._ledger.recall(call.id)
+            self._dismiss(run, outcome)
+            return
+        run.position = position
+        if run.stop is not None:
+            self._finish(run, None, failures.of_stop(run, run.stop))
+        else:
+            self._begin(run)
+
+    def _unwritten(self, run: Run, error: UnavailableError) -> None:
+        run.accepting = False
+        text = f"it was not started: {error.message}"
+        failure = refusal(FailureClass.UNAVAILABLE, error.reason, text, retry_after=error.retry_after)
+        self._dismiss(run, refused(run.call.id, failure))
+
+    def _dismiss(self, run: Run, outcome: Outcome) -> None:
+        """Answers a call that was not run now, and forgets it."""
+        del self.running[run.call.id]
+        run.settled = run.over = True
+        self._send(run, outcome)
+        self._release(run)
+
     async def _run(self, run: Run) -> None:
         run.entered = True
         CURRENT_RUN.set(run)
@@ -117,34 +171,28 @@ class Runner:
         except BaseException as error:  # a tool that raises SystemExit ends its call, not the executor
             failure = failures.of_error(run, error)
             if failure.reason == failures.RAISED:
-                self._log_raised(run, error)
+                log_raised(run, error)
         self._finish(run, result, failure)
 
     def _finish(self, run: Run, result: bytes | None, failure: Failure | None) -> None:
+        run.over = True
         if run.settled:
-            self.stuck.discard(run)
-            run.hosted.running -= 1
-            for ended in self._waiting:
-                ended.set()
-            self._streams.stuck_changed()
-            self._streams.divide(self.total)
+            if run in self.stuck:
+                self._unstick(run)
             return
         if run.holds_loop:
             failure = failures.held_loop(run, failure)
         if result is not None and failure is None:
             failure = self._spoiled(run, result)
         self._settle(run, result if failure is None else None, failure)
-        self._release(run)
 
-    def _log_raised(self, run: Run, error: BaseException) -> None:
-        """For the tool's author."""
-        call, told = run.call, run.hosted.tracebacks.take(self._clock.monotonic())
-        if told is Told.WHOLE:
-            trace = (type(error), error, failures.own_frames(error))
-            _log.warning("tool %s %s has raised, in call %s", call.tool, call.version, call.id, exc_info=trace)
-        elif told is Told.LEFT_OUT:
-            text = "tool %s %s has raised, in call %s; its traceback is left out, as are others that follow so soon"
-            _log.warning(text, call.tool, call.version, call.id)
+    def _unstick(self, run: Run) -> None:
+        self.stuck.discard(run)
+        run.hosted.running -= 1
+        for ended in self._waiting:
+            ended.set()
+        self._streams.stuck_changed()
+        self._streams.divide(self.total)
 
     def _spoiled(self, run: Run, result: bytes) -> Failure | None:
         """Why a result that was returned cannot be used."""
@@ -161,16 +209,35 @@ class Runner:
         else:
             outcome = Outcome(call.id, result, failure, 0, now - run.received, 0.0)
         if run.chunks or run.latest:
-            self._tell_chunks(run)
-            self._tell_progress(run)
+            tell_chunks(run)
+            tell_progress(run)
         run.settled = True
+        if run.position:
+            self._journal.end(End(outcome, partial(self._written, run, outcome)))
+        else:
+            self._deliver(run, outcome)
+
+    def _written(self, run: Run, outcome: Outcome, position: int) -> None:
+        outcome.position = position
+        self._deliver(run, outcome)
+
+    def _deliver(self, run: Run, outcome: Outcome) -> None:
+        """Its outcome may go out."""
+        call = run.call
         del self.running[call.id]
         self._ledger.add(call.digest, outcome)
+        self._send(run, outcome)
+        if self._observer is not None and call.span_id:
+            self._observer.ended(call, outcome, self._clock.time_ns())
+        if run.over:
+            self._release(run)
+        else:
+            self._keep_slot(run)
+
+    def _send(self, run: Run, outcome: Outcome) -> None:
         for stream in run.sinks:
             stream.due -= 1
             stream.outbox.put(outcome)
-        if self._observer is not None and call.span_id:
-            self._observer.ended(call, outcome, self._clock.time_ns())
         for ended in self._waiting:
             ended.set()
 
@@ -186,9 +253,11 @@ class Runner:
         now = self._clock.monotonic()
         lived = self._pulse.lived()
         for run in list(self.running.values()):
+            if run.accepting or run.settled:
+                continue
             if run.latest is not None and now >= run.progress_due:
                 run.progress_due = now + _PROGRESS_INTERVAL
-                self._tell_progress(run)
+                tell_progress(run)
             if run.stop is not None:
                 if lived >= run.stop_by:
                     self._abandon(run)
@@ -204,33 +273,21 @@ class Runner:
 
     def _abandon(self, run: Run) -> None:
         """Gives the outcome of a call that does not stop; what runs keeps its slot until it ends by itself."""
-        stop = run.stop or Stop.CANCELLED
+        self._settle(run, None, failures.of_stop(run, run.stop or Stop.CANCELLED))
+
+    def _keep_slot(self, run: Run) -> None:
         self.stuck.add(run)
-        self._settle(run, None, failures.of_stop(run, stop))
         if run.holder is not None:
             run.holder.free(run.hosted)
             run.holder = None
         self._streams.stuck_changed()
         self._streams.divide(self.total)
-        who = f"tool {run.call.tool} {run.call.version}, call {run.call.id},"
-        _log.warning("%s does not stop (%s) and keeps its slot; stuck now: %d", who, stop.value, len(self.stuck))
+        log_stuck(run, len(self.stuck))
 
     def _tell(self, run: Run) -> None:
         # From any thread; a loop that is closed has nobody left to tell.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._tell_chunks, run)
-
-    def _tell_chunks(self, run: Run) -> None:
-        for chunk in run.take_chunks(ChunkEntry):
-            for stream in dict.fromkeys(run.sinks):
-                stream.outbox.put_chunk(chunk)
-
-    def _tell_progress(self, run: Run) -> None:
-        latest, run.latest = run.latest, None
-        if latest is not None:
-            entry = ProgressEntry(run.call.id, *latest)
-            for stream in dict.fromkeys(run.sinks):
-                stream.outbox.put_progress(entry)
+            self._loop.call_soon_threadsafe(tell_chunks, run)
 
     def _owner(self, task: asyncio.Task[object]) -> Run | None:
         """The run that a task works for; called by the watchdog's thread."""

@@ -47,7 +47,10 @@ class ToolFailure(Exception):
 
 @dataclass(slots=True)
 class Outcome:
-    """Exactly one of `result` (JSON text, UTF-8) and `failure`. `start_ns` is wall time, 0: it never started."""
+    """Exactly one of `result` (JSON text, UTF-8) and `failure`. `start_ns` is wall time, 0: it never started.
+
+    `position`: where the journal stood when it was written down; 0: it is not journalled.
+    """
 
     call_id: str
     result: bytes | None
@@ -55,6 +58,7 @@ class Outcome:
     start_ns: int
     queue_seconds: float
     run_seconds: float
+    position: int = 0
 
 
 def refusal(failure_class: FailureClass, reason: str, message: str, *, retry_after: float | None = None) -> Failure:

@@ -71,6 +71,7 @@ class Changes:
     `created`: the batch's row is new. `part`: of a new batch that is not visible yet; `publish`: now it is.
     `stops`: running proposals to cancel. `bytes`: of arguments and results to write, roughly.
     `received`: monotonic s when its cause came in, for the record time. `sources`: results that were read for binding.
+    `positions`: where executors' journals stand, as their answers that are recorded here say.
     """
 
     batch: "Batch"
@@ -93,6 +94,7 @@ class Changes:
     hold: bool = False
     urgent: bool = False
     sources: Sources | None = None
+    positions: dict[str, int] = field(default_factory=dict[str, int])
 
     def emit(self, proposal: Proposal, detail: Detail) -> Event:
         """A fact of a proposal, in its present state."""
@@ -105,6 +107,11 @@ class Changes:
     def touch(self, proposal: Proposal) -> None:
         """Its row is written with this change."""
         self.touched[proposal.ordinal] = proposal
+
+    def saw_position(self, executor_id: str, position: int) -> None:
+        """What an executor's journal says of itself; 0 says nothing."""
+        if position > self.positions.get(executor_id, 0):
+            self.positions[executor_id] = position
 
     def _append(self, key: str, agent: str, attempt: int, state: ProposalState | None, detail: Detail) -> Event:
         batch = self.batch
@@ -155,6 +162,7 @@ class BatchWrite:
     added: list[tuple[Proposal, ProposalRecord]]
     records: dict[int, ProposalRecord]
     commands: list[CommandRecord]
+    positions: dict[str, int]
 
 
 def merge(changes: Iterable[Changes]) -> list[BatchWrite]:
@@ -173,6 +181,7 @@ def merge(changes: Iterable[Changes]) -> list[BatchWrite]:
                 list(change.added),
                 dict(change.records),
                 [],
+                dict(change.positions),
             )
             writes[change.batch.id] = write
         else:
@@ -181,6 +190,8 @@ def merge(changes: Iterable[Changes]) -> list[BatchWrite]:
             write.events += change.events
             write.added += change.added
             write.records.update(change.records)
+            for executor_id, position in change.positions.items():
+                write.positions[executor_id] = max(position, write.positions.get(executor_id, 0))
         if change.command is not None:
             write.commands.append(change.command)
     for write in writes.values():

@@ -28,7 +28,7 @@ MOVES: dict[State, dict[State, str]] = {
     State.OUTCOME_UNKNOWN: {
         State.SUCCEEDED: "resolved, or a late outcome",
         State.FAILED: "resolved, or a late outcome",
-        State.APPROVED: "resolved: run again",
+        State.APPROVED: "resolved: run again; or a late word that it had no effect",
     },
     State.FAILED: {
         State.SUCCEEDED: "resolved; effect DONE only",

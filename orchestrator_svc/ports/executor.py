@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from orchestrator_svc.domain.settling import Ending
-from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
+from orchestrator_svc.domain.tool import Effect, ToolDescriptor, ToolKey
 
 
 class Target(NamedTuple):
@@ -45,17 +45,34 @@ class Call(NamedTuple):
     span_id: bytes
 
 
+class Ask(NamedTuple):
+    """What became of a call, sent to that start (`boot_id`) of the executor? `position`: the highest of its journal's
+    positions that is known here."""
+
+    call_id: str
+    boot_id: str
+    effect: Effect
+    position: int
+
+
 class Ended(NamedTuple):
-    """A call's ending. `received`: monotonic s. The executor's durations stand in it; `wire` is the engine's."""
+    """A call's ending. `received`: monotonic s. The executor's durations stand in it; `wire` is the engine's.
+
+    `position`: where the executor's journal stood when it was written down there; 0: it was not.
+    """
 
     call_id: str
     ending: Ending
     received: float
+    position: int = 0
 
 
 class Started(NamedTuple):
+    """`position`: as in Ended, of when the call was accepted."""
+
     call_id: str
     start_time: int
+    position: int = 0
 
 
 class Progressed(NamedTuple):
@@ -156,8 +173,9 @@ class Executors(Protocol):
 
     def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None: ...
 
-    def attach(self, target: Target, call_ids: Sequence[str]) -> bool:
-        """Asks what became of calls sent to this start earlier, and takes a slot for each. False: not connected."""
+    def attach(self, target: Target, asks: Sequence[Ask]) -> bool:
+        """Asks what became of calls sent to this executor earlier, to this start or, if they are NON_IDEMPOTENT, to
+        one before; takes a slot for each. False: not connected."""
         ...
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:

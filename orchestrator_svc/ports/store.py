@@ -125,7 +125,8 @@ class Store(Protocol):
         """One transaction. Guarded: a batch whose head, epoch or owner is not what the writer believes is `lost`.
 
         A created batch gets its number, makes its session if there is none, and stays invisible until `publish`. A
-        created batch whose (tenant, request id) is already remembered is `lost`. Not reentrant: one at a time.
+        created batch whose (tenant, request id) is already remembered is `lost`. Journal positions never fall. Not
+        reentrant: one at a time.
         """
         ...
 
@@ -238,6 +239,12 @@ class Store(Protocol):
 
     async def forget_requests(self, before: int) -> int:
         """Those made before a time. Returns how many."""
+        ...
+
+    # -- executors
+
+    async def journal_positions(self) -> dict[str, int]:
+        """Executor id -> the highest position of its journal that any orchestrator has recorded with its answers."""
         ...
 
     # -- tools

@@ -47,12 +47,14 @@ def batch(items: list[proposal_pb2.ProposalSpec]) -> orchestrator_pb2.RunBatchRe
 
 
 class Ours:
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    # Calls of `tool`, which does nothing.
+    def __init__(self, channel: grpc.aio.Channel, tool: str = "noop") -> None:
         self.stub = OrchestratorServiceStub(channel)
+        self.tool = tool
 
     async def run(self, count: int) -> float:
         new = proposal_pb2.ProposalSpec
-        request = batch([new(key=str(i), tool="noop", arguments_json=ARGUMENTS) for i in range(count)])
+        request = batch([new(key=str(i), tool=self.tool, arguments_json=ARGUMENTS) for i in range(count)])
         summary, last = None, 0.0
         async for response in self.stub.RunBatch(request):
             if response.frame.events:
@@ -88,10 +90,10 @@ class Ceiling:
 
 
 @asynccontextmanager
-async def ours(services: Services) -> AsyncIterator[Ours]:
+async def ours(services: Services, tool: str = "noop") -> AsyncIterator[Ours]:
     """A client on its own channel."""
     async with grpc.aio.insecure_channel(services.orchestrator_address) as channel:
-        yield Ours(channel)
+        yield Ours(channel, tool)
 
 
 @contextmanager

@@ -38,6 +38,7 @@ def services(
     settings = environment(**(env or {}))
     home = folder / name
     executor_command = python("-m", "executor_svc", "--listen", "127.0.0.1:0", "--toolbox", str(toolbox))
+    executor_command += ["--data", str(home / "executor")]
     with running("executor", executor_command, home, settings) as executor:
         executor_address = executor.ready()["address"]
         command = python("-m", "orchestrator_svc", "--listen", "127.0.0.1:0")

@@ -22,3 +22,9 @@ async def sleep_ms(ms: int) -> int:
 async def hard_noop(text: str) -> str:
     """Returns its argument, once somebody approved it."""
     return text
+
+
+@tool(effect="NON_IDEMPOTENT", tier="AUTO")
+async def append(text: str) -> str:
+    """Returns its argument, and is written down before and after."""
+    return text

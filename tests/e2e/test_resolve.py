@@ -36,6 +36,7 @@ def _executor(folder: Path, port: int, name: str) -> AbstractContextManager[Proc
     toolbox = folder / "tools.py"
     toolbox.write_text(_TOOLS)
     command = python("-m", "executor_svc", "--listen", f"127.0.0.1:{port}", "--toolbox", str(toolbox))
+    command += ["--data", str(folder / name)]
     return running(name, command, folder, environment())
 
 

@@ -183,7 +183,7 @@ def test_a_data_folder_that_another_one_has(tmp_path: Path) -> None:
     with pair(tmp_path):
         done = _up(tmp_path, "--orchestrator", "127.0.0.1:0", "--executor", "127.0.0.1:0", "--toolbox", str(TOOLBOX))
     assert done.returncode == ExitCode.USAGE
-    assert "STORE_LOCKED" in done.stderr
+    assert "JOURNAL_LOCKED" in done.stderr, "the executor is the first to start"
 
 
 def test_tools_are_loaded_anew_when_they_change(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def folder(tmp_path: Path) -> Path:
 def executor(folder: Path) -> AbstractContextManager[Process]:
     toolbox = "tests.support.toolboxes.ledger"
     command = python("-m", "executor_svc", "--listen", "127.0.0.1:0", "--toolbox", toolbox)
-    return running("executor", [*command, "--drain-grace", "0"], folder / "executor")
+    command += ["--data", str(folder / "journal"), "--drain-grace", "0"]
+    return running("executor", command, folder / "executor")
 
 
 def orchestrator(folder: Path, name: str, executors: str) -> AbstractContextManager[Process]:

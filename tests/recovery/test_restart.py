@@ -129,11 +129,22 @@ async def test_what_was_sent_goes_again_with_its_arguments_whatever_is_tried_aga
         assert await machine.states(batch_id) == {"a": "SUCCEEDED", "w": "SUCCEEDED"}
 
 
-async def test_another_start_of_the_executor_leaves_a_side_effect_unknown(machine: Machine) -> None:
+async def test_a_later_start_of_the_executor_says_at_once_that_it_did_not_survive_the_call(machine: Machine) -> None:
     async with machine.start() as drill:
         batch_id = await drill.submit(spec("send", "s"), spec("read", "r", "s"))
         await drill.settle()
     drill.replica = drill.executors.add(TOOLS)
+    async with machine.start() as drill:
+        assert await machine.states(batch_id) == {"s": "OUTCOME_UNKNOWN", "r": "APPROVED"}
+        assert drill.replica.received == []
+
+
+async def test_another_executor_leaves_a_side_effect_unknown(machine: Machine) -> None:
+    async with machine.start() as drill:
+        batch_id = await drill.submit(spec("send", "s"), spec("read", "r", "s"))
+        await drill.settle()
+    drill.replica.cut()
+    drill.replica = drill.executors.add(TOOLS, executor_id="another")
     async with machine.start() as drill:
         await machine.pass_time(59)
         assert await machine.states(batch_id) == {"s": "RUNNING", "r": "APPROVED"}

@@ -3,8 +3,8 @@
 import json
 
 from orchestrator_svc.domain.digest import call_digest
-from orchestrator_svc.domain.tool import ToolKey
-from orchestrator_svc.ports.executor import Call, Origin
+from orchestrator_svc.domain.tool import Effect, ToolKey
+from orchestrator_svc.ports.executor import Ask, Call, Origin
 
 ECHO, WAIT, LIMITED, TALK, REFUSE = (ToolKey(name, "1") for name in ("echo", "wait", "limited", "talk", "refuse"))
 
@@ -38,6 +38,10 @@ def make_call(
     digest = call_digest(tool, arguments)
     attempt = int(call_id.rpartition("/")[2])
     return Call(call_id, origin, tool, arguments, digest, key, attempt, "agent", timeout, b"12345678")
+
+
+def make_ask(call_id: str, boot_id: str, effect: Effect = Effect.NON_IDEMPOTENT, position: int = 0) -> Ask:
+    return Ask(call_id, boot_id, effect, position)
 
 
 def make_calls(count: int, tool: ToolKey = ECHO, *, origin: Origin = ORIGIN, first: int = 0) -> list[Call]:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import grpc.aio
@@ -162,9 +163,16 @@ class Executor:
 
 @asynccontextmanager
 async def executor(*toolboxes: str | Path, **given: Any) -> AsyncGenerator[Executor]:
-    """Settings that wait for nothing; `given` replaces any."""
+    """Settings that wait for nothing; `given` replaces any. Its journal goes with it, unless `data` says where."""
     fast: dict[str, Any] = {"listen": "127.0.0.1:0", "drain_grace": 0.05, "stop_grace": 0.05, "loop_block_limit": 5}
-    settings = Settings(toolbox=[str(toolbox) for toolbox in toolboxes or (TOOLBOX, MISBEHAVING)], **fast | given)
+    names = [str(toolbox) for toolbox in toolboxes or (TOOLBOX, MISBEHAVING)]
+    with TemporaryDirectory() as folder:
+        async with _serving(Settings.model_validate({"toolbox": names, "data": folder} | fast | given)) as running:
+            yield running
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncGenerator[Executor]:
     async with (
         serving(settings) as service,
         grpc.aio.insecure_channel(service.address) as channel,

@@ -151,7 +151,7 @@ async def services(
     async with AsyncExitStack() as stack:
         addresses = list(executors)
         if not addresses and toolboxes:
-            executor_settings = ExecutorSettings(toolbox=list(toolboxes), **_FAST_EXECUTOR)
+            executor_settings = ExecutorSettings(toolbox=list(toolboxes), data=folder / "executor", **_FAST_EXECUTOR)
             executor = await stack.enter_async_context(serve_executor(executor_settings))
             addresses = [executor.address]
         given = _FAST | {"executors": addresses, "data": folder} | settings

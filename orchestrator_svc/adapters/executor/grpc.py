@@ -11,7 +11,7 @@ from orchestrator_svc.adapters.executor.mailbox import Mailbox
 from orchestrator_svc.adapters.executor.resolver import Endpoint, Resolver
 from orchestrator_svc.adapters.executor.stream import Stream
 from orchestrator_svc.domain.tool import ToolKey
-from orchestrator_svc.ports.executor import Call, Connected, ExecutorView, Lost, Signal, Target
+from orchestrator_svc.ports.executor import Ask, Call, Connected, ExecutorView, Lost, Signal, Target
 from shared.kernel.clock import Clock
 from shared.kernel.tasks import Supervisor
 
@@ -79,11 +79,11 @@ class GrpcExecutors:
         if stream := self._streams.get(target):
             stream.outbox.put_acknowledgements(call_ids)
 
-    def attach(self, target: Target, call_ids: Sequence[str]) -> bool:
+    def attach(self, target: Target, asks: Sequence[Ask]) -> bool:
         stream = self._streams.get(target)
         if stream is None:
             return False
-        stream.attach(call_ids)
+        stream.attach(asks)
         return True
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:

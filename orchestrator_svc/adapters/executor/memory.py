@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from orchestrator_svc.adapters.executor.mailbox import Mailbox
+from orchestrator_svc.adapters.executor.memory_journal import Journal
 from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
-from orchestrator_svc.ports.executor import Call, ExecutorView, Signal, Target
+from orchestrator_svc.ports.executor import Ask, Call, ExecutorView, Signal, Target
 from shared.kernel.clock import Clock
 
 
@@ -16,18 +17,41 @@ class MemoryExecutors:
         self._clock = clock
         self._mailbox = Mailbox()
         self._replicas: dict[Target, Replica] = {}
+        self._journals: dict[str, Journal] = {}
         self._boots = 0
 
-    def add(self, tools: Sequence[ToolDescriptor], *, executor_id: str = "executor-1", slots: int = 100) -> Replica:
+    def add(
+        self,
+        tools: Sequence[ToolDescriptor],
+        *,
+        executor_id: str = "executor-1",
+        slots: int = 100,
+        journal_lost: bool = False,
+    ) -> Replica:
         """A new executor, connected; or a new start of one that is there, whose earlier start is lost for good."""
+        replica = self.prepare(tools, executor_id=executor_id, slots=slots, journal_lost=journal_lost)
+        replica.connect()
+        return replica
+
+    def prepare(
+        self,
+        tools: Sequence[ToolDescriptor],
+        *,
+        executor_id: str = "executor-1",
+        slots: int = 100,
+        journal_lost: bool = False,
+    ) -> Replica:
+        """As `add`, not connected yet. `journal_lost`: what it knew of calls across its starts is gone."""
         for replica in [replica for replica in self._replicas.values() if replica.target.executor_id == executor_id]:
             if replica.connected:
                 replica.cut()
             del self._replicas[replica.target]
         self._boots += 1
         target = Target(executor_id, f"boot-{self._boots}")
-        replica = self._replicas[target] = Replica(target, tools, slots, self._mailbox, self._clock)
-        replica.connect()
+        if journal_lost or executor_id not in self._journals:
+            self._journals[executor_id] = Journal()
+        journal = self._journals[executor_id]
+        replica = self._replicas[target] = Replica(target, tools, slots, journal, self._mailbox, self._clock)
         return replica
 
     async def start(self) -> None:
@@ -65,11 +89,11 @@ class MemoryExecutors:
         if replica := self._connected(target):
             replica.acknowledged += call_ids
 
-    def attach(self, target: Target, call_ids: Sequence[str]) -> bool:
+    def attach(self, target: Target, asks: Sequence[Ask]) -> bool:
         replica = self._connected(target)
         if replica is None:
             return False
-        replica.attach(call_ids)
+        replica.attach(asks)
         return True
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:

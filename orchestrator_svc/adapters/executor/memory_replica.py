@@ -6,11 +6,13 @@ Refuses, remembers and fences as a real executor does. Nothing happens by itself
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from orchestrator_svc.adapters.executor.mailbox import Mailbox
+from orchestrator_svc.adapters.executor.memory_journal import CUT_OFF, Journal
 from orchestrator_svc.adapters.executor.slots import Slots
 from orchestrator_svc.domain.digest import call_digest
 from orchestrator_svc.domain.settling import Ending
-from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolDescriptor, ToolKey
+from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import (
+    Ask,
     Attached,
     Call,
     ChunkReceived,
@@ -61,7 +63,13 @@ class Replica:
     """
 
     def __init__(
-        self, target: Target, tools: Iterable[ToolDescriptor], total: int, mailbox: Mailbox, clock: Clock
+        self,
+        target: Target,
+        tools: Iterable[ToolDescriptor],
+        total: int,
+        journal: Journal,
+        mailbox: Mailbox,
+        clock: Clock,
     ) -> None:
         self.target = target
         self.tools = {tool.key: tool for tool in tools}
@@ -82,7 +90,8 @@ class Replica:
         self._held: dict[str, Call] = {}
         self._started: set[str] = set()
         self._ended: dict[str, tuple[str, Ending]] = {}
-        self._fenced: set[str] = set()
+        self.journal = journal
+        journal.boots.add(target.boot_id)
 
     # What a test says.
 
@@ -97,7 +106,8 @@ class Replica:
     def start(self, call_id: str) -> None:
         """A held call runs now."""
         self._started.add(self._held[call_id].id)
-        self._tell(call_id, Started(call_id, self._clock.time_ns()))
+        position = self.journal.position if call_id in self.journal.calls else 0
+        self._tell(call_id, Started(call_id, self._clock.time_ns(), position))
 
     def progress(self, call_id: str, fraction: float | None = None, message: str = "") -> None:
         self._tell(call_id, Progressed(call_id, fraction, message))
@@ -110,6 +120,8 @@ class Replica:
         call = self._held.pop(call_id)
         self._started.discard(call_id)
         self._ended[call_id] = (call.digest, ending)
+        if call_id in self.journal.calls:
+            self.journal.write(call, ending)
         self._answer(call_id, ending)
 
     def release(self, call_id: str | None = None) -> None:
@@ -172,18 +184,31 @@ class Replica:
             elif call_id in self._held and not self.stubborn:
                 self.end(call_id, Ending(None, _STOPPED if call_id in self._started else _CANCELLED))
 
-    def attach(self, call_ids: Sequence[str]) -> None:
-        for call_id in call_ids:
+    def attach(self, asks: Sequence[Ask]) -> None:
+        for ask in asks:
+            call_id = ask.call_id
             self.slots.take_attached(call_id)
-            if call_id in self._held:
-                self._mailbox.post(Attached(call_id, "running"))
-            elif call_id in self._ended:
-                self._mailbox.post(Attached(call_id, "ended"))
-                self._answer(call_id, self._ended[call_id][1])
-            else:
-                self._fenced.add(call_id)
+            state, ending = self._find(ask)
+            if state in ("never_seen", "cannot_say"):
                 self.slots.release(call_id)
-                self._mailbox.post(Attached(call_id, "never_seen"))
+            self._mailbox.post(Attached(call_id, state))
+            if ending is not None:
+                self._answer(call_id, ending)
+
+    def _find(self, ask: Ask) -> tuple[str, Ending | None]:
+        call_id, journal = ask.call_id, self.journal
+        if call_id in self._held:
+            return "running", None
+        if call_id in self._ended:
+            return "ended", self._ended[call_id][1]
+        if ask.boot_id != self.target.boot_id and ask.effect is not Effect.NON_IDEMPOTENT:
+            return "cannot_say", None
+        if ask.boot_id not in journal.boots or ask.position > journal.position:
+            return "cannot_say", None
+        if call_id in journal.calls:
+            return "ended", journal.calls[call_id][1] or CUT_OFF
+        journal.fenced.add(call_id)
+        return "never_seen", None
 
     def view(self) -> ExecutorView:
         in_flight, capacity = (len(self.slots.open), self._total) if self.connected else (0, 0)
@@ -222,9 +247,14 @@ class Replica:
         elif call.id in self._held:
             if self._held[call.id].digest != call.digest:
                 self._answer(call.id, _REUSED_ID)
-        elif call.id in self._fenced:
+        elif call.id in self.journal.fenced:
             self._answer(call.id, _FENCED)
+        elif call.id in self.journal.calls:
+            digest, ending = self.journal.calls[call.id]
+            self._answer(call.id, (ending or CUT_OFF) if digest == call.digest else _REUSED_ID)
         else:
+            if self.tools[call.tool].effect is Effect.NON_IDEMPOTENT:
+                self.journal.write(call, None)
             self.received.append(call)
             self._held[call.id] = call
             if call.tool in self._runs and not self.manual:
@@ -235,7 +265,8 @@ class Replica:
     def _answer(self, call_id: str, ending: Ending) -> None:
         """Goes unheard unless the call is open on this stream."""
         if self.connected and self.slots.release(call_id):
-            self._mailbox.post(Ended(call_id, ending, self._clock.monotonic()))
+            position = self.journal.position if call_id in self.journal.calls else 0
+            self._mailbox.post(Ended(call_id, ending, self._clock.monotonic(), position))
             if self._unsent:
                 self._deliver()
 

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from greenlight.executor.v1 import executor_pb2 as pb
-from orchestrator_svc.adapters.executor.outgoing import FRAME_CALLS, FrameWriter, frame_length
+from orchestrator_svc.adapters.executor.outgoing import FRAME_CALLS, FrameWriter, frame_length, write_attach
 from orchestrator_svc.adapters.executor.slots import Slots, ToolUse
-from orchestrator_svc.ports.executor import Call
+from orchestrator_svc.ports.executor import Ask, Call
 
 IDS_A_REQUEST = 1_000
 
@@ -39,8 +39,8 @@ class Outbox:
         self._acknowledgements += call_ids
         self.wake.set()
 
-    def put_attaches(self, boot_id: str, call_ids: Iterable[str]) -> None:
-        self._attaches += [pb.Attach(call_id=call_id, boot_id=boot_id) for call_id in call_ids]
+    def put_attaches(self, asks: Iterable[Ask]) -> None:
+        self._attaches += [write_attach(ask) for ask in asks]
         self.wake.set()
 
     @property

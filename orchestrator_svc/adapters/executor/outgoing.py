@@ -6,13 +6,20 @@ from functools import lru_cache
 from google.protobuf.duration_pb2 import Duration
 
 from greenlight.executor.v1 import executor_pb2 as pb
-from orchestrator_svc.ports.executor import Call, Origin
+from greenlight.tool.v1 import tool_pb2
+from orchestrator_svc.domain.tool import Effect
+from orchestrator_svc.ports.executor import Ask, Call, Origin
 
 FRAME_CALLS = 64
 FRAME_BYTES = 1 << 20
 _CALL_OVERHEAD = 384
 _ORIGINS_KEPT = 256
 _SECOND = 1_000_000_000
+_EFFECTS = {
+    Effect.READ: tool_pb2.EFFECT_READ,
+    Effect.IDEMPOTENT: tool_pb2.EFFECT_IDEMPOTENT,
+    Effect.NON_IDEMPOTENT: tool_pb2.EFFECT_NON_IDEMPOTENT,
+}
 
 
 class FrameWriter:
@@ -68,6 +75,11 @@ def frame_length(calls: Sequence[Call]) -> int:
         if size > FRAME_BYTES and count:
             return count
     return len(calls)
+
+
+def write_attach(ask: Ask) -> pb.Attach:
+    effect = _EFFECTS[ask.effect]
+    return pb.Attach(call_id=ask.call_id, boot_id=ask.boot_id, effect=effect, journal_position=ask.position)
 
 
 def _bytes(text: str) -> int:

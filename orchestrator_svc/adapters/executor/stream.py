@@ -15,6 +15,7 @@ from orchestrator_svc.adapters.executor.slots import Slots
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import (
+    Ask,
     Attached,
     Call,
     ChunkReceived,
@@ -75,11 +76,11 @@ class Stream:
         self._end_unsent(withdrawn, _WITHDRAWN)
         self.outbox.put_cancels([call_id for call_id in call_ids if call_id not in withdrawn])
 
-    def attach(self, call_ids: Sequence[str]) -> None:
-        for call_id in call_ids:
-            self.slots.take_attached(call_id)
-        self._asked.update(call_ids)
-        self.outbox.put_attaches(self.target.boot_id, call_ids)
+    def attach(self, asks: Sequence[Ask]) -> None:
+        for ask in asks:
+            self.slots.take_attached(ask.call_id)
+            self._asked.add(ask.call_id)
+        self.outbox.put_attaches(asks)
 
     def use_tools(self, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
         self.usable = frozenset(key for key in usable if key in self._descriptors)
@@ -118,7 +119,7 @@ class Stream:
                 self._complain("an outcome of a call that is not open here (never sent, or answered before)", call_id)
                 continue
             use.used -= 1
-            signals.append(Ended(call_id, read_ending(outcome), received))
+            signals.append(Ended(call_id, read_ending(outcome), received, outcome.journal_position))
         self._mailbox.post_all(signals)
         if self._asked:
             self._asked.difference_update(signal.call_id for signal in signals)
@@ -154,7 +155,8 @@ class Stream:
         for accepted in message.accepted:
             if self._is_open(accepted.call_id, "an acceptance"):
                 start_time = incoming.read_start_time(accepted)
-                self._mailbox.post(Started(accepted.call_id, self._last_seen if start_time is None else start_time))
+                start_time = self._last_seen if start_time is None else start_time
+                self._mailbox.post(Started(accepted.call_id, start_time, accepted.journal_position))
 
     def _receive_progress(self, message: pb.ExecuteResponse) -> None:
         for progress in message.progress:

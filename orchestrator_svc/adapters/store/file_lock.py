@@ -1,9 +1,8 @@
 """One orchestrator a database file: an flock on a file beside it, which the kernel frees with its holder."""
 
-import fcntl
-import os
 from pathlib import Path
 
+from shared.kernel import file_lock
 from shared.kernel.errors import PreconditionError
 
 
@@ -12,28 +11,19 @@ class FileLock:
 
     def __init__(self, database: Path) -> None:
         self._database = database
-        self._path = database.with_name(database.name + ".lock")
-        self._file: int | None = None
+        self._lock = file_lock.FileLock(database.with_name(database.name + ".lock"))
 
     def acquire(self, holder: str) -> None:
         """`holder`: what the next one is told. Raises PreconditionError (STORE_LOCKED)."""
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            held_by = os.pread(file, 512, 0).decode(errors="replace").strip() or "a process that did not say who it is"
-            os.close(file)
+            self._lock.acquire(holder)
+        except file_lock.FileLockedError as error:
             raise PreconditionError(
                 "STORE_LOCKED",
-                f"another orchestrator has {self._database}: {held_by}. Stop it first, or give this one a data folder "
-                "of its own",
-                metadata={"path": str(self._database), "holder": held_by},
+                f"another orchestrator has {self._database}: {error.holder}. Stop it first, or give this one a data "
+                "folder of its own",
+                metadata={"path": str(self._database), "holder": error.holder},
             ) from None
-        os.ftruncate(file, 0)
-        os.pwrite(file, holder.encode()[:512], 0)
-        self._file = file
 
     def release(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._lock.release()

@@ -220,6 +220,11 @@ class MemoryStore:
             del self._held.requests[key]
         return len(old)
 
+    # -- executors
+
+    async def journal_positions(self) -> dict[str, int]:
+        return dict(self._held.positions)
+
     # -- tools
 
     async def save_tools(self, descriptors: Sequence[ToolDescriptor], now: int) -> list[ToolKey]:

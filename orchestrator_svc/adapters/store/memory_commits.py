@@ -22,6 +22,7 @@ class Holdings:
     last_session_no: dict[Key, int] = field(default_factory=dict[Key, int])
     requests: dict[Key, tuple[Request, int]] = field(default_factory=dict[Key, tuple[Request, int]])
     tools: dict[Key, StoredTool] = field(default_factory=dict[Key, StoredTool])
+    positions: dict[str, int] = field(default_factory=dict[str, int])
     last_number: int = 0
 
     def commit(self, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:
@@ -51,6 +52,8 @@ class Holdings:
         committed.frames[write.batch.id] = frames
         for command in write.commands:
             self._remember(write, command, now)
+        for executor_id, position in write.positions.items():
+            self.positions[executor_id] = max(position, self.positions.get(executor_id, 0))
         return True
 
     def _may_answer(self, write: BatchWrite) -> bool:

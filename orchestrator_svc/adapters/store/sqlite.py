@@ -14,7 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator_svc.adapters.store import keeping, migrating
+from orchestrator_svc.adapters.store import keeping, migrating, positions
 from orchestrator_svc.adapters.store.committing import commit_group, is_unavailable
 from orchestrator_svc.adapters.store.engines import (
     READERS,
@@ -197,6 +197,11 @@ class SqliteStore:
 
     async def forget_requests(self, before: int) -> int:
         return await self._write(keeping.forget_requests, before)
+
+    # -- executors
+
+    async def journal_positions(self) -> dict[str, int]:
+        return await self._list(positions.load_positions)
 
     # -- tools
 

@@ -53,6 +53,16 @@ incarnations = Table(
     _text("version"),
 )
 
+# The highest journal position that was recorded of each executor; a row an incarnation, so that none waits for another.
+journal_positions = Table(
+    "journal_positions",
+    metadata,
+    Column("executor_id", Text, primary_key=True),
+    Column("incarnation", Text, primary_key=True),
+    _time("position"),
+    sqlite_with_rowid=False,
+)
+
 sessions = Table(
     "sessions",
     metadata,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from orchestrator_svc.adapters.store.bulk import bulk_insert, bulk_update
 from orchestrator_svc.adapters.store.creating import count, create, publish
 from orchestrator_svc.adapters.store.guard import guard
+from orchestrator_svc.adapters.store.positions import keep_positions
 from orchestrator_svc.adapters.store.remembering import claim, remember
 from orchestrator_svc.adapters.store.removing import remove_unpublished
 from orchestrator_svc.adapters.store.rows import MOVING, OF_PROPOSAL, PROPOSED, proposed_row, standing_row
@@ -44,6 +45,7 @@ def apply(connection: Connection, writes: Sequence[BatchWrite], codec: EventCode
     numbered = [(write, created[write.batch.id][0] if write.created else write.batch.number) for write in kept]
     stored = _write_rows(connection, numbered, codec)
     remember(connection, numbered, now)
+    keep_positions(connection, kept)
     return Committed(lost, stored, created)
 
 

@@ -13,6 +13,8 @@ from orchestrator_svc.ports.executor import Target
 class Flight:
     """One attempt. `sent`: monotonic s; 0: by an earlier start. `held`: a slot is promised, its record is under way.
 
+    `target` is who can say how it ended: the start that it was sent to, or, when that is over, a later one.
+
     `since`: when its executor last gave a sign of it, or could; 0: when it was sent. `started`: the tool is said to
     run. `asked`: since when its executor is asked what became of it; 0: it is not.
     """
@@ -35,6 +37,11 @@ class Flight:
         under_way = state is State.RUNNING or state is State.OUTCOME_UNKNOWN
         return under_way and len(self.proposal.attempts) == self.attempt
 
+    @property
+    def recorded_boot(self) -> str:
+        """The start that it was sent to."""
+        return self.proposal.attempts[self.attempt - 1].boot_id
+
 
 class Flights:
     """By call id and by target."""
@@ -44,6 +51,8 @@ class Flights:
         self._held: dict[Target, int] = {}
         self._by_target: dict[Target, set[str]] = {}
         self._lost_since: dict[Target, float] = {}
+        self._unanswered: dict[str, float] = {}
+        self._connected: dict[Target, None] = {}
 
     def __len__(self) -> int:
         return len(self._by_call)
@@ -81,6 +90,7 @@ class Flights:
     def pop(self, call_id: str) -> Flight | None:
         flight = self._by_call.pop(call_id, None)
         if flight is not None:
+            self._unanswered.pop(call_id, None)
             self.release(flight)
             calls = self._by_target[flight.target]
             calls.discard(call_id)
@@ -101,17 +111,46 @@ class Flights:
 
         All stay, for the case that it comes back: what nobody waits for any more is cancelled and acknowledged then.
         """
+        self._connected.pop(target, None)
         if target in self._by_target:
             self._lost_since.setdefault(target, now)
         return [f for f in self.of(target) if f.current and f.proposal.effect is not Effect.NON_IDEMPOTENT]
 
     def found(self, target: Target, now: float) -> list[Flight]:
         """It is back: returns what to ask it about. Each has its time anew."""
+        self._connected[target] = None
         self._lost_since.pop(target, None)
         flights = self.of(target)
         for flight in flights:
             flight.since, flight.asked = now, 0.0
         return flights
+
+    def connected_start(self, executor_id: str) -> Target | None:
+        """The one that connected last."""
+        return next((target for target in reversed(self._connected) if target.executor_id == executor_id), None)
+
+    def move_to(self, target: Target, now: float) -> list[Flight]:
+        """Those of lost starts of the same executor that only a later start can tell about: they are its from now on.
+
+        Others stay where they were, and are forgotten when their time is over. Those are lost until it has `answered`.
+        """
+        moved: list[Flight] = []
+        for earlier in [earlier for earlier in self._by_target if earlier.executor_id == target.executor_id]:
+            if earlier == target or earlier in self._connected:
+                continue
+            since = self._lost_since.get(earlier, now)
+            for flight in self.of(earlier):
+                if flight.proposal.effect is Effect.NON_IDEMPOTENT and not flight.held:
+                    self.pop(flight.call_id)
+                    flight.target, flight.since, flight.asked = target, now, 0.0
+                    self.add(flight)
+                    self._unanswered[flight.call_id] = since
+                    moved.append(flight)
+        return moved
+
+    def answered(self, call_id: str) -> None:
+        """A later start has said what it knows of it."""
+        self._unanswered.pop(call_id, None)
 
     def heard_of(self) -> list[Flight]:
         """Those that were handed to an executor whose stream is up, and whose ending is waited for."""
@@ -126,7 +165,9 @@ class Flights:
 
     def overdue(self, before: float) -> list[Flight]:
         """RUNNING ones whose executor is lost since before a time (monotonic s). They stay: it may answer late."""
-        late: list[Flight] = []
+        late = [self._by_call[call_id] for call_id, since in self._unanswered.items() if since <= before]
+        for flight in late:
+            self.answered(flight.call_id)
         for target in [target for target, since in self._lost_since.items() if since <= before]:
             del self._lost_since[target]
             for flight in self.of(target):
@@ -141,10 +182,11 @@ class Flights:
         """Whether any call runs. An outcome that is unknown may come late, or never: nobody waits for it."""
         return any(f.current and f.proposal.state is State.RUNNING for f in self._by_call.values())
 
-    def lost_since(self, target: Target) -> float | None:
-        """Monotonic s; None: its stream is up, or nothing is awaited of it any more."""
-        return self._lost_since.get(target)
+    def lost_since(self, flight: Flight) -> float | None:
+        """Monotonic s; None: who can tell of it is there, or nothing is awaited of it any more."""
+        since = self._unanswered.get(flight.call_id)
+        return self._lost_since.get(flight.target) if since is None else since
 
     def next_overdue(self) -> float | None:
         """Since when the longest lost one is (monotonic s)."""
-        return min(self._lost_since.values(), default=None)
+        return min((*self._lost_since.values(), *self._unanswered.values()), default=None)

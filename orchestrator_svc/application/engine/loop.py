@@ -20,6 +20,7 @@ from orchestrator_svc.application.engine.flights import Flights
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.engine.patrol import Patrol
+from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.application.engine.recorder import Recorder
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.engine.signals import SignalHandler
@@ -84,9 +85,11 @@ class Engine:
         recorder.on_commit = self._committed
         live.busy, live.recorded, live.awaited = recorder.pending, recorder.recorded, flights.awaits
         self._announcer = Announcer(observer, feed, live, dispatcher, recorder.pending)
-        signals = self._signals = SignalHandler(flights, executors, clock, self._tools_seen)
+        reattaching = self.reattaching = Reattaching(flights, executors)
+        signals = self._signals = SignalHandler(flights, reattaching, executors, clock, self._tools_seen)
         sender = self._sender = Sender(flights, dispatcher, executors, observer, clock)
-        self._silence = Silence(flights, executors, clock, settings.answer_margin, settings.cancel_grace / _SECOND)
+        grace = settings.cancel_grace / _SECOND
+        self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
         self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, recorder, clock, settings)
         self._concluder = Concluder(
             live, recorder, dispatcher, sender, flights, timers, executors, clock, faults.end, self._wake.set
@@ -122,6 +125,7 @@ class Engine:
 
     async def recover(self) -> int:
         """Loads every batch that is not finished. Call before `run`. Returns how many."""
+        self.reattaching.load(await self._store.journal_positions())
         count = 0
         async for batch in self._store.unfinished(self.live.judge):
             self.live.add(batch)

@@ -32,7 +32,7 @@ class Outlook:
         flight = self._flights.get(call_id)
         if flight is None or not flight.current:
             return None
-        since = self._flights.lost_since(flight.target)
+        since = self._flights.lost_since(flight)
         if since is not None:
             return self._span(since, self._settings.reattach_window)
         return self._span(flight.asked, self._settings.cancel_grace / _SECOND) if flight.asked else None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from orchestrator_svc.application.engine.flights import Flight, Flights
+from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.firing import lost
@@ -41,11 +42,13 @@ class SignalHandler:
     def __init__(
         self,
         flights: Flights,
+        reattaching: Reattaching,
         executors: Executors,
         clock: Clock,
         on_tools: Callable[[Target, tuple[ToolDescriptor, ...]], None],
     ) -> None:
-        self._flights, self._executors, self._clock, self._on_tools = flights, executors, clock, on_tools
+        self._flights, self._reattaching, self._executors = flights, reattaching, executors
+        self._clock, self._on_tools = clock, on_tools
         self._to_acknowledge: dict[str, dict[Target, list[str]]] = {}
 
     def handle(self, signals: Iterable[Signal]) -> Work:
@@ -54,9 +57,8 @@ class SignalHandler:
             match signal:
                 case Ended():
                     self._ended(signal, work)
-                case Started(call_id, start_time):
-                    self._started(call_id)
-                    self._on_flight(work, call_id, lambda f, t=start_time: lambda b, c: started(c, f.proposal, t))
+                case Started():
+                    self._started(signal, work)
                 case Progressed(call_id, fraction, text):
                     self._on_flight(
                         work, call_id, lambda f, x=fraction, t=text: lambda b, c: progressed(c, f.proposal, x, t)
@@ -68,10 +70,12 @@ class SignalHandler:
                 case Attached():
                     self._attached(signal, work)
                 case Connected(target):
-                    self._connected(target, work)
+                    self._reattaching.connected(target, self._clock.monotonic())
                 case Lost(target):
-                    for flight in self._flights.lose(target, self._clock.monotonic()):
+                    now = self._clock.monotonic()
+                    for flight in self._flights.lose(target, now):
                         settle_lost(work, flight, "EXECUTOR_LOST", "the connection to the executor was lost")
+                    self._reattaching.lost(target, now)
                 case ToolsSeen(target, descriptors):
                     self._on_tools(target, descriptors)
                 case CapacityChanged():
@@ -121,12 +125,26 @@ class SignalHandler:
         proposal = flight.proposal
         if flight.asked and not proposal.cancel_requested:
             ending.failure = _of_one_asked(ending.failure)
+        if signal.position:
+            self._saw_position(work, flight, signal.position)
         _append(work, flight, lambda batch, changes: _settle(batch, changes, flight, proposal, ending))
 
-    def _started(self, call_id: str) -> None:
-        flight = self._flights.get(call_id)
-        if flight is not None and not flight.started:
+    def _started(self, signal: Started, work: Work) -> None:
+        flight = self._flights.get(signal.call_id)
+        if flight is None:
+            return
+        if not flight.started:
             flight.started, flight.since = True, self._clock.monotonic()
+        if flight.current:
+            if signal.position:
+                self._saw_position(work, flight, signal.position)
+            _append(work, flight, lambda batch, changes: started(changes, flight.proposal, signal.start_time))
+
+    def _saw_position(self, work: Work, flight: Flight, position: int) -> None:
+        """Recorded with what the executor said."""
+        executor_id = flight.target.executor_id
+        self._reattaching.saw_position(executor_id, position)
+        _append(work, flight, lambda batch, changes: changes.saw_position(executor_id, position))
 
     def _on_flight(self, work: Work, call_id: str, make: Callable[[Flight], Operation]) -> None:
         flight = self._flights.get(call_id)
@@ -135,6 +153,7 @@ class SignalHandler:
 
     def _attached(self, signal: Attached, work: Work) -> None:
         flight = self._flights.get(signal.call_id)
+        self._flights.answered(signal.call_id)
         if flight is None or signal.state in ("running", "ended"):
             return
         self._flights.pop(signal.call_id)
@@ -151,12 +170,6 @@ class SignalHandler:
             _append(work, flight, lambda b, c: settle(b, c, flight.proposal, Ending(None, failure)))
         elif flight.proposal.state is State.RUNNING:
             settle_lost(work, flight, "EXECUTOR_CANNOT_SAY", "the executor cannot say what became of it")
-
-    def _connected(self, target: Target, work: Work) -> None:
-        known = self._flights.found(target, self._clock.monotonic())
-        if known and self._executors.attach(target, [flight.call_id for flight in known]):
-            unwanted = [f.call_id for f in known if not f.current or f.proposal.cancel_requested]
-            self._executors.cancel(target, unwanted)
 
 
 def _of_one_asked(failure: Failure | None) -> Failure | None:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 
 from orchestrator_svc.application.engine.flights import Flight, Flights
+from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.application.engine.signals import Work, settle_lost
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import Executors
@@ -23,8 +24,16 @@ _log = logging.getLogger(__name__)
 class Silence:
     """`margin`: what a call may take beyond its time; `grace`: what its executor has to answer. In s."""
 
-    def __init__(self, flights: Flights, executors: Executors, clock: Clock, margin: float, grace: float) -> None:
-        self._flights, self._executors, self._clock = flights, executors, clock
+    def __init__(
+        self,
+        flights: Flights,
+        reattaching: Reattaching,
+        executors: Executors,
+        clock: Clock,
+        margin: float,
+        grace: float,
+    ) -> None:
+        self._flights, self._reattaching, self._executors, self._clock = flights, reattaching, executors, clock
         self._margin, self._grace = margin, grace
         self._timeouts: dict[ToolKey, float] = {}
         self._next = 0.0
@@ -70,5 +79,5 @@ class Silence:
         """What it never got it is not to run any more; what it runs it is to stop."""
         _log.warning("%s says nothing of %s, and its time is over", flight.target.executor_id, flight.call_id)
         flight.asked = now
-        self._executors.attach(flight.target, [flight.call_id])
+        self._reattaching.ask(flight.target, [flight])
         self._executors.cancel(flight.target, [flight.call_id])

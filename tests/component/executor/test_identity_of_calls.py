@@ -132,7 +132,7 @@ async def test_of_another_start_nothing_can_be_said(exe: Executor, peer: Peer, b
 async def test_acknowledged_calls_are_forgotten_after_a_time_and_no_sooner():
     async with executor(outcome_retention=0.05) as exe:
         peer = await exe.connect()
-        first, second = call("a", "write", {"text": "1"}), call("b", "write", {"text": "2"})
+        first, second = call("a", "echo", {"value": 1}), call("b", "echo", {"value": 2})
         await peer.send(first, second)
         await peer.outcome(first.id)
         await peer.outcome(second.id)

@@ -1,6 +1,7 @@
 """The service around: health, reflection, addresses, the call by hand when it is unsafe, drains."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -44,8 +45,8 @@ async def test_reflection_describes_the_service(exe: Executor, version: str):
     await reflect.done_writing()
 
 
-async def test_a_port_that_is_taken_is_refused_in_words(exe: Executor):
-    settings = Settings(listen=exe.service.address, toolbox=[str(TOOLBOX)])
+async def test_a_port_that_is_taken_is_refused_in_words(exe: Executor, tmp_path: Path):
+    settings = Settings(listen=exe.service.address, toolbox=[str(TOOLBOX)], data=tmp_path)
     with pytest.raises(ListenError, match=exe.service.address):
         async with serving(settings):
             pass

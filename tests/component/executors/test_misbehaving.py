@@ -20,7 +20,7 @@ from orchestrator_svc.ports.executor import (
 )
 from shared.kernel.clock import SystemClock
 from tests.component.executors.connecting import connect
-from tests.support.calls import ECHO, make_call, make_calls
+from tests.support.calls import ECHO, make_ask, make_call, make_calls
 from tests.support.scripted_executor import ScriptedExecutor
 from tests.support.watching import Watcher
 
@@ -114,10 +114,10 @@ async def test_bytes_that_are_no_message_end_the_stream_and_it_comes_back(
     await conversation.calls(1)
     await conversation.say_bytes(garbage)
     assert (await watcher.next(Lost)).target == target
-    assert not executors.attach(target, ["b/a/1"])
+    assert not executors.attach(target, [make_ask("b/a/1", target.boot_id)])
     conversation, again = await connect(scripted, watcher)
     assert again == target
-    assert executors.attach(target, ["b/a/1"])
+    assert executors.attach(target, [make_ask("b/a/1", target.boot_id)])
     assert executors.choose(ECHO) == (target, 7)
     request = await conversation.requests.get()
     while not request.attaches:
@@ -169,7 +169,7 @@ async def test_a_new_start_is_another_target(scripted: ScriptedExecutor, executo
     await conversation.greet(boot_id="boot-2")
     again = await watcher.connected()
     assert (target.boot_id, again.boot_id) == ("boot-1", "boot-2")
-    assert not executors.attach(target, ["b/a/1"])
+    assert not executors.attach(target, [make_ask("b/a/1", target.boot_id)])
     assert [view.boot_id for view in executors.views()] == ["boot-2"]
 
 

@@ -1,5 +1,7 @@
 """One trace over both services: what the executor says of a call hangs below the orchestrator's attempt."""
 
+from pathlib import Path
+
 from executor_svc.bootstrap import serving
 from executor_svc.settings import Settings
 from orchestrator_svc.adapters.executor.grpc import GrpcExecutors
@@ -28,13 +30,14 @@ async def _run(address: str, flow: Flow) -> None:
     await executors.close()
 
 
-async def test_one_trace():
+async def test_one_trace(tmp_path: Path):
     clock = ManualClock()
     async with OtlpSink() as sink:
         settings = Settings.model_validate(
             {
                 "listen": "127.0.0.1:0",
                 "toolbox": ["tests.support.toolboxes.gates"],
+                "data": tmp_path,
                 "otlp_endpoint": sink.endpoint,
                 "drain_grace": 0,
             }

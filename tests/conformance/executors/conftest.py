@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -7,8 +8,10 @@ from tests.support.watching import Watcher
 
 
 @pytest.fixture(params=["memory", "grpc"])
-async def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    async for world in open_world(request.param, monkeypatch):
+async def world(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[World]:
+    async for world in open_world(request.param, monkeypatch, tmp_path):
         yield world
 
 

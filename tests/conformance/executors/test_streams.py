@@ -9,7 +9,7 @@ from orchestrator_svc.ports.executor import (
     Started,
 )
 from tests.conformance.executors.worlds import World
-from tests.support.calls import ECHO, WAIT, make_call, make_waiting
+from tests.support.calls import ECHO, WAIT, make_ask, make_call, make_waiting
 from tests.support.watching import Watcher
 
 
@@ -24,13 +24,13 @@ async def test_a_lost_stream_takes_its_slots_along_and_comes_back(world: World, 
     assert not world.executors.serves(WAIT)
     assert world.executors.choose(WAIT) is None
     assert not world.executors.send(target, [make_call("b/c/1")])
-    assert not world.executors.attach(target, ["b/a/1"])
+    assert not world.executors.attach(target, [make_ask("b/a/1", target.boot_id)])
     world.executors.cancel(target, ["b/a/1"])
     world.executors.acknowledge(target, ["b/a/1"])
     assert [view.connected for view in world.executors.views()] == [False]
     await member.reconnect()
     assert await watcher.connected() == target
-    assert world.executors.attach(target, ["b/a/1"])
+    assert world.executors.attach(target, [make_ask("b/a/1", target.boot_id)])
     assert await watcher.next(Attached) == Attached("b/a/1", "running")
     await member.open_gate("a")
     assert (await watcher.next(Ended)).call_id == "b/a/1"
@@ -48,7 +48,7 @@ async def test_an_ending_that_nobody_heard_is_kept_for_who_asks(world: World, wa
     await member.open_gate("a")
     await member.reconnect()
     assert await watcher.connected() == target
-    world.executors.attach(target, ["b/a/1"])
+    world.executors.attach(target, [make_ask("b/a/1", target.boot_id)])
     await watcher.next(Attached, call_id="b/a/1")
     ended = await watcher.next(Ended)
     assert (ended.call_id, ended.ending.result) == ("b/a/1", '"a"')
@@ -59,7 +59,7 @@ async def test_an_ending_that_nobody_heard_is_kept_for_who_asks(world: World, wa
 async def test_what_was_never_seen_never_runs(world: World, watcher: Watcher):
     member = await world.add()
     target = await watcher.connected()
-    world.executors.attach(target, ["b/a/1"])
+    world.executors.attach(target, [make_ask("b/a/1", target.boot_id)])
     assert await watcher.next(Attached) == Attached("b/a/1", "never_seen")
     assert world.executors.choose(ECHO) == (target, 8)
     world.executors.send(target, [make_call("b/a/1")])
@@ -74,13 +74,13 @@ async def test_attaching_takes_slots(world: World, watcher: Watcher):
     target = await watcher.connected()
     world.executors.send(target, [make_waiting("b/a/1"), make_waiting("b/b/1")])
     await watcher.several(Started, 2)
-    world.executors.attach(target, ["b/a/1"])  # open here already: takes no second one
+    world.executors.attach(target, [make_ask("b/a/1", target.boot_id)])  # open here already: takes no second one
     assert (await watcher.next(Attached)).state == "running"
     await member.cut()
     await watcher.next(Lost)
     await member.reconnect()
     assert await watcher.connected() == target
-    world.executors.attach(target, ["b/a/1", "b/b/1"])
+    world.executors.attach(target, [make_ask("b/a/1", target.boot_id), make_ask("b/b/1", target.boot_id)])
     await watcher.several(Attached, 2)
     assert [view.in_flight for view in world.executors.views()] == [2]
     assert world.executors.choose(ECHO) is None
@@ -97,7 +97,7 @@ async def test_another_start_is_another_target(world: World, watcher: Watcher):
     await world.add()
     again = await watcher.connected()
     assert again != target
-    assert not world.executors.attach(target, ["b/a/1"])
+    assert not world.executors.attach(target, [make_ask("b/a/1", target.boot_id)])
     assert not world.executors.send(target, [make_call()])
     assert world.executors.choose(ECHO) == (again, 8)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -12,7 +13,7 @@ from executor_svc.bootstrap import serving
 from executor_svc.settings import Settings
 from orchestrator_svc.adapters.executor.grpc import GrpcExecutors
 from orchestrator_svc.adapters.executor.memory import MemoryExecutors
-from orchestrator_svc.adapters.executor.memory_replica import Replica, fail
+from orchestrator_svc.adapters.executor.memory_replica import fail
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, Tier, ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import Call, Executors
@@ -39,6 +40,10 @@ class Member(Protocol):
         """This start is over, for good."""
         ...
 
+    async def restart(self) -> None:
+        """This start is over, and another of the same executor begins."""
+        ...
+
     async def drain(self) -> None:
         """Begins to shut down while calls run."""
         ...
@@ -55,10 +60,16 @@ class World(Protocol):
 
 
 class GrpcMember:
-    def __init__(self, name: Name, slots: int) -> None:
+    def __init__(self, name: Name, slots: int, data: Path) -> None:
         self._name = name
         self._settings = Settings.model_validate(
-            {"listen": "127.0.0.1:0", "toolbox": ["tests.support.toolboxes.gates"], "slots": slots, "drain_grace": 5.0}
+            {
+                "listen": "127.0.0.1:0",
+                "toolbox": ["tests.support.toolboxes.gates"],
+                "slots": slots,
+                "drain_grace": 5.0,
+                "data": data,
+            }
         )
         self._stack = AsyncExitStack()
         self._draining: asyncio.Task[None] | None = None
@@ -87,6 +98,11 @@ class GrpcMember:
                 await self._draining
             await self._stack.aclose()
 
+    async def restart(self) -> None:
+        await self.stop()
+        self._stack = AsyncExitStack()
+        await self.start()
+
     async def drain(self) -> None:
         self._draining = asyncio.get_running_loop().create_task(self._executor.drain(5.0))
 
@@ -95,8 +111,9 @@ class GrpcMember:
 
 
 class GrpcWorld:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         gates.reset()
+        self._folder = folder
         self._name = Name.install(monkeypatch)
         self._members: list[GrpcMember] = []
         self.executors: Executors = GrpcExecutors(
@@ -104,7 +121,7 @@ class GrpcWorld:
         )
 
     async def add(self, slots: int = 8) -> Member:
-        member = GrpcMember(self._name, slots)
+        member = GrpcMember(self._name, slots, self._folder / str(len(self._members)))
         self._members.append(member)
         await member.start()
         return member
@@ -121,10 +138,14 @@ _NOT_TODAY = Failure(FailureClass.PERMANENT, KnownEffect.NONE, "NOT_TODAY", "not
 
 
 class MemoryMember:
-    def __init__(self, replica: Replica) -> None:
-        self._replica = replica
+    def __init__(self, executors: MemoryExecutors, executor_id: str, slots: int) -> None:
+        self._executors, self._executor_id, self._slots = executors, executor_id, slots
         self._open: set[str] = set()
         self._calls: list[str] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        replica = self._replica = self._executors.add(_TOOLS, executor_id=self._executor_id, slots=self._slots)
         replica.run("echo", self._echo)
         replica.run("refuse", fail(_NOT_TODAY))
         replica.on_held = self._on_held
@@ -162,6 +183,10 @@ class MemoryMember:
         if self._replica.connected:
             self._replica.cut()
 
+    async def restart(self) -> None:
+        await self.stop()
+        self._begin()
+
     async def drain(self) -> None:
         self._replica.drain()
 
@@ -194,14 +219,14 @@ class MemoryWorld:
 
     async def add(self, slots: int = 8) -> Member:
         self._count += 1
-        return MemoryMember(self._memory.add(_TOOLS, executor_id=f"executor-{self._count}", slots=slots))
+        return MemoryMember(self._memory, f"executor-{self._count}", slots)
 
 
-async def open_world(kind: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def open_world(kind: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AsyncIterator[World]:
     if kind == "memory":
         yield MemoryWorld()
         return
-    world = GrpcWorld(monkeypatch)
+    world = GrpcWorld(monkeypatch, folder)
     await world.executors.start()
     try:
         yield world

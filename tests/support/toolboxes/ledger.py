@@ -4,6 +4,7 @@ The folder comes as an argument: the executor is a process of its own.
 """
 
 import asyncio
+import os
 from pathlib import Path
 
 from greenlight_tool import ToolContext, tool
@@ -13,8 +14,7 @@ async def _run(folder: str, context: ToolContext) -> str:
     name = context.proposal_id.partition("/")[2]
     with Path(folder, "ledger").open("a") as ledger:  # noqa: ASYNC230 - one line
         ledger.write(f"{name} {context.attempt} {context.idempotency_key}\n")
-    while not Path(folder, f"{name}.gate").exists():  # noqa: ASYNC110 - another process makes it
-        await asyncio.sleep(0.005)
+    await _until(Path(folder, f"{name}.gate"))
     return name
 
 
@@ -31,3 +31,21 @@ async def write(folder: str, context: ToolContext) -> str:
 @tool(effect="NON_IDEMPOTENT", tier="AUTO")
 async def send(folder: str, context: ToolContext) -> str:
     return await _run(folder, context)
+
+
+@tool(effect="NON_IDEMPOTENT", tier="AUTO")
+async def pay(folder: str, context: ToolContext) -> str:
+    """Has its effect, on disk, once `NAME.go` is there, and ends once `NAME.gate` is."""
+    name = context.proposal_id.partition("/")[2]
+    await _until(Path(folder, f"{name}.go"))
+    file = os.open(Path(folder, "ledger"), os.O_WRONLY | os.O_APPEND)
+    os.write(file, f"{name} {context.attempt} {context.idempotency_key}\n".encode())
+    os.fsync(file)
+    os.close(file)
+    await _until(Path(folder, f"{name}.gate"))
+    return name
+
+
+async def _until(gate: Path) -> None:
+    while not gate.exists():  # noqa: ASYNC110 - another process makes it
+        await asyncio.sleep(0.005)

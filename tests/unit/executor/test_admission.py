@@ -8,11 +8,13 @@ from executor_svc.application.registry import Hosted, Registry
 from executor_svc.application.streams import Stream, Streams
 from executor_svc.domain.call import Call, Origin
 from executor_svc.domain.outcome import KnownEffect
+from executor_svc.domain.tool import Effect
 
 
 class Spec:
     name, version = "note", "1"
     key = ("note", "1")
+    effect = Effect.IDEMPOTENT
 
 
 class Tool:

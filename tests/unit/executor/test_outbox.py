@@ -10,6 +10,7 @@ class Started:
     call: Any
     start_ns: int
     settled: bool
+    position: int = 0
 
 
 def outcome(number: int, size: int = 10) -> Outcome:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -52,6 +54,7 @@ def test_a_command_line_that_cannot_be(arguments: list[str], said: str, capsys: 
     assert said in capsys.readouterr().err
 
 
-def test_a_toolbox_that_is_not_there(capsys: pytest.CaptureFixture[str]):
-    assert main(["--listen", "127.0.0.1:0", "--toolbox", "no_such_module_anywhere"]) == 1
+def test_a_toolbox_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    where = ["--listen", "127.0.0.1:0", "--data", str(tmp_path)]
+    assert main([*where, "--toolbox", "no_such_module_anywhere"]) == 1
     assert "no_such_module_anywhere: there is no such module" in capsys.readouterr().err

@@ -112,13 +112,17 @@ def test_the_orchestrators_data_is_on_a_volume_that_its_user_may_write(monkeypat
     data = _read("orchestrator", monkeypatch).data.as_posix()
     assert _mounts("orchestrator") == {data: "data"}
     assert data in IMAGE.owned
-    assert IMAGE.volumes == [data]
+    assert data in IMAGE.volumes
 
 
-def test_the_examples_reports_are_on_a_volume_that_its_user_may_write() -> None:
+def test_the_executors_journal_and_reports_are_on_volumes_that_its_user_may_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = _read("executor", monkeypatch).data.as_posix()
     out = ExampleSettings.read(_environment("executor")).out.as_posix()
-    assert _mounts("executor") == {out: "reports"}
-    assert out in IMAGE.owned
+    assert _mounts("executor") == {data: "journal", out: "reports"}
+    assert {data, out} <= {*IMAGE.owned}
+    assert data in IMAGE.volumes
 
 
 def _mounts(service: str) -> dict[str, str]:

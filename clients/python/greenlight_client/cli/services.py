@@ -20,7 +20,8 @@ _EXAMPLE = Path("examples", "research_stock")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to start them. Port 0 takes a free one; `folder` is the working folder of both (None = the current one)."""
+    """How to start them. Port 0 takes a free one; `data` is the orchestrator's folder, the executor's lies in it;
+    `folder` is the working folder of both (None = the current one)."""
 
     orchestrator: str
     executor: str
@@ -116,6 +117,7 @@ def example_folder() -> Path | None:
 
 def _executor_command(plan: Plan) -> list[str]:
     command = python("executor_svc", "--listen", plan.executor, "--toolbox", plan.toolbox)
+    command += ["--data", str(plan.data / "executor")]
     return [*command, "--reload"] if plan.reload else command
 
 

@@ -176,21 +176,6 @@ async def test_what_was_never_seen_runs_again(monkeypatch: pytest.MonkeyPatch) -
         assert len((await world.proposal(f"{batch_id}/a")).attempts) == 2
 
 
-async def test_a_new_start_of_the_executor_does_not_answer_for_the_old_one() -> None:
-    world = World()
-    async with started(world) as replica:
-        batch_id = await world.run(spec("send", "a"), spec("read", "b"))
-        fresh = world.executors.add([*replica.tools.values()])
-        await later(world, 30)
-        assert keys(fresh.held) == ["b/2"]
-        assert (await world.states(batch_id))["a"] == "RUNNING"
-        await later(world, 30)
-        assert (await world.states(batch_id))["a"] == "OUTCOME_UNKNOWN"
-        await world.resolve.resolve(CALLER, f"{batch_id}/a", Resolution.RUN_AGAIN, "", "it is not there", None, None)
-        await world.settle()
-        assert sorted(keys(fresh.held)) == ["a/2", "b/2"]
-
-
 async def test_one_that_goes_away_before_the_record_is_written_gets_nothing() -> None:
     world = World()
     async with started(world) as replica:

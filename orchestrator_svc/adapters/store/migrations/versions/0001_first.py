@@ -11,6 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     _incarnations()
+    _journal_positions()
     _sessions()
     _batches()
     _indexes_of_batches()
@@ -31,6 +32,17 @@ def _incarnations() -> None:
         sa.Column("start_time", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+
+
+def _journal_positions() -> None:
+    op.create_table(
+        "journal_positions",
+        sa.Column("executor_id", sa.Text(), nullable=False),
+        sa.Column("incarnation", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("executor_id", "incarnation"),
+        sqlite_with_rowid=False,
     )
 
 

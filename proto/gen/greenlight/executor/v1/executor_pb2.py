@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from greenlight.tool.v1 import tool_pb2 as greenlight_dot_tool_dot_v1_dot_tool__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%greenlight/executor/v1/executor.proto\x12\x16greenlight.executor.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dgreenlight/tool/v1/tool.proto\"\xcd\x01\n\x0e\x45xecuteRequest\x12,\n\x05hello\x18\x01 \x01(\x0b\x32\x1d.greenlight.executor.v1.Hello\x12\x30\n\x05\x66rame\x18\x02 \x01(\x0b\x32!.greenlight.executor.v1.CallFrame\x12\x0f\n\x07\x63\x61ncels\x18\x03 \x03(\t\x12\x18\n\x10\x61\x63knowledgements\x18\x04 \x03(\t\x12\x30\n\x08\x61ttaches\x18\x05 \x03(\x0b\x32\x1e.greenlight.executor.v1.Attach\"0\n\x05Hello\x12\x16\n\x0eincarnation_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"i\n\tCallFrame\x12/\n\x07origins\x18\x01 \x03(\x0b\x32\x1e.greenlight.executor.v1.Origin\x12+\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x1c.greenlight.executor.v1.Call\"\xa1\x02\n\x06Origin\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontext_json\x18\x04 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x05 \x01(\t\x12:\n\x06labels\x18\x06 \x03(\x0b\x32*.greenlight.executor.v1.Origin.LabelsEntry\x12\x10\n\x08trace_id\x18\x07 \x01(\x0c\x12;\n\rfencing_token\x18\x08 \x01(\x0b\x32$.greenlight.executor.v1.FencingToken\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"5\n\x0c\x46\x65ncingToken\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x16\n\x0eincarnation_id\x18\x02 \x01(\t\"\xdf\x01\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\x05\x12\x0c\n\x04tool\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\t\x12\x0e\n\x06\x64igest\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x05\x12\r\n\x05\x61gent\x18\t \x01(\t\x12*\n\x07timeout\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07span_id\x18\x0b \x01(\x0c\"*\n\x06\x41ttach\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\"\xdb\x03\n\x0f\x45xecuteResponse\x12\x32\n\x08identity\x18\x01 \x01(\x0b\x32 .greenlight.executor.v1.Identity\x12\x31\n\x05tools\x18\x02 \x03(\x0b\x32\".greenlight.tool.v1.ToolDescriptor\x12\x30\n\x05slots\x18\x03 \x01(\x0b\x32!.greenlight.executor.v1.SlotGrant\x12\x32\n\x08\x61\x63\x63\x65pted\x18\x04 \x03(\x0b\x32 .greenlight.executor.v1.Accepted\x12\x32\n\x08progress\x18\x05 \x03(\x0b\x32 .greenlight.executor.v1.Progress\x12-\n\x06\x63hunks\x18\x06 \x03(\x0b\x32\x1d.greenlight.executor.v1.Chunk\x12\x31\n\x08outcomes\x18\x07 \x03(\x0b\x32\x1f.greenlight.executor.v1.Outcome\x12<\n\x0e\x61ttach_answers\x18\x08 \x03(\x0b\x32$.greenlight.executor.v1.AttachAnswer\x12\x10\n\x08\x64raining\x18\t \x01(\x08\x12\x15\n\rstuck_threads\x18\n \x01(\x05\"A\n\x08Identity\x12\x13\n\x0b\x65xecutor_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\"L\n\tSlotGrant\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x30\n\x05tools\x18\x02 \x03(\x0b\x32!.greenlight.executor.v1.ToolSlots\"9\n\tToolSlots\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x05\"K\n\x08\x41\x63\x63\x65pted\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x08Progress\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x15\n\x08\x66raction\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x03 \x01(\tB\x0b\n\t_fraction\";\n\x05\x43hunk\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x12\n\nchunk_json\x18\x03 \x01(\t\"\xff\x01\n\x07Outcome\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x15\n\x0bresult_json\x18\x02 \x01(\tH\x00\x12.\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1b.greenlight.tool.v1.FailureH\x00\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x0equeue_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0crun_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x08\n\x06\x65nding\"S\n\x0c\x41ttachAnswer\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.greenlight.executor.v1.AttachState\"9\n\x10ListToolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x11ListToolsResponse\x12\x31\n\x05tools\x18\x01 \x03(\x0b\x32\".greenlight.tool.v1.ToolDescriptor\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8c\x01\n\x0f\x43\x61llToolRequest\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x18\n\x0e\x61rguments_json\x18\x03 \x01(\tH\x00\x12,\n\targuments\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x42\x12\n\x10\x61rguments_source\"D\n\x10\x43\x61llToolResponse\x12\x30\n\x07outcome\x18\x01 \x01(\x0b\x32\x1f.greenlight.executor.v1.Outcome\"\x16\n\x14GetServerInfoRequest\"\xe4\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x32\n\x08identity\x18\x02 \x01(\x0b\x32 .greenlight.executor.v1.Identity\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x11\n\tin_flight\x18\x04 \x01(\x05\x12\x15\n\rstuck_threads\x18\x05 \x01(\x05\x12\x19\n\x11max_request_bytes\x18\x06 \x01(\x03\x12\x18\n\x10max_result_bytes\x18\x07 \x01(\x03\x12\x18\n\x10unsafe_call_tool\x18\x08 \x01(\x08*\x97\x01\n\x0b\x41ttachState\x12\x1c\n\x18\x41TTACH_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41TTACH_STATE_RUNNING\x10\x01\x12\x16\n\x12\x41TTACH_STATE_ENDED\x10\x02\x12\x1b\n\x17\x41TTACH_STATE_NEVER_SEEN\x10\x03\x12\x1b\n\x17\x41TTACH_STATE_CANNOT_SAY\x10\x04\x32\xa0\x03\n\x0f\x45xecutorService\x12^\n\x07\x45xecute\x12&.greenlight.executor.v1.ExecuteRequest\x1a\'.greenlight.executor.v1.ExecuteResponse(\x01\x30\x01\x12`\n\tListTools\x12(.greenlight.executor.v1.ListToolsRequest\x1a).greenlight.executor.v1.ListToolsResponse\x12]\n\x08\x43\x61llTool\x12\'.greenlight.executor.v1.CallToolRequest\x1a(.greenlight.executor.v1.CallToolResponse\x12l\n\rGetServerInfo\x12,.greenlight.executor.v1.GetServerInfoRequest\x1a-.greenlight.executor.v1.GetServerInfoResponseB|\n\x1arun.greenlight.executor.v1B\rExecutorProtoP\x01ZMgithub.com/greenlight-run/greenlight/gen/go/greenlight/executor/v1;executorv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%greenlight/executor/v1/executor.proto\x12\x16greenlight.executor.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dgreenlight/tool/v1/tool.proto\"\xcd\x01\n\x0e\x45xecuteRequest\x12,\n\x05hello\x18\x01 \x01(\x0b\x32\x1d.greenlight.executor.v1.Hello\x12\x30\n\x05\x66rame\x18\x02 \x01(\x0b\x32!.greenlight.executor.v1.CallFrame\x12\x0f\n\x07\x63\x61ncels\x18\x03 \x03(\t\x12\x18\n\x10\x61\x63knowledgements\x18\x04 \x03(\t\x12\x30\n\x08\x61ttaches\x18\x05 \x03(\x0b\x32\x1e.greenlight.executor.v1.Attach\"0\n\x05Hello\x12\x16\n\x0eincarnation_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"i\n\tCallFrame\x12/\n\x07origins\x18\x01 \x03(\x0b\x32\x1e.greenlight.executor.v1.Origin\x12+\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x1c.greenlight.executor.v1.Call\"\xa1\x02\n\x06Origin\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontext_json\x18\x04 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x05 \x01(\t\x12:\n\x06labels\x18\x06 \x03(\x0b\x32*.greenlight.executor.v1.Origin.LabelsEntry\x12\x10\n\x08trace_id\x18\x07 \x01(\x0c\x12;\n\rfencing_token\x18\x08 \x01(\x0b\x32$.greenlight.executor.v1.FencingToken\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"5\n\x0c\x46\x65ncingToken\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x16\n\x0eincarnation_id\x18\x02 \x01(\t\"\xdf\x01\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\x05\x12\x0c\n\x04tool\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\t\x12\x0e\n\x06\x64igest\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x05\x12\r\n\x05\x61gent\x18\t \x01(\t\x12*\n\x07timeout\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07span_id\x18\x0b \x01(\x0c\"p\n\x06\x41ttach\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\x12*\n\x06\x65\x66\x66\x65\x63t\x18\x03 \x01(\x0e\x32\x1a.greenlight.tool.v1.Effect\x12\x18\n\x10journal_position\x18\x04 \x01(\x03\"\xdb\x03\n\x0f\x45xecuteResponse\x12\x32\n\x08identity\x18\x01 \x01(\x0b\x32 .greenlight.executor.v1.Identity\x12\x31\n\x05tools\x18\x02 \x03(\x0b\x32\".greenlight.tool.v1.ToolDescriptor\x12\x30\n\x05slots\x18\x03 \x01(\x0b\x32!.greenlight.executor.v1.SlotGrant\x12\x32\n\x08\x61\x63\x63\x65pted\x18\x04 \x03(\x0b\x32 .greenlight.executor.v1.Accepted\x12\x32\n\x08progress\x18\x05 \x03(\x0b\x32 .greenlight.executor.v1.Progress\x12-\n\x06\x63hunks\x18\x06 \x03(\x0b\x32\x1d.greenlight.executor.v1.Chunk\x12\x31\n\x08outcomes\x18\x07 \x03(\x0b\x32\x1f.greenlight.executor.v1.Outcome\x12<\n\x0e\x61ttach_answers\x18\x08 \x03(\x0b\x32$.greenlight.executor.v1.AttachAnswer\x12\x10\n\x08\x64raining\x18\t \x01(\x08\x12\x15\n\rstuck_threads\x18\n \x01(\x05\"A\n\x08Identity\x12\x13\n\x0b\x65xecutor_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\"L\n\tSlotGrant\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x30\n\x05tools\x18\x02 \x03(\x0b\x32!.greenlight.executor.v1.ToolSlots\"9\n\tToolSlots\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x05\"e\n\x08\x41\x63\x63\x65pted\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10journal_position\x18\x03 \x01(\x03\"P\n\x08Progress\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x15\n\x08\x66raction\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x03 \x01(\tB\x0b\n\t_fraction\";\n\x05\x43hunk\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x12\n\nchunk_json\x18\x03 \x01(\t\"\x99\x02\n\x07Outcome\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x15\n\x0bresult_json\x18\x02 \x01(\tH\x00\x12.\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1b.greenlight.tool.v1.FailureH\x00\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x0equeue_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0crun_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10journal_position\x18\x07 \x01(\x03\x42\x08\n\x06\x65nding\"S\n\x0c\x41ttachAnswer\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.greenlight.executor.v1.AttachState\"9\n\x10ListToolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x11ListToolsResponse\x12\x31\n\x05tools\x18\x01 \x03(\x0b\x32\".greenlight.tool.v1.ToolDescriptor\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8c\x01\n\x0f\x43\x61llToolRequest\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x18\n\x0e\x61rguments_json\x18\x03 \x01(\tH\x00\x12,\n\targuments\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x42\x12\n\x10\x61rguments_source\"D\n\x10\x43\x61llToolResponse\x12\x30\n\x07outcome\x18\x01 \x01(\x0b\x32\x1f.greenlight.executor.v1.Outcome\"\x16\n\x14GetServerInfoRequest\"\x97\x02\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x32\n\x08identity\x18\x02 \x01(\x0b\x32 .greenlight.executor.v1.Identity\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x11\n\tin_flight\x18\x04 \x01(\x05\x12\x15\n\rstuck_threads\x18\x05 \x01(\x05\x12\x19\n\x11max_request_bytes\x18\x06 \x01(\x03\x12\x18\n\x10max_result_bytes\x18\x07 \x01(\x03\x12\x18\n\x10unsafe_call_tool\x18\x08 \x01(\x08\x12\x18\n\x10journal_position\x18\t \x01(\x03\x12\x17\n\x0fjournal_problem\x18\n \x01(\t*\x97\x01\n\x0b\x41ttachState\x12\x1c\n\x18\x41TTACH_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41TTACH_STATE_RUNNING\x10\x01\x12\x16\n\x12\x41TTACH_STATE_ENDED\x10\x02\x12\x1b\n\x17\x41TTACH_STATE_NEVER_SEEN\x10\x03\x12\x1b\n\x17\x41TTACH_STATE_CANNOT_SAY\x10\x04\x32\xa0\x03\n\x0f\x45xecutorService\x12^\n\x07\x45xecute\x12&.greenlight.executor.v1.ExecuteRequest\x1a\'.greenlight.executor.v1.ExecuteResponse(\x01\x30\x01\x12`\n\tListTools\x12(.greenlight.executor.v1.ListToolsRequest\x1a).greenlight.executor.v1.ListToolsResponse\x12]\n\x08\x43\x61llTool\x12\'.greenlight.executor.v1.CallToolRequest\x1a(.greenlight.executor.v1.CallToolResponse\x12l\n\rGetServerInfo\x12,.greenlight.executor.v1.GetServerInfoRequest\x1a-.greenlight.executor.v1.GetServerInfoResponseB|\n\x1arun.greenlight.executor.v1B\rExecutorProtoP\x01ZMgithub.com/greenlight-run/greenlight/gen/go/greenlight/executor/v1;executorv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\032run.greenlight.executor.v1B\rExecutorProtoP\001ZMgithub.com/greenlight-run/greenlight/gen/go/greenlight/executor/v1;executorv1'
   _globals['_ORIGIN_LABELSENTRY']._loaded_options = None
   _globals['_ORIGIN_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_ATTACHSTATE']._serialized_start=3043
-  _globals['_ATTACHSTATE']._serialized_end=3194
+  _globals['_ATTACHSTATE']._serialized_start=3216
+  _globals['_ATTACHSTATE']._serialized_end=3367
   _globals['_EXECUTEREQUEST']._serialized_start=192
   _globals['_EXECUTEREQUEST']._serialized_end=397
   _globals['_HELLO']._serialized_start=399
@@ -55,37 +55,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CALL']._serialized_start=904
   _globals['_CALL']._serialized_end=1127
   _globals['_ATTACH']._serialized_start=1129
-  _globals['_ATTACH']._serialized_end=1171
-  _globals['_EXECUTERESPONSE']._serialized_start=1174
-  _globals['_EXECUTERESPONSE']._serialized_end=1649
-  _globals['_IDENTITY']._serialized_start=1651
-  _globals['_IDENTITY']._serialized_end=1716
-  _globals['_SLOTGRANT']._serialized_start=1718
-  _globals['_SLOTGRANT']._serialized_end=1794
-  _globals['_TOOLSLOTS']._serialized_start=1796
-  _globals['_TOOLSLOTS']._serialized_end=1853
-  _globals['_ACCEPTED']._serialized_start=1855
-  _globals['_ACCEPTED']._serialized_end=1930
-  _globals['_PROGRESS']._serialized_start=1932
-  _globals['_PROGRESS']._serialized_end=2012
-  _globals['_CHUNK']._serialized_start=2014
-  _globals['_CHUNK']._serialized_end=2073
-  _globals['_OUTCOME']._serialized_start=2076
-  _globals['_OUTCOME']._serialized_end=2331
-  _globals['_ATTACHANSWER']._serialized_start=2333
-  _globals['_ATTACHANSWER']._serialized_end=2416
-  _globals['_LISTTOOLSREQUEST']._serialized_start=2418
-  _globals['_LISTTOOLSREQUEST']._serialized_end=2475
-  _globals['_LISTTOOLSRESPONSE']._serialized_start=2477
-  _globals['_LISTTOOLSRESPONSE']._serialized_end=2572
-  _globals['_CALLTOOLREQUEST']._serialized_start=2575
-  _globals['_CALLTOOLREQUEST']._serialized_end=2715
-  _globals['_CALLTOOLRESPONSE']._serialized_start=2717
-  _globals['_CALLTOOLRESPONSE']._serialized_end=2785
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=2787
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=2809
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=2812
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=3040
-  _globals['_EXECUTORSERVICE']._serialized_start=3197
-  _globals['_EXECUTORSERVICE']._serialized_end=3613
+  _globals['_ATTACH']._serialized_end=1241
+  _globals['_EXECUTERESPONSE']._serialized_start=1244
+  _globals['_EXECUTERESPONSE']._serialized_end=1719
+  _globals['_IDENTITY']._serialized_start=1721
+  _globals['_IDENTITY']._serialized_end=1786
+  _globals['_SLOTGRANT']._serialized_start=1788
+  _globals['_SLOTGRANT']._serialized_end=1864
+  _globals['_TOOLSLOTS']._serialized_start=1866
+  _globals['_TOOLSLOTS']._serialized_end=1923
+  _globals['_ACCEPTED']._serialized_start=1925
+  _globals['_ACCEPTED']._serialized_end=2026
+  _globals['_PROGRESS']._serialized_start=2028
+  _globals['_PROGRESS']._serialized_end=2108
+  _globals['_CHUNK']._serialized_start=2110
+  _globals['_CHUNK']._serialized_end=2169
+  _globals['_OUTCOME']._serialized_start=2172
+  _globals['_OUTCOME']._serialized_end=2453
+  _globals['_ATTACHANSWER']._serialized_start=2455
+  _globals['_ATTACHANSWER']._serialized_end=2538
+  _globals['_LISTTOOLSREQUEST']._serialized_start=2540
+  _globals['_LISTTOOLSREQUEST']._serialized_end=2597
+  _globals['_LISTTOOLSRESPONSE']._serialized_start=2599
+  _globals['_LISTTOOLSRESPONSE']._serialized_end=2694
+  _globals['_CALLTOOLREQUEST']._serialized_start=2697
+  _globals['_CALLTOOLREQUEST']._serialized_end=2837
+  _globals['_CALLTOOLRESPONSE']._serialized_start=2839
+  _globals['_CALLTOOLRESPONSE']._serialized_end=2907
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=2909
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=2931
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=2934
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=3213
+  _globals['_EXECUTORSERVICE']._serialized_start=3370
+  _globals['_EXECUTORSERVICE']._serialized_end=3786
 # @@protoc_insertion_point(module_scope)

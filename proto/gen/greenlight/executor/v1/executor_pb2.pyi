@@ -40,9 +40,11 @@ class _AttachStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttachSta
     ATTACH_STATE_ENDED: _AttachState.ValueType  # 2
     """It ended; its outcome is in this or the next message."""
     ATTACH_STATE_NEVER_SEEN: _AttachState.ValueType  # 3
-    """It never came, and from now on never will run: its id is refused."""
+    """It never came, and from now on never will run: its id is refused (of a NON_IDEMPOTENT call also by later starts)."""
     ATTACH_STATE_CANNOT_SAY: _AttachState.ValueType  # 4
-    """This executor start cannot know."""
+    """It cannot be known: the call is not journalled and of another start, or the journal does not hold that start, was
+    put back from a backup, or copied; or the outcome was acknowledged long ago.
+    """
 
 class AttachState(_AttachState, metaclass=_AttachStateEnumTypeWrapper): ...
 
@@ -52,9 +54,11 @@ ATTACH_STATE_RUNNING: AttachState.ValueType  # 1
 ATTACH_STATE_ENDED: AttachState.ValueType  # 2
 """It ended; its outcome is in this or the next message."""
 ATTACH_STATE_NEVER_SEEN: AttachState.ValueType  # 3
-"""It never came, and from now on never will run: its id is refused."""
+"""It never came, and from now on never will run: its id is refused (of a NON_IDEMPOTENT call also by later starts)."""
 ATTACH_STATE_CANNOT_SAY: AttachState.ValueType  # 4
-"""This executor start cannot know."""
+"""It cannot be known: the call is not journalled and of another start, or the journal does not hold that start, was
+put back from a backup, or copied; or the outcome was acknowledged long ago.
+"""
 Global___AttachState: _TypeAlias = AttachState  # noqa: Y015
 
 @_typing.final
@@ -306,26 +310,36 @@ Global___Call: _TypeAlias = Call  # noqa: Y015
 
 @_typing.final
 class Attach(_message.Message):
-    """Asks for what became of a call that was sent earlier, perhaps on another stream. Also on the same one: a caller that
-    hears nothing of a call when its time is over attaches and cancels it, and then gives it up.
+    """Asks for what became of a call that was sent earlier, perhaps on another stream, or to an earlier start. Also on the
+    same stream: a caller that hears nothing of a call when its time is over attaches and cancels it, and then gives it up.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CALL_ID_FIELD_NUMBER: _builtins.int
     BOOT_ID_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
+    JOURNAL_POSITION_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     boot_id: _builtins.str
     """The executor start that the call was sent to."""
+    effect: _tool_pb2.Effect.ValueType
+    """Of the call's tool, as it was when the call was sent. Of an earlier start only NON_IDEMPOTENT calls are known."""
+    journal_position: _builtins.int
+    """The highest that the sender has of this executor (its `executor_id`): a journal that stands behind it was put back
+    from a backup, and does not know what came after.
+    """
     def __init__(
         self,
         *,
         call_id: _builtins.str = ...,
         boot_id: _builtins.str = ...,
+        effect: _tool_pb2.Effect.ValueType = ...,
+        journal_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "call_id", b"call_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "call_id", b"call_id", "effect", b"effect", "journal_position", b"journal_position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -405,7 +419,7 @@ class Identity(_message.Message):
     BOOT_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     executor_id: _builtins.str
-    """Made once."""
+    """Made once, and kept in the journal."""
     boot_id: _builtins.str
     """One start."""
     version: _builtins.str
@@ -484,7 +498,10 @@ class Accepted(_message.Message):
 
     CALL_ID_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
+    JOURNAL_POSITION_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
+    journal_position: _builtins.int
+    """Where the executor's journal stood when the call was on disk; 0 = the call is not journalled."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -492,10 +509,11 @@ class Accepted(_message.Message):
         *,
         call_id: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
+        journal_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "journal_position", b"journal_position", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -572,8 +590,13 @@ class Outcome(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     QUEUE_DURATION_FIELD_NUMBER: _builtins.int
     RUN_DURATION_FIELD_NUMBER: _builtins.int
+    JOURNAL_POSITION_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     result_json: _builtins.str
+    journal_position: _builtins.int
+    """Where the executor's journal stood when the outcome was on disk; 0 = the call is not journalled. It grows with each
+    call that is accepted, ended or fenced, over all starts: keep the highest for each executor, and say it in Attach.
+    """
     @_builtins.property
     def failure(self) -> _tool_pb2.Failure: ...
     @_builtins.property
@@ -597,10 +620,11 @@ class Outcome(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         queue_duration: _duration_pb2.Duration | None = ...,
         run_duration: _duration_pb2.Duration | None = ...,
+        journal_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ending", b"ending", "failure", b"failure", "queue_duration", b"queue_duration", "result_json", b"result_json", "run_duration", b"run_duration", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "ending", b"ending", "failure", b"failure", "queue_duration", b"queue_duration", "result_json", b"result_json", "run_duration", b"run_duration", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "ending", b"ending", "failure", b"failure", "journal_position", b"journal_position", "queue_duration", b"queue_duration", "result_json", b"result_json", "run_duration", b"run_duration", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_ending: _TypeAlias = _typing.Literal["result_json", "failure"]  # noqa: Y015
     _WhichOneofArgType_ending: _TypeAlias = _typing.Literal["ending", b"ending"]  # noqa: Y015
@@ -759,6 +783,8 @@ class GetServerInfoResponse(_message.Message):
     MAX_REQUEST_BYTES_FIELD_NUMBER: _builtins.int
     MAX_RESULT_BYTES_FIELD_NUMBER: _builtins.int
     UNSAFE_CALL_TOOL_FIELD_NUMBER: _builtins.int
+    JOURNAL_POSITION_FIELD_NUMBER: _builtins.int
+    JOURNAL_PROBLEM_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     slots: _builtins.int
     """Calls that run at once, over all streams."""
@@ -768,6 +794,10 @@ class GetServerInfoResponse(_message.Message):
     max_result_bytes: _builtins.int
     unsafe_call_tool: _builtins.bool
     """Started with --unsafe-call-tool."""
+    journal_position: _builtins.int
+    """Grows with each call that the journal takes."""
+    journal_problem: _builtins.str
+    """Why the journal cannot be written now: calls of NON_IDEMPOTENT tools are refused, and outcomes wait. Empty = it can."""
     @_builtins.property
     def identity(self) -> Global___Identity: ...
     def __init__(
@@ -781,10 +811,12 @@ class GetServerInfoResponse(_message.Message):
         max_request_bytes: _builtins.int = ...,
         max_result_bytes: _builtins.int = ...,
         unsafe_call_tool: _builtins.bool = ...,
+        journal_position: _builtins.int = ...,
+        journal_problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "in_flight", b"in_flight", "max_request_bytes", b"max_request_bytes", "max_result_bytes", b"max_result_bytes", "slots", b"slots", "stuck_threads", b"stuck_threads", "unsafe_call_tool", b"unsafe_call_tool", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "in_flight", b"in_flight", "journal_position", b"journal_position", "journal_problem", b"journal_problem", "max_request_bytes", b"max_request_bytes", "max_result_bytes", b"max_result_bytes", "slots", b"slots", "stuck_threads", b"stuck_threads", "unsafe_call_tool", b"unsafe_call_tool", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

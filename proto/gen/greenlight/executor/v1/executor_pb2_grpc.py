@@ -70,6 +70,10 @@ class ExecutorServiceServicer:
         The same call id twice runs once and is answered twice; with another digest it is refused (CALL_ID_REUSED).
         Where bytes and digest do not agree the call is refused (DIGEST_MISMATCH).
 
+        Calls of NON_IDEMPOTENT tools are journalled: that one was accepted is on disk before its tool starts, its outcome
+        before it is sent. What is said here of call ids holds for them across the executor's starts, for the others within
+        one. While the journal cannot be written they are refused with UNAVAILABLE / JOURNAL_UNAVAILABLE, before any effect.
+
         Errors: UNAVAILABLE / DRAINING (RetryInfo) while shutting down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

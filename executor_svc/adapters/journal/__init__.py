@@ -1,0 +1,1 @@
+"""Adapters of the journal port: SQLite, and memory for tests."""
