@@ -8,6 +8,8 @@ from pathlib import Path
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.memory import MemoryStore
+from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
+from orchestrator_svc.adapters.store.postgresql_engines import parse_url
 from orchestrator_svc.adapters.store.sqlite import SqliteStore
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.ports.codec import EventCodec
@@ -67,6 +69,21 @@ class SqliteOpener(Opener):
 
     def _make(self) -> Store:
         return SqliteStore(self.path, self.codec, SystemClock())
+
+
+class PostgresqlOpener(Opener):
+    """`taken`: how often a store said that another orchestrator has taken over."""
+
+    def __init__(self, url: str, codec: EventCodec | None = None) -> None:
+        super().__init__(codec)
+        self.url = url
+        self.taken = 0
+
+    def _make(self) -> Store:
+        return PostgresqlStore(parse_url(self.url), self.codec, SystemClock(), self._count)
+
+    def _count(self) -> None:
+        self.taken += 1
 
 
 async def commit(store: Store, *changes: Changes) -> Committed:

@@ -3,7 +3,7 @@
 Everything else of the store is one code for both. The guard's two texts stand in `guard`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Dialect, Table, Text
@@ -25,7 +25,7 @@ class PlainText(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+    def bind_processor(self, dialect: Dialect) -> Any:
         return _without_nul if dialect.name == "postgresql" else None
 
     def result_processor(self, dialect: Dialect, coltype: object) -> None:

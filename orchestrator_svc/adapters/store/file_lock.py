@@ -17,21 +17,27 @@ class FileLock:
 
     def acquire(self, holder: str) -> None:
         """`holder`: what the next one is told. Raises PreconditionError (STORE_LOCKED)."""
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            held_by = os.pread(file, 512, 0).decode(errors="replace").strip() or "a process that did not say who it is"
-            os.close(file)
+        if not self.try_acquire(holder):
+            held_by = self._path.read_bytes()[:512].decode(errors="replace").strip() or "a process that did not say who"
             raise PreconditionError(
                 "STORE_LOCKED",
                 f"another orchestrator has {self._database}: {held_by}. Stop it first, or give this one a data folder "
                 "of its own",
                 metadata={"path": str(self._database), "holder": held_by},
-            ) from None
+            )
+
+    def try_acquire(self, holder: str) -> bool:
+        """Whether it is this process's now."""
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
         os.ftruncate(file, 0)
         os.pwrite(file, holder.encode()[:512], 0)
         self._file = file
+        return True
 
     def release(self) -> None:
         if self._file is not None:
