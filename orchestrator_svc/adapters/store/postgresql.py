@@ -72,6 +72,9 @@ class PostgresqlStore(SqlStore):
             raise
         self._supervisor.start(self.lock.keep(), "the lock on the database")
 
+    async def until_kept(self, kept: bool) -> None:
+        await self.lock.until(held=kept)
+
     async def close(self) -> None:
         await self._supervisor.stop()
         await self._reader.dispose()

@@ -80,6 +80,11 @@ class SqliteStore(SqlStore):
             await asyncio.sleep(STANDBY_POLL)
         _log.warning("taking over %s", self._path)
 
+    async def until_kept(self, kept: bool) -> None:
+        """It always is: the kernel takes no lock away."""
+        if not kept:
+            await asyncio.Event().wait()
+
     async def close(self) -> None:
         """What has begun is finished first."""
         await self._lister.dispose()
