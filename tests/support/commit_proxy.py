@@ -5,7 +5,7 @@ from enum import Enum
 
 from tests.support.proxy import CuttableProxy
 
-_COMMIT = b"COMMIT"
+_COMMIT = b"COMMIT;"
 
 
 class Cut(Enum):
