@@ -105,14 +105,14 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Not below pytest's folders, which are closed to the user that the server runs as."""
+def postgres_server(*options: str) -> Iterator[PostgresServer]:
+    """`options`: settings, as `name=value`. Its folder is not below pytest's, which are closed to the server's user."""
     folder = Path(tempfile.mkdtemp(prefix="greenlight-postgresql-"))
     folder.chmod(0o755)
     server = PostgresServer(folder)
     try:
         server.initialise()
-        server.start()
+        server.start(*options)
         try:
             yield server
         finally:

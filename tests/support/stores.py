@@ -25,6 +25,8 @@ EVERYTHING = 1 << 40
 class Opener(ABC):
     """`opened`: ids of the incarnations, the present one last."""
 
+    prefix = "incarnation"
+
     def __init__(self, codec: EventCodec | None = None) -> None:
         self.codec = codec or ProtobufEventCodec()
         self.opened: list[str] = []
@@ -38,7 +40,7 @@ class Opener(ABC):
         """Another start; the one before is closed."""
         await self.close()
         store = self._make()
-        self.opened.append(f"incarnation-{next(self._numbers)}")
+        self.opened.append(f"{self.prefix}-{next(self._numbers)}")
         await store.start(Incarnation(self.opened[-1], START, "0.1.0"))
         self.store = store
         return store
@@ -72,11 +74,11 @@ class SqliteOpener(Opener):
 
 
 class PostgresqlOpener(Opener):
-    """`taken`: how often a store said that another orchestrator has taken over."""
+    """`prefix`: of its incarnations' ids. `taken`: how often a store said that another orchestrator has taken over."""
 
-    def __init__(self, url: str, codec: EventCodec | None = None) -> None:
+    def __init__(self, url: str, codec: EventCodec | None = None, prefix: str = "incarnation") -> None:
         super().__init__(codec)
-        self.url = url
+        self.url, self.prefix = url, prefix
         self.taken = 0
 
     def _make(self) -> Store:

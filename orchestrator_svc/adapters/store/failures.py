@@ -13,9 +13,11 @@ def is_unavailable(error: BaseException) -> bool:
     state = _state(error)
     if state:
         return state[:2] not in _OF_THE_DATA
+    if _of_asyncpg(error):
+        return not isinstance(error, ValueError)  # a value that it cannot encode
     if isinstance(error, exc.InterfaceError):
-        cause = getattr(error.orig, "__cause__", None)  # of asyncpg; a ValueError is a value that it cannot encode
-        return cause is not None and not isinstance(cause, ValueError)
+        cause = getattr(error.orig, "__cause__", None)
+        return cause is not None and _of_asyncpg(cause) and not isinstance(cause, ValueError)
     if isinstance(error, exc.OperationalError | exc.InternalError):
         return True
     return type(error) is exc.DatabaseError  # a damaged file
@@ -26,6 +28,11 @@ def problem(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     cause = cause.__cause__ or cause
     return str(cause).strip().partition("\n")[0] or type(cause).__name__
+
+
+def _of_asyncpg(error: BaseException) -> bool:
+    """Which may not be installed."""
+    return type(error).__module__.startswith("asyncpg.")
 
 
 def _state(error: BaseException) -> str | None:

@@ -93,7 +93,7 @@ class AdvisoryLock:
         while True:
             await self._until_lost()
             _log.error("the lock on %s is lost: nothing is written until it is back", shown(self._url))
-            self._set(held=False)
+            self.release()
             await self._get_back()
             _log.warning("the lock on %s is back", shown(self._url))
 
