@@ -61,7 +61,7 @@ class GrpcServer:
         except ListenError:
             await self.grpc.stop(None)  # neither started nor stopped, it would keep gRPC's thread, and so the process
             raise
-        await self._set_health(serving=True)
+        await self._set_health(serving=serving)
         others = asyncio.all_tasks()
         await self.grpc.start()
         self._watch(asyncio.all_tasks() - others)
