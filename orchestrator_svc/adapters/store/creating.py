@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select, tuple_, update
 
-from orchestrator_svc.adapters.store.bulk import Bulk, bulk_insert
+from orchestrator_svc.adapters.store.bulk import bulk_each, bulk_insert
 from orchestrator_svc.adapters.store.documents import write_map
 from orchestrator_svc.adapters.store.tables import batches, sessions
 from orchestrator_svc.domain.changes import BatchWrite
@@ -70,11 +70,10 @@ _SESSION = bulk_insert(
     "proposal_count = sessions.proposal_count + excluded.proposal_count",
 )
 
-_GROWN = Bulk(
+_GROWN = bulk_each(
     "UPDATE sessions SET batch_count = batch_count + :batch_count, proposal_count = proposal_count + :proposal_count "
     "WHERE tenant = :tenant AND id = :id "
-    "AND EXISTS (SELECT 1 FROM batches WHERE batch_no = :batch_no AND published = 1)",
-    ("batch_count", "proposal_count", "tenant", "id", "batch_no"),
+    "AND EXISTS (SELECT 1 FROM batches WHERE batch_no = :batch_no AND published = 1)"
 )
 
 

@@ -3,6 +3,8 @@
 Everything else of the store is one code for both. The guard's two texts stand in `guard`.
 """
 
+import itertools
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,6 +63,12 @@ def update_many(dialect: Dialect, table: Table, columns: Sequence[str], key: Seq
     values = ", ".join(f'"{name}" = ?' for name in columns)
     wanted = " AND ".join(f"{name} = ?" for name in key)
     return f"UPDATE {table.name} SET {values} WHERE {wanted}"
+
+
+def for_each(dialect: Dialect, sql: str) -> str:
+    """A statement that is run row after row, on PostgreSQL too; its parameters stand in the text in their order."""
+    numbers = itertools.count(1)
+    return re.sub(r":\w+", lambda _: f"${next(numbers)}" if dialect.name == "postgresql" else "?", sql)
 
 
 def many(dialect: Dialect, rows: list[tuple[Any, ...]]) -> Any:
