@@ -157,7 +157,7 @@ class TestConnectionsThatEnd:
     async def test_a_deadlock_is_unavailable_and_a_retry_works(
         self, opener: PostgresqlOpener, postgres: PostgresServer
     ) -> None:
-        await postgres.query("postgres", f"ALTER DATABASE \"{name(opener)}\" SET deadlock_timeout = '20ms'")
+        """Its server looks for one a second after it began to wait; then both wait."""
         store = await opener.open()
         first, second = await one(store), await one(store)
         changes = [first.dispatch("a"), second.dispatch("a")]
