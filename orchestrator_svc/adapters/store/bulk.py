@@ -3,21 +3,18 @@
 Handing SQLAlchemy a dict a row costs more than the database does.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Connection, Table
 
-from orchestrator_svc.adapters.store.dialects import for_each, insert_many, many, update_many
-
-Rows = list[tuple[Any, ...]]
+from orchestrator_svc.adapters.store.dialects import Rows, can_copy, copy, places, run_many
 
 
 class Bulk:
-    """`sql`: its text in a dialect. `arrange`: its parameters there, from the rows."""
+    """`sql` says its parameters as `:name`, in the order of the tuples."""
 
-    def __init__(self, sql: Callable[[Dialect], str], arrange: Callable[[Dialect, Rows], Any] = many) -> None:
-        self._sql, self._arrange = sql, arrange
+    def __init__(self, sql: str) -> None:
+        self._sql = sql
         self._texts: dict[str, str] = {}
 
     def run(self, connection: Connection, rows: Rows) -> None:
@@ -25,20 +22,30 @@ class Bulk:
             dialect = connection.dialect
             text = self._texts.get(dialect.name)
             if text is None:
-                text = self._texts[dialect.name] = self._sql(dialect)
-            connection.exec_driver_sql(text, self._arrange(dialect, rows))
+                text = self._texts[dialect.name] = places(dialect, self._sql)
+            run_many(connection, text, rows)
 
 
-def bulk_insert(table: Table, columns: Sequence[str], on_conflict: str = "") -> Bulk:
-    """The tuples hold `columns`."""
-    return Bulk(lambda dialect: insert_many(dialect, table, columns, on_conflict))
+class BulkInsert(Bulk):
+    """The tuples hold `columns`. `on_conflict`: what then, as SQL."""
+
+    def __init__(self, table: Table, columns: Sequence[str], on_conflict: str = "") -> None:
+        names = ", ".join(f'"{name}"' for name in columns)
+        values = ", ".join(f":{name}" for name in columns)
+        super().__init__(f"INSERT INTO {table.name} ({names}) VALUES ({values}) {on_conflict}")
+        self._table, self._columns, self._plain = table, columns, not on_conflict
+
+    def run(self, connection: Connection, rows: Rows) -> None:
+        if self._plain and can_copy(connection.dialect, rows):
+            copy(connection, self._table, self._columns, rows)
+        else:
+            super().run(connection, rows)
 
 
-def bulk_update(table: Table, columns: Sequence[str], key: Sequence[str]) -> Bulk:
+class BulkUpdate(Bulk):
     """The tuples hold `columns`, then `key`."""
-    return Bulk(lambda dialect: update_many(dialect, table, columns, key))
 
-
-def bulk_each(sql: str) -> Bulk:
-    """`:name` in the order of the tuples. For rows that may meet: two that change the same row both do."""
-    return Bulk(lambda dialect: for_each(dialect, sql), lambda dialect, rows: rows)
+    def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str]) -> None:
+        values = ", ".join(f'"{name}" = :{name}' for name in columns)
+        wanted = " AND ".join(f"{name} = :{name}" for name in key)
+        super().__init__(f"UPDATE {table.name} SET {values} WHERE {wanted}")

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from orchestrator_svc.adapters.store import keeping, migrating
 from orchestrator_svc.adapters.store.committing import write_group, write_halves
@@ -145,20 +145,19 @@ class PostgresqlStore(SqlStore):
         return await self._reaching(transaction)
 
     async def _reaching(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Once more where a connection had died since it was used last: then nothing was done."""
-        try:
-            return await work()
-        except (OSError, SQLAlchemyError) as error:
-            if not is_unavailable(error):
-                raise
-            if not (isinstance(error, DBAPIError) and error.connection_invalidated):
-                raise self._away(error) from error
-        try:
-            return await work()
-        except (OSError, SQLAlchemyError) as error:
-            if not is_unavailable(error):
-                raise
-            raise self._away(error) from error
+        """Once more where a connection had died since it was used last: then nothing was done.
+
+        COPY raises what the driver raises; all else comes by SQLAlchemy.
+        """
+        for last in (False, True):
+            try:
+                return await work()
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+                if last or not (isinstance(error, DBAPIError) and error.connection_invalidated):
+                    raise self._away(error) from error
+        raise AssertionError("unreachable")
 
     # -- a COMMIT in doubt
 
