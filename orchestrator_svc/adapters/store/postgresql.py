@@ -125,7 +125,7 @@ class PostgresqlStore(SqlStore):
             async with self._writer.begin() as connection:
                 return await connection.run_sync(write, *args, **kwargs)
 
-        return await self._reaching(transaction)
+        return await self._reaching(transaction, times=1)
 
     async def _transaction(self, work: Callable[[Connection], T]) -> T:
         """Raises UnavailableError where nothing was written, _InDoubtError where that is not known."""
@@ -144,18 +144,18 @@ class PostgresqlStore(SqlStore):
 
         return await self._reaching(transaction)
 
-    async def _reaching(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _reaching(self, work: Callable[[], Awaitable[T]], times: int = 2) -> T:
         """Once more where a connection had died since it was used last: then nothing was done.
 
         COPY raises what the driver raises; all else comes by SQLAlchemy.
         """
-        for last in (False, True):
+        for left in reversed(range(times)):
             try:
                 return await work()
             except Exception as error:
                 if not is_unavailable(error):
                     raise
-                if last or not (isinstance(error, DBAPIError) and error.connection_invalidated):
+                if not left or not (isinstance(error, DBAPIError) and error.connection_invalidated):
                     raise self._away(error) from error
         raise AssertionError("unreachable")
 
