@@ -80,6 +80,7 @@ async def test_it_goes_on_with_what_was_approved(tmp_path: Path, store: str) -> 
                 await until_started(tmp_path, ("t", "1"))
                 assert said(two, "ready")["address"] == waits
                 assert await check(waits) == ""
+                assert (await client.GetBatch(pb.GetBatchRequest(batch_id=batch_id))).batch.batch_id == batch_id
                 assert await finished(client, batch_id) == dict.fromkeys("rst", "SUCCEEDED")
     assert sorted(ledger(tmp_path)) == [("r", "1"), ("r", "2"), ("s", "1"), ("t", "1")], "no side effect twice"
     assert "standing by until" in two.err.read_text()
