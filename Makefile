@@ -167,6 +167,10 @@ interop: $(DEV_DONE) $(GO_TOOLS_DONE) ## grpcurl, a Go client from the generated
 services: $(DEV_DONE) $(JAEGER_DONE) ## A batch's trace, read back from a real Jaeger
 	@tools/run_tests.sh interop/jaeger $(PYTEST_ARGS)
 
+.PHONY: test-postgresql
+test-postgresql: $(DEV_DONE) ## Every test of the store on a real PostgreSQL, which it starts (needs its server programs)
+	@tools/run_tests.sh . -m postgresql $(PYTEST_ARGS)
+
 .PHONY: wheels
 wheels: $(DEV_DONE) ## Build both wheels, install them in an empty environment, run a batch from an empty folder
 	@$(RUN) tests/packaging/check_wheels.py

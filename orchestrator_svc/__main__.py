@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--listen", metavar="HOST:PORT", help=about["listen"])
     parser.add_argument("--executors", metavar="HOST:PORT[,...]", help=about["executors"])
     parser.add_argument("--data", metavar="DIR", help=about["data"])
+    parser.add_argument("--standby", action="store_true", default=None, help=about["standby"])
     parser.add_argument("--templates", metavar="DIR", action="append", help=about["templates"])
     parser.add_argument("--drain-grace", type=float, metavar="SECONDS", help=about["drain_grace"])
     parser.add_argument("--parent-pipe", type=int, metavar="FD", help=about["parent_pipe"])

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.executor.grpc import GrpcExecutors
@@ -15,9 +14,11 @@ from orchestrator_svc.adapters.observer.null import NullObserver
 from orchestrator_svc.adapters.observer.telemetry import TelemetryObserver
 from orchestrator_svc.adapters.schemas.jsonschema_rs import JsonSchemaRsCompiler
 from orchestrator_svc.adapters.schemas.limits import PARAMETERS
-from orchestrator_svc.adapters.store.sqlite import SqliteStore
+from orchestrator_svc.adapters.store.opening import StoppedError, StoreChoice, start_unless
 from orchestrator_svc.adapters.templates.folder import FolderTemplates
-from orchestrator_svc.api.servicer import OrchestratorApi, add_to_server
+from orchestrator_svc.api.health import Health
+from orchestrator_svc.api.servicer import SERVICE_NAME, OrchestratorApi, add_to_server
+from orchestrator_svc.api.standby import Standby
 from orchestrator_svc.api.use_cases import ServerFacts, UseCases
 from orchestrator_svc.application.add_proposals import AddProposals
 from orchestrator_svc.application.cancel import Cancel
@@ -41,10 +42,9 @@ from orchestrator_svc.application.watch import Watch
 from orchestrator_svc.domain.references import MAX_BOUND_BYTES
 from orchestrator_svc.domain.tool import RetryPolicy
 from orchestrator_svc.ports.observer import Observer
-from orchestrator_svc.ports.store import Incarnation
+from orchestrator_svc.ports.store import Incarnation, Store
 from orchestrator_svc.settings import Settings
 from shared.kernel.clock import SystemClock
-from shared.kernel.errors import UnavailableError
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
 from shared.runtime.limits import MAX_REQUEST_BYTES
@@ -54,7 +54,6 @@ from shared.runtime.telemetry.export import Telemetry
 from shared.runtime.version import service_version
 
 _log = logging.getLogger(__name__)
-_DATABASE = "greenlight.db"
 _STREAM_END_GRACE = 1.0
 _TOOL_TIMEOUT = 30.0
 
@@ -83,7 +82,7 @@ class _Parts:
     clock: SystemClock
     ids: IdSource
     codec: ProtobufEventCodec
-    store: SqliteStore
+    store: Store
     feed: MemoryFeed
     executors: GrpcExecutors
     catalogue: ToolCatalogue
@@ -92,11 +91,11 @@ class _Parts:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncGenerator[Serving]:
+async def serving(settings: Settings, stopped: asyncio.Event | None = None) -> AsyncGenerator[Serving]:
     """Runs the orchestrator within its context; leaving it drains.
 
-    Raises PreconditionError (STORE_LOCKED, STORE_NEWER), UnavailableError (STORE_UNAVAILABLE), InvalidError
-    (TEMPLATE_INVALID), ListenError.
+    Raises PreconditionError (STORE_LOCKED, STORE_NEWER, STORE_UNSUITABLE), UnavailableError (STORE_UNAVAILABLE),
+    InvalidError (STORE_INVALID, TEMPLATE_INVALID), ListenError; StoppedError where `stopped` was set first.
     """
     failed = asyncio.Event()
 
@@ -104,7 +103,12 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         failed.set()
 
     async with AsyncExitStack() as stack:
-        parts = await _open(stack, settings)
+        server = GrpcServer(settings.listen)
+        standby = Standby(server, SERVICE_NAME)
+        if settings.standby:
+            stack.push_async_callback(server.stop, 0)
+            say("standby", service="orchestrator", address=await standby.begin())
+        parts = await _open(stack, settings, stopped or asyncio.Event(), failed.set)
         supervisor = await stack.enter_async_context(Supervisor(fail))
         recovered = await parts.engine.recover()
         supervisor.start(parts.engine.run(), "engine")
@@ -112,10 +116,12 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         supervisor.start(parts.requests.run(), "requests")
         await parts.executors.start()
         stack.push_async_callback(parts.executors.close)
-        server = GrpcServer(settings.listen)
         api = OrchestratorApi(_use_cases(parts), _facts(parts), frozenset(settings.tenants) or None)
-        address = await server.start(add_to_server(api, server.grpc))
-        supervisor.start(_tell_health(server, parts.engine), "health")
+        services = add_to_server(api, server.grpc)
+        address = await (standby.end() if settings.standby else server.start(services))
+        health = Health(server, lambda: parts.engine.draining)
+        supervisor.start(health.follow("recorder", lambda bad: parts.engine.recorder.until(stalled=bad)), "health")
+        supervisor.start(health.follow("store", lambda bad: parts.store.until_kept(not bad)), "health of the store")
         stack.push_async_callback(_drain, server, api, parts.engine, settings.drain_grace, failed)
         yield Serving(address, parts.incarnation.id, recovered, parts.engine, failed)
 
@@ -124,7 +130,14 @@ async def serve(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit code."""
     stopped = stop_signal()
     stop_with_parent(stopped, settings.parent_pipe, settings.drain_grace)
-    async with serving(settings) as service:
+    try:
+        return await _serve(settings, stopped)
+    except StoppedError:
+        return 0
+
+
+async def _serve(settings: Settings, stopped: asyncio.Event) -> int:
+    async with serving(settings, stopped) as service:
         tune_gc()
         if settings.self_approval:
             _log.warning("identity is off: every caller has every role, and may approve its own HARD proposals")
@@ -137,13 +150,15 @@ async def serve(settings: Settings) -> int:
     return 1 if service.failed.is_set() else 0
 
 
-async def _open(stack: AsyncExitStack, settings: Settings) -> _Parts:
+async def _open(
+    stack: AsyncExitStack, settings: Settings, stopped: asyncio.Event, on_taken: Callable[[], None]
+) -> _Parts:
     """Opens what holds resources, the store first."""
     clock, ids, codec = SystemClock(), IdSource(), ProtobufEventCodec()
     incarnation = Incarnation(ids.new(), clock.time_ns(), service_version())
-    _make_folder(settings.data)
-    store = SqliteStore(settings.data / _DATABASE, codec, clock)
-    await store.start(incarnation)
+    choice = StoreChoice(settings.store.get_secret_value(), settings.data, settings.standby)
+    store = choice.make(codec, clock, on_taken)
+    await (start_unless(stopped, store, incarnation) if settings.standby else store.start(incarnation))
     stack.push_async_callback(store.close)
     executors = GrpcExecutors(
         settings.executors,
@@ -160,14 +175,6 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Parts:
     engine = Engine(store, executors, feed, observer, live, clock, _engine_settings(settings), catalogue.seen)
     requests = Requests(store, clock, engine.recorder.answered)
     return _Parts(settings, incarnation, clock, ids, codec, store, feed, executors, catalogue, requests, engine)
-
-
-def _make_folder(path: Path) -> None:
-    """Its owner's alone: arguments and results may be secret. One that is there stays as it is."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnavailableError("STORE_UNAVAILABLE", f"no data folder can be had at {path}: {error.strerror}") from error
 
 
 async def _observer(
@@ -268,16 +275,6 @@ def _facts(parts: _Parts) -> ServerFacts:
         live_batches=lambda: len(parts.engine.live),
         problems=lambda: [*parts.engine.problems(), *parts.catalogue.problems()][:MAX_PROBLEMS],
     )
-
-
-async def _tell_health(server: GrpcServer, engine: Engine) -> None:
-    """Who cannot record does not serve."""
-    while True:
-        await engine.recorder.until(stalled=True)
-        await server.not_serving()
-        await engine.recorder.until(stalled=False)
-        if not engine.draining:
-            await server.serving()
 
 
 async def _drain(server: GrpcServer, api: OrchestratorApi, engine: Engine, grace: float, failed: asyncio.Event) -> None:

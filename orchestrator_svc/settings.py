@@ -6,7 +6,7 @@ A command-line option wins over its environment variable (GREENLIGHT_ and the up
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator_svc.adapters.executor.resolver import Endpoint
@@ -28,6 +28,11 @@ class Settings(BaseSettings):
         ["127.0.0.1:50052"], description="HOST:PORT of the executors; a name may stand for many, looked up all the time"
     )
     data: Path = Field(Path(".greenlight"), description="Folder of the SQLite database and its lock")
+    store: SecretStr = Field(
+        SecretStr(""),
+        description="postgresql+asyncpg://USER:PASSWORD@HOST:PORT/DATABASE; none: the SQLite database in the folder",
+    )
+    standby: bool = Field(False, description="Where another orchestrator has the database, wait until it is gone")
     templates: Annotated[list[Path], NoDecode] = Field([], description="Folders with templates")
     tenants: Annotated[list[str], NoDecode] = Field([], description="Allowed tenants; empty = all")
     self_approval: bool = Field(True, description="A proposer may approve its own HARD proposals")

@@ -26,6 +26,7 @@ from orchestrator_svc.api.watching import Watching
 from orchestrator_svc.application.caller import Caller
 
 _SERVICE = orchestrator_pb2.DESCRIPTOR.services_by_name["OrchestratorService"]
+SERVICE_NAME: str = _SERVICE.full_name
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Unary = Callable[[Any, Caller], Coroutine[Any, Any, Message]]

@@ -256,6 +256,8 @@ def _check_form(spec: ProposalSpec, key: str, place: str) -> list[FieldViolation
     for name, limit in _LIMITS.items():
         if len(getattr(spec, name)) > limit:
             found.append(FieldViolation(f"{place}.{name}", f"has more than {limit:,} characters"))
+    if "\x00" in spec.idempotency_key:  # the one text that must come back from every database as it was
+        found.append(FieldViolation(f"{place}.idempotency_key", "must not have U+0000"))
     if spec.labels:
         found += check_labels(spec.labels, f"{place}.labels")
     for name in ("timeout", "approval_deadline"):

@@ -1,7 +1,8 @@
 """The store: the one truth of batches, proposals, events, sessions, tools and requests.
 
 Every look-up takes the tenant first; another tenant's rows are not there. Times are ns since 1970 (UTC). Reads see
-committed and published rows only. Any method may raise UnavailableError (STORE_UNAVAILABLE); then nothing was changed.
+committed and published rows only. Any method may raise UnavailableError (STORE_UNAVAILABLE): then nothing was changed,
+or that is not known; repeating a commit with the same writes finds out, and does it once.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -114,9 +115,14 @@ class Store(Protocol):
     async def start(self, incarnation: Incarnation) -> None:
         """Opens, migrates, records the incarnation, and removes submissions that were never published.
 
-        Raises PreconditionError STORE_LOCKED (another orchestrator has the file) or STORE_NEWER (a schema newer than
-        the code), each saying what to do.
+        Raises PreconditionError STORE_LOCKED (another orchestrator has the file or the database; a store that stands
+        by waits instead), STORE_NEWER (a schema newer than the code) or STORE_UNSUITABLE (a server that would lose what
+        was acknowledged), each saying what to do.
         """
+        ...
+
+    async def until_kept(self, kept: bool) -> None:
+        """Until that is so: whether it is, as far as is known, still this orchestrator's alone to write."""
         ...
 
     async def close(self) -> None: ...

@@ -25,7 +25,7 @@ class FileLock:
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             held_by = os.pread(file, 512, 0).decode(errors="replace").strip()
             os.close(file)
             raise FileLockedError(held_by or "a process that did not say who it is") from None

@@ -27,6 +27,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         self._prefix = prefix
         self._wrapped: dict[str, Handler] = {}
 
+    def forget(self) -> None:
+        """Which handler answers what may have changed."""
+        self._wrapped.clear()
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],

@@ -40,15 +40,19 @@ class GrpcServer:
         on_lost: Callable[[str, BaseException], None] | None = None,
     ) -> None:
         take_departures_calmly()
-        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=[*SERVER_OPTIONS, *options])
+        self._errors = ErrorInterceptor()
+        self.grpc = grpc.aio.server(interceptors=[self._errors], options=[*SERVER_OPTIONS, *options])
         self._listen = listen
         self._health = health.aio.HealthServicer()
         self._services: list[str] = []
         self._on_lost = on_lost
         self._stopping = False
 
-    async def start(self, services: Sequence[str]) -> str:
-        """Serves the full names given (and health, and reflection); returns HOST:PORT with the real port."""
+    async def start(self, services: Sequence[str], *, serving: bool = True) -> str:
+        """Serves the full names given (and health, and reflection); returns HOST:PORT with the real port.
+
+        Where not yet `serving`, health says so until `serving` is called; handlers may be put before others meanwhile.
+        """
         self._services = ["", *services]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         self._add_reflection([*services, health.SERVICE_NAME, reflection.SERVICE_NAME])
@@ -57,14 +61,15 @@ class GrpcServer:
         except ListenError:
             await self.grpc.stop(None)  # neither started nor stopped, it would keep gRPC's thread, and so the process
             raise
-        await self._set_health(serving=True)
+        await self._set_health(serving=serving)
         others = asyncio.all_tasks()
         await self.grpc.start()
         self._watch(asyncio.all_tasks() - others)
         return f"{self._listen.rpartition(':')[0]}:{port}"
 
     async def serving(self) -> None:
-        """Takes `not_serving` back."""
+        """Takes `not_serving` back; the handlers that are there now answer."""
+        self._errors.forget()
         await self._set_health(serving=True)
 
     async def not_serving(self) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.memory import MemoryStore
+from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
+from orchestrator_svc.adapters.store.postgresql_engines import parse_url
 from orchestrator_svc.adapters.store.sqlite import SqliteStore
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.ports.codec import EventCodec
@@ -23,6 +25,8 @@ EVERYTHING = 1 << 40
 class Opener(ABC):
     """`opened`: ids of the incarnations, the present one last."""
 
+    prefix = "incarnation"
+
     def __init__(self, codec: EventCodec | None = None) -> None:
         self.codec = codec or ProtobufEventCodec()
         self.opened: list[str] = []
@@ -36,7 +40,7 @@ class Opener(ABC):
         """Another start; the one before is closed."""
         await self.close()
         store = self._make()
-        self.opened.append(f"incarnation-{next(self._numbers)}")
+        self.opened.append(f"{self.prefix}-{next(self._numbers)}")
         await store.start(Incarnation(self.opened[-1], START, "0.1.0"))
         self.store = store
         return store
@@ -67,6 +71,21 @@ class SqliteOpener(Opener):
 
     def _make(self) -> Store:
         return SqliteStore(self.path, self.codec, SystemClock())
+
+
+class PostgresqlOpener(Opener):
+    """`prefix`: of its incarnations' ids. `taken`: how often a store said that another orchestrator has taken over."""
+
+    def __init__(self, url: str, codec: EventCodec | None = None, prefix: str = "incarnation") -> None:
+        super().__init__(codec)
+        self.url, self.prefix = url, prefix
+        self.taken = 0
+
+    def _make(self) -> Store:
+        return PostgresqlStore(parse_url(self.url), self.codec, SystemClock(), self._count)
+
+    def _count(self) -> None:
+        self.taken += 1
 
 
 async def commit(store: Store, *changes: Changes) -> Committed:

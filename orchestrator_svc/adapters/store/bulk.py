@@ -1,42 +1,51 @@
-"""One statement for many rows, as tuples: SQLAlchemy compiles it once a dialect, the driver runs it.
+"""One statement for many rows, as tuples: its text is made once a dialect, the driver runs it.
 
-Handing SQLAlchemy a dict a row costs more than the database does. The texts are those that SQLite and PostgreSQL share.
+Handing SQLAlchemy a dict a row costs more than the database does.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, text
+from sqlalchemy import Connection, Table
+
+from orchestrator_svc.adapters.store.dialects import Rows, can_copy, copy, places, run_many
 
 
 class Bulk:
-    """`sql` names its parameters as `:name`; `columns` says what each tuple holds, in the order of the text."""
+    """`sql` says its parameters as `:name`, in the order of the tuples."""
 
-    def __init__(self, sql: str, columns: Sequence[str]) -> None:
-        self._text, self._columns = text(sql), list(columns)
-        self._compiled: dict[str, str] = {}
+    def __init__(self, sql: str) -> None:
+        self._sql = sql
+        self._texts: dict[str, str] = {}
 
-    def run(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    def run(self, connection: Connection, rows: Rows) -> None:
         if rows:
-            connection.exec_driver_sql(self._sql(connection.dialect), rows)
-
-    def _sql(self, dialect: Dialect) -> str:
-        sql = self._compiled.get(dialect.name)
-        if sql is None:
-            compiled = self._text.compile(dialect=dialect)
-            assert getattr(compiled, "positiontup", None) == self._columns
-            sql = self._compiled[dialect.name] = str(compiled)
-        return sql
+            dialect = connection.dialect
+            text = self._texts.get(dialect.name)
+            if text is None:
+                text = self._texts[dialect.name] = places(dialect, self._sql)
+            run_many(connection, text, rows)
 
 
-def bulk_insert(table: Table, columns: Sequence[str], on_conflict: str = "") -> Bulk:
-    names = ", ".join(f'"{name}"' for name in columns)
-    values = ", ".join(f":{name}" for name in columns)
-    return Bulk(f"INSERT INTO {table.name} ({names}) VALUES ({values}) {on_conflict}", columns)
+class BulkInsert(Bulk):
+    """The tuples hold `columns`. `on_conflict`: what then, as SQL."""
+
+    def __init__(self, table: Table, columns: Sequence[str], on_conflict: str = "") -> None:
+        names = ", ".join(f'"{name}"' for name in columns)
+        values = ", ".join(f":{name}" for name in columns)
+        super().__init__(f"INSERT INTO {table.name} ({names}) VALUES ({values}) {on_conflict}")
+        self._table, self._columns, self._plain = table, columns, not on_conflict
+
+    def run(self, connection: Connection, rows: Rows) -> None:
+        if self._plain and can_copy(connection.dialect, rows):
+            copy(connection, self._table, self._columns, rows)
+        else:
+            super().run(connection, rows)
 
 
-def bulk_update(table: Table, columns: Sequence[str], key: Sequence[str]) -> Bulk:
+class BulkUpdate(Bulk):
     """The tuples hold `columns`, then `key`."""
-    values = ", ".join(f'"{name}" = :{name}' for name in columns)
-    wanted = " AND ".join(f"{name} = :{name}" for name in key)
-    return Bulk(f"UPDATE {table.name} SET {values} WHERE {wanted}", [*columns, *key])
+
+    def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str]) -> None:
+        values = ", ".join(f'"{name}" = :{name}' for name in columns)
+        wanted = " AND ".join(f"{name} = :{name}" for name in key)
+        super().__init__(f"UPDATE {table.name} SET {values} WHERE {wanted}")

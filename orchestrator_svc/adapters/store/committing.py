@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, exc
+from sqlalchemy import Connection
 
+from orchestrator_svc.adapters.store.failures import is_unavailable
 from orchestrator_svc.adapters.store.removing import remove_unpublished
 from orchestrator_svc.adapters.store.writing import apply
 from orchestrator_svc.domain.changes import BatchWrite
@@ -14,23 +15,14 @@ from orchestrator_svc.ports.store import Committed
 _log = logging.getLogger(__name__)
 
 
-def is_unavailable(error: BaseException) -> bool:
-    """Whether it is the database that failed, and not what was to be written."""
-    if isinstance(error, exc.OperationalError | exc.InternalError | exc.TimeoutError):
-        return True
-    return type(error) is exc.DatabaseError  # a damaged file
+def write_group(connection: Connection, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:
+    """Raises where anything cannot be written: then the transaction is to be given up, and `write_halves` the next."""
+    return _with_removed(connection, writes, apply(connection, writes, codec, now))
 
 
-def commit_group(engine: Engine, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:
-    """Raises only where the database fails; then nothing was written."""
-    try:
-        with engine.begin() as connection:
-            return _with_removed(connection, writes, apply(connection, writes, codec, now))
-    except Exception as error:
-        if is_unavailable(error):
-            raise
-    with engine.begin() as connection:
-        return _with_removed(connection, writes, _halves(connection, writes, codec, now))
+def write_halves(connection: Connection, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:
+    """Something in the group cannot be written: what it is shows when it is alone. Raises if the database fails."""
+    return _with_removed(connection, writes, _halves(connection, writes, codec, now))
 
 
 def _halves(connection: Connection, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:

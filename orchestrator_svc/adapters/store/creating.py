@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select, tuple_, update
 
-from orchestrator_svc.adapters.store.bulk import Bulk, bulk_insert
+from orchestrator_svc.adapters.store.bulk import Bulk, BulkInsert
 from orchestrator_svc.adapters.store.documents import write_map
 from orchestrator_svc.adapters.store.tables import batches, sessions
 from orchestrator_svc.domain.changes import BatchWrite
@@ -14,7 +14,7 @@ from orchestrator_svc.domain.proposal import ProposalState
 
 Key = tuple[str, str]
 
-_BATCH = bulk_insert(
+_BATCH = BulkInsert(
     batches,
     (
         "tenant",
@@ -50,7 +50,7 @@ _BATCH = bulk_insert(
         "request_id",
     ),
 )
-_SESSION = bulk_insert(
+_SESSION = BulkInsert(
     sessions,
     (
         "tenant",
@@ -73,8 +73,7 @@ _SESSION = bulk_insert(
 _GROWN = Bulk(
     "UPDATE sessions SET batch_count = batch_count + :batch_count, proposal_count = proposal_count + :proposal_count "
     "WHERE tenant = :tenant AND id = :id "
-    "AND EXISTS (SELECT 1 FROM batches WHERE batch_no = :batch_no AND published = 1)",
-    ("batch_count", "proposal_count", "tenant", "id", "batch_no"),
+    "AND EXISTS (SELECT 1 FROM batches WHERE batch_no = :batch_no AND published = 1)"
 )
 
 

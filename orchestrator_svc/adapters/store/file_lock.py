@@ -25,5 +25,13 @@ class FileLock:
                 metadata={"path": str(self._database), "holder": error.holder},
             ) from None
 
+    def try_acquire(self, holder: str) -> bool:
+        """Whether it is this process's now."""
+        try:
+            self._lock.acquire(holder)
+        except file_lock.FileLockedError:
+            return False
+        return True
+
     def release(self) -> None:
         self._lock.release()

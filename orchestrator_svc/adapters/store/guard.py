@@ -4,10 +4,12 @@ A batch whose head, epoch or incarnation is not what the writer believes stays a
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
+from orchestrator_svc.adapters.store.dialects import as_columns
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import ProposalState
 
@@ -32,17 +34,43 @@ WHERE batches.batch_no = json_extract(j.value, '$[0]')
   AND batches.head = json_extract(j.value, '$[3]')
 RETURNING batches.batch_no
 """
-_STATEMENTS = {"sqlite": SQLITE}
+# The rows are locked by number before they are moved, so that two writers never wait for each other.
+POSTGRESQL = """
+WITH j AS MATERIALIZED (
+  SELECT * FROM unnest(
+    $1::bigint[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[], $6::smallint[], $7::integer[], $8::integer[],
+    $9::integer[], $10::text[], $11::smallint[], $12::smallint[], $13::bigint[], $14::bigint[], $15::bigint[],
+    $16::bigint[]
+  ) AS j (
+    batch_no, epoch, incarnation, expected, head, state, total, asked, expired, counts, open, cancelling, finish_time,
+    deadline_time, deadline_left, reopened_after
+  )
+), owned AS MATERIALIZED (
+  SELECT batches.batch_no FROM batches JOIN j ON batches.batch_no = j.batch_no
+  WHERE batches.epoch = j.epoch AND batches.incarnation = j.incarnation AND batches.head = j.expected
+  ORDER BY batches.batch_no FOR UPDATE OF batches
+)
+UPDATE batches SET
+  head = j.head, state = j.state, total = j.total, asked = j.asked, expired = j.expired, counts = j.counts,
+  open = j.open, cancelling = j.cancelling, finish_time = j.finish_time, deadline_time = j.deadline_time,
+  deadline_left = j.deadline_left, reopened_after = j.reopened_after
+FROM j JOIN owned ON owned.batch_no = j.batch_no
+WHERE batches.batch_no = j.batch_no
+RETURNING batches.batch_no
+"""
 
 
 def guard(connection: Connection, writes: Sequence[BatchWrite]) -> set[int]:
     """Returns the numbers of the batches that are still the writer's; their rows say the new state."""
     rows = [_row(write) for write in sorted(writes, key=lambda write: write.batch.number)]
-    statement = _STATEMENTS[connection.dialect.name]
-    return {number for (number,) in connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),)).all()}
+    if connection.dialect.name == "postgresql":
+        found = connection.exec_driver_sql(POSTGRESQL, as_columns(rows))
+    else:
+        found = connection.exec_driver_sql(SQLITE, (orjson.dumps(rows).decode(),))
+    return {number for (number,) in found.all()}
 
 
-def _row(write: BatchWrite) -> tuple[object, ...]:
+def _row(write: BatchWrite) -> tuple[Any, ...]:
     batch, header, events = write.batch, write.header, write.events
     counts = header.counts
     return (

@@ -1,11 +1,10 @@
 """The writer's other transactions: starts, sessions, requests, tools. The caller begins and ends them."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, insert, select, tuple_, update
 
+from orchestrator_svc.adapters.store.dialects import upsert
 from orchestrator_svc.adapters.store.documents import write_map
 from orchestrator_svc.adapters.store.reading.tools import write_descriptor
 from orchestrator_svc.adapters.store.removing import remove_unpublished
@@ -23,14 +22,10 @@ from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.store import Incarnation, Request, Session
 
 
-def upsert(connection: Connection, table: Table) -> Any:
-    """An INSERT that can say ON CONFLICT: SQLAlchemy has one a dialect, with the same methods."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-
-
 def begin(connection: Connection, incarnation: Incarnation) -> None:
     """A new start: what no start published goes, and what is unfinished is this one's from now on."""
-    connection.execute(insert(incarnations), incarnation._asdict())
+    connection.execute(update(incarnations).where(incarnations.c.superseded == 0).values(superseded=1))
+    connection.execute(insert(incarnations), {**incarnation._asdict(), "superseded": 0})
     remove_unpublished(connection)
     unfinished = update(batches).where(UNFINISHED)
     connection.execute(unfinished.values(epoch=batches.c.epoch + 1, incarnation=incarnation.id))
@@ -43,14 +38,14 @@ def take(connection: Connection, tenant: str, batch_id: str, incarnation: str) -
 
 
 def record(connection: Connection, times: Sequence[tuple[int, int, int]]) -> None:
-    statement = upsert(connection, record_times).on_conflict_do_nothing()
+    statement = upsert(connection.dialect, record_times).on_conflict_do_nothing()
     connection.execute(
         statement, [{"batch_no": number, "sequence": sequence, "duration": ns} for number, sequence, ns in times]
     )
 
 
 def create_session(connection: Connection, session: Session) -> bool:
-    statement = upsert(connection, sessions).on_conflict_do_nothing().returning(sessions.c.id)
+    statement = upsert(connection.dialect, sessions).on_conflict_do_nothing().returning(sessions.c.id)
     row = {
         "tenant": session.tenant,
         "id": session.id,
@@ -88,7 +83,7 @@ def update_session(connection: Connection, session: Session, expected_revision: 
 
 def claim_request(connection: Connection, tenant: str, request: Request, now: int) -> bool:
     """False: it was there."""
-    statement = upsert(connection, requests).on_conflict_do_nothing().returning(requests.c.request_id)
+    statement = upsert(connection.dialect, requests).on_conflict_do_nothing().returning(requests.c.request_id)
     row = {
         "tenant": tenant,
         "request_id": request.request_id,
@@ -108,7 +103,7 @@ def forget_requests(connection: Connection, before: int) -> int:
 
 def save_tools(connection: Connection, descriptors: Sequence[ToolDescriptor], now: int) -> list[ToolKey]:
     different: list[ToolKey] = []
-    statement = upsert(connection, tools).on_conflict_do_nothing().returning(tools.c.name)
+    statement = upsert(connection.dialect, tools).on_conflict_do_nothing().returning(tools.c.name)
     for descriptor in descriptors:
         name, version = descriptor.key.name, descriptor.key.version
         text = write_descriptor(descriptor)

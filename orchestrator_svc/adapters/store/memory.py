@@ -1,5 +1,6 @@
 """The store in memory: for tests, and for a service that may forget. Nothing that it hands out is what it keeps."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 
@@ -47,6 +48,11 @@ class MemoryStore:
         for kept in list(self._held.batches.values()):
             if not kept.published:
                 self._held.remove(kept)
+
+    async def until_kept(self, kept: bool) -> None:
+        """It always is."""
+        if not kept:
+            await asyncio.Event().wait()
 
     async def close(self) -> None:
         pass

@@ -15,9 +15,14 @@ _VERSIONS = "alembic_version"
 def migrate(engine: Engine, name: str) -> None:
     """`name`: of the database, for people. Raises PreconditionError (STORE_NEWER)."""
     with engine.begin() as connection:
-        found = _revision(connection)
-        if found != REVISION:
-            _upgrade(connection, found, name)
+        migrate_within(connection, name)
+
+
+def migrate_within(connection: Connection, name: str) -> None:
+    """In the transaction that the caller began, which nobody else may do at the same time."""
+    found = _revision(connection)
+    if found != REVISION:
+        _upgrade(connection, found, name)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select
 
-from orchestrator_svc.adapters.store.bulk import bulk_insert
+from orchestrator_svc.adapters.store.bulk import BulkInsert
 from orchestrator_svc.adapters.store.tables import journal_positions
 from orchestrator_svc.domain.changes import BatchWrite
 
-_KEEP = bulk_insert(
+_KEEP = BulkInsert(
     journal_positions,
     ("executor_id", "incarnation", "position"),
     "ON CONFLICT (executor_id, incarnation) DO UPDATE SET position = excluded.position"

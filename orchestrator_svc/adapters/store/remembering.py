@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
 
-from orchestrator_svc.adapters.store.bulk import bulk_insert
+from orchestrator_svc.adapters.store.bulk import BulkInsert
 from orchestrator_svc.adapters.store.tables import commands, requests
 from orchestrator_svc.domain.changes import BatchWrite, CommandRecord
 
 _REQUEST = ("tenant", "request_id", "kind", "payload_hash", "chosen", "create_time")
-_NEW = bulk_insert(requests, _REQUEST)
-_LATER = bulk_insert(requests, _REQUEST, "ON CONFLICT DO NOTHING")
-_ANSWER = bulk_insert(commands, ("tenant", "request_id", "batch_no", "answer"))
+_NEW = BulkInsert(requests, _REQUEST)
+_LATER = BulkInsert(requests, _REQUEST, "ON CONFLICT DO NOTHING")
+_ANSWER = BulkInsert(commands, ("tenant", "request_id", "batch_no", "answer"))
 
 
 def _row(tenant: str, command: CommandRecord, now: int) -> tuple[Any, ...]:

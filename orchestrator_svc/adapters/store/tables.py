@@ -17,11 +17,12 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     Table,
-    Text,
     UniqueConstraint,
     and_,
     literal_column,
 )
+
+from orchestrator_svc.adapters.store.dialects import PlainText
 
 metadata = MetaData()
 
@@ -30,7 +31,7 @@ REVISION = "0001"
 
 
 def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
+    return Column(name, PlainText, nullable=False)
 
 
 def _time(name: str) -> Column[int]:
@@ -45,20 +46,22 @@ def _number(name: str) -> Column[int]:
     return Column(name, Integer, nullable=False)
 
 
+# Starts of the orchestrator. `superseded`: a later one has begun, and this one may not write any more.
 incarnations = Table(
     "incarnations",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", PlainText, primary_key=True),
     _time("start_time"),
     _text("version"),
+    _small("superseded"),
 )
 
 # The highest journal position that was recorded of each executor; a row an incarnation, so that none waits for another.
 journal_positions = Table(
     "journal_positions",
     metadata,
-    Column("executor_id", Text, primary_key=True),
-    Column("incarnation", Text, primary_key=True),
+    Column("executor_id", PlainText, primary_key=True),
+    Column("incarnation", PlainText, primary_key=True),
     _time("position"),
     sqlite_with_rowid=False,
 )
@@ -66,13 +69,13 @@ journal_positions = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("tenant", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
+    Column("tenant", PlainText, primary_key=True),
+    Column("id", PlainText, primary_key=True),
     _text("title"),
     _text("context"),
     _text("labels"),
     _number("revision"),
-    _number("last_session_no"),
+    _time("last_session_no"),
     _number("batch_count"),
     _number("proposal_count"),
     _time("create_time"),
@@ -88,7 +91,7 @@ batches = Table(
     _text("tenant"),
     _text("id"),
     _text("session_id"),
-    _number("session_no"),
+    _time("session_no"),
     _small("state"),
     _small("published"),
     _number("epoch"),
@@ -255,8 +258,8 @@ record_times = Table(
 requests = Table(
     "requests",
     metadata,
-    Column("tenant", Text, primary_key=True),
-    Column("request_id", Text, primary_key=True),
+    Column("tenant", PlainText, primary_key=True),
+    Column("request_id", PlainText, primary_key=True),
     _text("kind"),
     Column("payload_hash", LargeBinary, nullable=False),
     Column("chosen", LargeBinary, nullable=False),
@@ -268,8 +271,8 @@ requests = Table(
 commands = Table(
     "commands",
     metadata,
-    Column("tenant", Text, primary_key=True),
-    Column("request_id", Text, primary_key=True),
+    Column("tenant", PlainText, primary_key=True),
+    Column("request_id", PlainText, primary_key=True),
     Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
     Column("answer", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
@@ -278,8 +281,8 @@ commands = Table(
 tools = Table(
     "tools",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("version", Text, primary_key=True),
+    Column("name", PlainText, primary_key=True),
+    Column("version", PlainText, primary_key=True),
     _text("descriptor"),
     _time("first_seen"),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from orchestrator_svc.adapters.store.bulk import bulk_insert, bulk_update
+from orchestrator_svc.adapters.store.bulk import BulkInsert, BulkUpdate
 from orchestrator_svc.adapters.store.creating import count, create, publish
 from orchestrator_svc.adapters.store.guard import guard
 from orchestrator_svc.adapters.store.positions import keep_positions
@@ -20,10 +20,10 @@ from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame
 from orchestrator_svc.ports.store import Committed
 
-_ADD = bulk_insert(proposals, PROPOSED)
-_STAND = bulk_insert(standings, (*MOVING, *OF_PROPOSAL, "tenant"))
-_MOVE = bulk_update(standings, MOVING, OF_PROPOSAL)
-_APPEND = bulk_insert(frames, ("batch_no", "first_sequence", "last_sequence", "tenant", "payload"))
+_ADD = BulkInsert(proposals, PROPOSED)
+_STAND = BulkInsert(standings, (*MOVING, *OF_PROPOSAL, "tenant"))
+_MOVE = BulkUpdate(standings, MOVING, OF_PROPOSAL)
+_APPEND = BulkInsert(frames, ("batch_no", "first_sequence", "last_sequence", "tenant", "payload"))
 _Rows = list[tuple[Any, ...]]
 
 

@@ -40,6 +40,11 @@ async def test_an_unknown_version(pair: Services):
     assert "known versions: 1" in await _refused(pair, call("echo", version="7"), "tool")
 
 
+async def test_an_idempotency_key_with_a_character_that_not_every_database_keeps(pair: Services):
+    said = await _refused(pair, call("echo", idempotency_key="a\x00b"), "idempotency_key")
+    assert said == "must not have U+0000"
+
+
 async def test_no_tool_at_all(pair: Services):
     found = await refusal(pair.stub.SubmitBatch(pb.SubmitBatchRequest(batch=batch(call("")))))
     assert found.fields[f"{PLACE}.tool"]

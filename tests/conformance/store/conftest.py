@@ -8,7 +8,8 @@ import pytest
 from orchestrator_svc.adapters.store.engines import writer_engine
 from orchestrator_svc.adapters.store.migrating import migrate
 from orchestrator_svc.ports.store import Store
-from tests.support.stores import MemoryOpener, Opener, SqliteOpener
+from tests.support.postgresql import PostgresServer
+from tests.support.stores import MemoryOpener, Opener, PostgresqlOpener, SqliteOpener
 
 
 @pytest.fixture(scope="session")
@@ -21,11 +22,19 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+STORES = ["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(params=STORES)
+async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
     if request.param == "memory":
-        return MemoryOpener()
-    return SqliteOpener(tmp_path / "store.db", request.getfixturevalue("migrated_file"))
+        yield MemoryOpener()
+    elif request.param == "sqlite":
+        yield SqliteOpener(tmp_path / "store.db", request.getfixturevalue("migrated_file"))
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        async with server.database(await server.migrated()) as url:
+            yield PostgresqlOpener(url)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 import executor_svc.settings
 import orchestrator_svc.settings
 from examples.research_stock.settings import Settings as ExampleSettings
+from orchestrator_svc.adapters.store.postgresql_engines import parse_url
 from tests.unit.house import containers
 
 COMPOSE = containers.compose()
@@ -199,3 +200,45 @@ def test_paths_in_the_container_are_absolute() -> None:
     targets = [*IMAGE.owned, IMAGE.folder, *(target for name in SETTINGS for target in _mounts(name))]
     assert all(PurePosixPath(target).is_absolute() for target in targets)
     assert Path(IMAGE.folder) != Path("/")
+
+
+ON_POSTGRESQL = pytest.mark.parametrize("service", ["orchestrator-a", "orchestrator-b"])
+
+
+@ON_POSTGRESQL
+def test_the_orchestrators_of_the_profile_are_that_one_on_another_store(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, of_file = _service(service), _service("orchestrator")
+    assert own["profiles"] == ["postgresql"]
+    differing = {"profiles", "environment", "ports", "volumes", "depends_on"}
+    assert {**own, **dict.fromkeys(differing)} == {**of_file, **dict.fromkeys(differing)}
+    more = {name: value for name, value in own["environment"].items() if of_file["environment"].get(name) != value}
+    assert more.keys() == {"GREENLIGHT_STORE", "GREENLIGHT_STANDBY"} <= containers.variables(SETTINGS["orchestrator"])
+    monkeypatch.setitem(SETTINGS, service, SETTINGS["orchestrator"])
+    settings = _read(service, monkeypatch)
+    assert settings.standby
+    assert own["volumes"] == [], "nothing of it is in a file"
+    (published,) = own["ports"]
+    assert re.fullmatch(rf"127\.0\.0\.1:\d+:{_port(settings.listen)}", published)
+
+
+def test_no_two_services_are_published_at_one_port() -> None:
+    ports = [port.rpartition(":")[0] for service in COMPOSE["services"].values() for port in service.get("ports", [])]
+    assert len({*ports}) == len(ports)
+
+
+@ON_POSTGRESQL
+def test_they_find_the_database_of_this_file(service: str) -> None:
+    database = _service("postgresql")
+    given = database["environment"]
+    url = parse_url(_service(service)["environment"]["GREENLIGHT_STORE"])
+    assert database["profiles"] == ["postgresql"]
+    assert (url.host, url.port) == ("postgresql", 5432)
+    assert (url.username, url.database) == (given["POSTGRES_USER"], given["POSTGRES_DB"])
+    assert url.password == given["POSTGRES_PASSWORD"]
+    assert _service(service)["depends_on"]["postgresql"] == {"condition": "service_healthy"}
+    assert f"--username={given['POSTGRES_USER']}" in database["healthcheck"]["test"]
+    (volume,) = database["volumes"]
+    assert volume.partition(":")[0] in COMPOSE["volumes"]
+    assert "ports" not in database, "it is for the services of this file only"

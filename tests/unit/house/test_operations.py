@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import AliasChoices
+from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
@@ -56,6 +56,8 @@ def shown(default: object) -> str:
     """As it would be written into the environment."""
     if isinstance(default, list):
         default = ",".join(default)  # type: ignore[arg-type]
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
     if isinstance(default, bool):
         default = str(default).lower()
     if isinstance(default, float) and default.is_integer():

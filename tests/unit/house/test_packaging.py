@@ -39,7 +39,8 @@ def test_every_dependency_is_in_the_runtime_requirements_with_the_same_bound(pat
 
 def test_the_runtime_requirements_hold_nothing_but_dependencies_and_the_build_backend() -> None:
     declared = {item for path in ("pyproject.toml", "clients/python/pyproject.toml") for item in _dependencies(path)}
-    assert _input("runtime") - declared == {"hatchling>=1.27"}
+    driver = _project("pyproject.toml")["optional-dependencies"]["postgresql"]
+    assert _input("runtime") - declared == {"hatchling>=1.27", *driver}, "the image has PostgreSQL's driver"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Column, ColumnElement
+from sqlalchemy import Column, ColumnElement, and_
 
 from orchestrator_svc.adapters.store.documents import read_map
 
@@ -17,7 +17,7 @@ def carries(labels: str, wanted: Iterable[tuple[str, str]]) -> bool:
 
 def starts_with(column: Column[str], prefix: str) -> ColumnElement[bool]:
     """As a range, which an index serves; LIKE would ignore case."""
-    return column.between(prefix, prefix + "\U0010ffff")
+    return and_(column >= prefix, column <= prefix + "\U0010ffff")
 
 
 def unindexed(column: Column[str]) -> ColumnElement[str]:

@@ -252,7 +252,7 @@ class ProposalSpec(_message.Message):
     """Untrusted text, shown to approvers. At most 256 and 4,096 characters."""
     rationale: _builtins.str
     idempotency_key: _builtins.str
-    """Empty = derived: SHA-256 over tenant, proposal id and bound digest."""
+    """Empty = derived: SHA-256 over tenant, proposal id and bound digest. At most 256 characters, without U+0000."""
     @_builtins.property
     def arguments(self) -> _struct_pb2.Struct:
         """For people who type; integers beyond 2^53 are refused."""

@@ -1,0 +1,40 @@
+"""Whether it is the database that failed, or what was to be written."""
+
+from sqlalchemy import exc
+
+# PostgreSQL: cardinality, data, integrity, size of a row. The statements are ours, so all else is the database.
+_OF_THE_DATA = ("21", "22", "23", "54")
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Not now; it may be another time."""
+    if isinstance(error, OSError | exc.TimeoutError):  # TimeoutError is one
+        return True
+    state = _state(error)
+    if state:
+        return state[:2] not in _OF_THE_DATA
+    if _of_asyncpg(error):
+        return not isinstance(error, ValueError)  # a value that it cannot encode
+    if isinstance(error, exc.InterfaceError):
+        cause = getattr(error.orig, "__cause__", None)
+        return cause is not None and _of_asyncpg(cause) and not isinstance(cause, ValueError)
+    if isinstance(error, exc.OperationalError | exc.InternalError):
+        return True
+    return type(error) is exc.DatabaseError  # a damaged file
+
+
+def problem(error: BaseException) -> str:
+    """For people: what the driver said, without the statement."""
+    cause = getattr(error, "orig", None) or error
+    cause = cause.__cause__ or cause
+    return str(cause).strip().partition("\n")[0] or type(cause).__name__
+
+
+def _of_asyncpg(error: BaseException) -> bool:
+    """Which may not be installed."""
+    return type(error).__module__.startswith("asyncpg.")
+
+
+def _state(error: BaseException) -> str | None:
+    """SQLSTATE, of PostgreSQL's driver or of SQLAlchemy around it."""
+    return getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
