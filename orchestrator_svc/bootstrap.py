@@ -32,6 +32,7 @@ from orchestrator_svc.application.judging import Judging, JudgingSettings
 from orchestrator_svc.application.queries import Queries
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.resolve import MAX_RESULT, ResolveProposal
+from orchestrator_svc.application.resume_batch import ResumeBatch
 from orchestrator_svc.application.retry_proposals import RetryProposals
 from orchestrator_svc.application.sessions import SessionContexts, Sessions
 from orchestrator_svc.application.soft_confirm import SoftConfirm
@@ -236,6 +237,7 @@ def _use_cases(parts: _Parts) -> UseCases:
         ),
         cancel=Cancel(engine, requests, each_item, _ns(settings.cancel_grace)),
         retry=RetryProposals(engine, requests, each_item),
+        resume=ResumeBatch(engine, requests),
         resolve=ResolveProposal(engine, requests),
         watch=watch,
         queries=Queries(store, summaries, parts.catalogue, parts.executors, templates),

@@ -55,6 +55,7 @@ class OrchestratorApi:
             "CancelBatch": steering.cancel_batch,
             "CancelProposals": steering.cancel_proposals,
             "RetryProposals": steering.retry_proposals,
+            "ResumeBatch": steering.resume_batch,
             "ResolveProposal": steering.resolve_proposal,
             "CreateSession": conversing.create_session,
             "UpdateSession": conversing.update_session,

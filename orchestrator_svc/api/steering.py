@@ -1,4 +1,4 @@
-"""CancelBatch, CancelProposals, RetryProposals and ResolveProposal."""
+"""CancelBatch, CancelProposals, RetryProposals, ResumeBatch and ResolveProposal."""
 
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from orchestrator_svc.api.mapping.batches import batch_message
@@ -34,6 +34,16 @@ class Steering:
             request_key(request),
         )
         return pb.RetryProposalsResponse(answers=item_messages(answers))
+
+    async def resume_batch(self, request: pb.ResumeBatchRequest, caller: Caller) -> pb.ResumeBatchResponse:
+        answer = await self._use.resume.resume(caller, request.batch_id, request.reason, request_key(request))
+        view = await self._use.queries.batch(caller.tenant, request.batch_id)
+        return pb.ResumeBatchResponse(
+            batch=batch_message(view),
+            resumed=answer.resumed,
+            not_resumed=answer.not_resumed,
+            answers=item_messages(answer.answers),
+        )
 
     async def resolve_proposal(self, request: pb.ResolveProposalRequest, caller: Caller) -> pb.ResolveProposalResponse:
         await self._use.resolve.resolve(

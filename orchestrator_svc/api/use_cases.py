@@ -8,6 +8,7 @@ from orchestrator_svc.application.cancel import Cancel
 from orchestrator_svc.application.decide import DecideProposals
 from orchestrator_svc.application.queries import Queries
 from orchestrator_svc.application.resolve import ResolveProposal
+from orchestrator_svc.application.resume_batch import ResumeBatch
 from orchestrator_svc.application.retry_proposals import RetryProposals
 from orchestrator_svc.application.sessions import Sessions
 from orchestrator_svc.application.soft_confirm import SoftConfirm
@@ -24,6 +25,7 @@ class UseCases:
     soft_confirm: SoftConfirm
     cancel: Cancel
     retry: RetryProposals
+    resume: ResumeBatch
     resolve: ResolveProposal
     watch: Watch
     queries: Queries

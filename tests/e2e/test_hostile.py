@@ -71,6 +71,7 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     "confirm": ("confirm", "waits", "--yes", "--object", f"BATCH/k={_TYPED}"),
     "cancel": ("cancel", "BATCH", "-m", _TYPED),
     "retry": ("retry", "ENDED", "-m", _TYPED),
+    "resume": ("resume", "ENDED", "-m", _TYPED),
     "resolve": ("resolve", "ENDED/r", "--failed", "--reason", _TYPED),
     "batches": ("batches",),
     "show": ("show", "ENDED"),

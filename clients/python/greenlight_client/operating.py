@@ -1,4 +1,4 @@
-"""Operating: cancel, retry, resolve, and making and changing sessions."""
+"""Operating: cancel, retry, resume, resolve, and making and changing sessions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -45,6 +45,19 @@ class Operating(Connected):
             proposal_ids=proposal_ids, reason=reason, request_id=request_id or new_request_id()
         )
         return list((await self._transport.unary(self._stub.RetryProposals, request)).answers)
+
+    async def resume(
+        self, batch_id: str, *, reason: str = "", request_id: str | None = None
+    ) -> orchestrator_pb2.ResumeBatchResponse:
+        """Lets a batch go on: tries all again that can be, and says of the rest why not.
+
+        `answers` are of every proposal that had ended without a result, in order, each with its own status (0 = it goes
+        on). PreconditionError while the batch is being cancelled.
+        """
+        request = orchestrator_pb2.ResumeBatchRequest(
+            batch_id=batch_id, reason=reason, request_id=request_id or new_request_id()
+        )
+        return await self._transport.unary(self._stub.ResumeBatch, request)
 
     async def resolve(
         self,

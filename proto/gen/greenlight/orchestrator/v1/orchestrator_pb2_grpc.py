@@ -99,6 +99,11 @@ class OrchestratorServiceStub:
                 request_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsRequest.SerializeToString,
                 response_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsResponse.FromString,
                 _registered_method=True)
+        self.ResumeBatch = channel.unary_unary(
+                '/greenlight.orchestrator.v1.OrchestratorService/ResumeBatch',
+                request_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchRequest.SerializeToString,
+                response_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchResponse.FromString,
+                _registered_method=True)
         self.ResolveProposal = channel.unary_unary(
                 '/greenlight.orchestrator.v1.OrchestratorService/ResolveProposal',
                 request_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResolveProposalRequest.SerializeToString,
@@ -292,6 +297,19 @@ class OrchestratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResumeBatch(self, request, context):
+        """Lets a batch go on: tries all again that RetryProposals would, those first that others depend on, and answers for
+        every proposal that had ended without a result: that it goes on, or why it does not. Attempts get new numbers, and
+        all that was stays on record. A batch with nothing to try again stays as it is.
+        Item status: FAILED_PRECONDITION / NOT_RETRYABLE (rejected, its effect is done, its outcome is unknown, or what it
+        depends on is not tried again).
+        Errors: NOT_FOUND / BATCH_UNKNOWN; FAILED_PRECONDITION / BATCH_CANCELLING; INVALID_ARGUMENT / REQUEST_INVALID,
+        REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResolveProposal(self, request, context):
         """Says what became of an OUTCOME_UNKNOWN proposal, or of a FAILED one whose effect is DONE.
         Errors: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RESOLVABLE; ABORTED / REVISION_MISMATCH;
@@ -461,6 +479,11 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
                     servicer.RetryProposals,
                     request_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsRequest.FromString,
                     response_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsResponse.SerializeToString,
+            ),
+            'ResumeBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeBatch,
+                    request_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchRequest.FromString,
+                    response_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchResponse.SerializeToString,
             ),
             'ResolveProposal': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveProposal,
@@ -884,6 +907,33 @@ class OrchestratorService:
             '/greenlight.orchestrator.v1.OrchestratorService/RetryProposals',
             greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsRequest.SerializeToString,
             greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/greenlight.orchestrator.v1.OrchestratorService/ResumeBatch',
+            greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchRequest.SerializeToString,
+            greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -99,6 +99,15 @@ class OrchestratorServiceStub:
     Item status: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RETRYABLE, BATCH_CANCELLING.
     Errors: NOT_FOUND / BATCH_UNKNOWN; INVALID_ARGUMENT / REQUEST_INVALID, REQUEST_ID_REUSED.
     """
+    ResumeBatch: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ResumeBatchRequest, _orchestrator_pb2.ResumeBatchResponse]
+    """Lets a batch go on: tries all again that RetryProposals would, those first that others depend on, and answers for
+    every proposal that had ended without a result: that it goes on, or why it does not. Attempts get new numbers, and
+    all that was stays on record. A batch with nothing to try again stays as it is.
+    Item status: FAILED_PRECONDITION / NOT_RETRYABLE (rejected, its effect is done, its outcome is unknown, or what it
+    depends on is not tried again).
+    Errors: NOT_FOUND / BATCH_UNKNOWN; FAILED_PRECONDITION / BATCH_CANCELLING; INVALID_ARGUMENT / REQUEST_INVALID,
+    REQUEST_ID_REUSED.
+    """
     ResolveProposal: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ResolveProposalRequest, _orchestrator_pb2.ResolveProposalResponse]
     """Says what became of an OUTCOME_UNKNOWN proposal, or of a FAILED one whose effect is DONE.
     Errors: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RESOLVABLE; ABORTED / REVISION_MISMATCH;
@@ -277,6 +286,21 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         """Tries FAILED, CANCELLED and EXPIRED proposals again, and un-skips what was skipped because of them.
         Item status: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RETRYABLE, BATCH_CANCELLING.
         Errors: NOT_FOUND / BATCH_UNKNOWN; INVALID_ARGUMENT / REQUEST_INVALID, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeBatch(
+        self,
+        request: _orchestrator_pb2.ResumeBatchRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.ResumeBatchRequest, _abc.Awaitable[_orchestrator_pb2.ResumeBatchResponse]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.ResumeBatchResponse]:
+        """Lets a batch go on: tries all again that RetryProposals would, those first that others depend on, and answers for
+        every proposal that had ended without a result: that it goes on, or why it does not. Attempts get new numbers, and
+        all that was stays on record. A batch with nothing to try again stays as it is.
+        Item status: FAILED_PRECONDITION / NOT_RETRYABLE (rejected, its effect is done, its outcome is unknown, or what it
+        depends on is not tried again).
+        Errors: NOT_FOUND / BATCH_UNKNOWN; FAILED_PRECONDITION / BATCH_CANCELLING; INVALID_ARGUMENT / REQUEST_INVALID,
+        REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
