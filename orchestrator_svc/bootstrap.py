@@ -29,6 +29,7 @@ from orchestrator_svc.application.engine.loop import MAX_PROBLEMS, Engine
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.judging import Judging, JudgingSettings
+from orchestrator_svc.application.prune import PruneEvents
 from orchestrator_svc.application.queries import Queries
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.resolve import MAX_RESULT, ResolveProposal
@@ -111,10 +112,12 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         supervisor.start(parts.engine.run(), "engine")
         supervisor.start(parts.catalogue.run(), "catalogue")
         supervisor.start(parts.requests.run(), "requests")
+        use_cases = _use_cases(parts)
+        supervisor.start(use_cases.prune.run(), "prune")
         await parts.executors.start()
         stack.push_async_callback(parts.executors.close)
         server = GrpcServer(settings.listen)
-        api = OrchestratorApi(_use_cases(parts), _facts(parts), frozenset(settings.tenants) or None)
+        api = OrchestratorApi(use_cases, _facts(parts), frozenset(settings.tenants) or None)
         address = await server.start(add_to_server(api, server.grpc))
         supervisor.start(_tell_health(server, parts.engine), "health")
         stack.push_async_callback(_drain, server, api, parts.engine, settings.drain_grace, failed)
@@ -239,6 +242,7 @@ def _use_cases(parts: _Parts) -> UseCases:
         retry=RetryProposals(engine, requests, each_item),
         resume=ResumeBatch(engine, requests),
         resolve=ResolveProposal(engine, requests),
+        prune=PruneEvents(store, parts.clock, settings.events_retention),
         watch=watch,
         queries=Queries(store, summaries, parts.catalogue, parts.executors, templates),
         sessions=Sessions(store, contexts, requests, parts.ids, parts.clock),

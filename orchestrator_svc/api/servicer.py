@@ -56,6 +56,7 @@ class OrchestratorApi:
             "CancelProposals": steering.cancel_proposals,
             "RetryProposals": steering.retry_proposals,
             "ResumeBatch": steering.resume_batch,
+            "PruneBatches": steering.prune_batches,
             "ResolveProposal": steering.resolve_proposal,
             "CreateSession": conversing.create_session,
             "UpdateSession": conversing.update_session,

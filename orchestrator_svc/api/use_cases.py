@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator_svc.application.add_proposals import AddProposals
 from orchestrator_svc.application.cancel import Cancel
 from orchestrator_svc.application.decide import DecideProposals
+from orchestrator_svc.application.prune import PruneEvents
 from orchestrator_svc.application.queries import Queries
 from orchestrator_svc.application.resolve import ResolveProposal
 from orchestrator_svc.application.resume_batch import ResumeBatch
@@ -27,6 +28,7 @@ class UseCases:
     retry: RetryProposals
     resume: ResumeBatch
     resolve: ResolveProposal
+    prune: PruneEvents
     watch: Watch
     queries: Queries
     sessions: Sessions

@@ -73,6 +73,7 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     "retry": ("retry", "ENDED", "-m", _TYPED),
     "resume": ("resume", "ENDED", "-m", _TYPED),
     "resolve": ("resolve", "ENDED/r", "--failed", "--reason", _TYPED),
+    "prune": ("prune", "--older-than", "1d"),
     "batches": ("batches",),
     "show": ("show", "ENDED"),
     "trace": ("trace", "ENDED"),

@@ -14,7 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator_svc.adapters.store import keeping, migrating
+from orchestrator_svc.adapters.store import compacting, keeping, migrating
 from orchestrator_svc.adapters.store.committing import commit_group, is_unavailable
 from orchestrator_svc.adapters.store.engines import (
     READERS,
@@ -44,6 +44,7 @@ from orchestrator_svc.ports.codec import EventCodec, StoredFrame
 from orchestrator_svc.ports.store import (
     BatchHead,
     Committed,
+    Compaction,
     Incarnation,
     Request,
     Session,
@@ -155,6 +156,14 @@ class SqliteStore:
 
     async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
         return await self._read(batches.read_frames, number, after, limit_bytes)
+
+    # -- old events
+
+    async def compactable(self, tenant: str | None, before: int) -> Compaction:
+        return await self._list(compacting.compactable, tenant, before)
+
+    async def compact(self, tenant: str | None, before: int) -> Compaction:
+        return await self._write(compacting.compact, tenant, before)
 
     # -- proposals
 

@@ -1057,6 +1057,60 @@ class ResolveProposalResponse(_message.Message):
 Global___ResolveProposalResponse: _TypeAlias = ResolveProposalResponse  # noqa: Y015
 
 @_typing.final
+class PruneBatchesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLDER_THAN_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    """Tell what there is to be removed, and remove nothing."""
+    @_builtins.property
+    def older_than(self) -> _duration_pb2.Duration:
+        """Since a batch finished. Required; 0 = all that are finished."""
+
+    def __init__(
+        self,
+        *,
+        older_than: _duration_pb2.Duration | None = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["older_than", b"older_than"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "older_than", b"older_than"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneBatchesRequest: _TypeAlias = PruneBatchesRequest  # noqa: Y015
+
+@_typing.final
+class PruneBatchesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCHES_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    batches: _builtins.int
+    """How many have no events any more (dry_run: would have none)."""
+    events: _builtins.int
+    """How many events are gone (dry_run: would be)."""
+    more: _builtins.bool
+    """There is more; ask again."""
+    def __init__(
+        self,
+        *,
+        batches: _builtins.int = ...,
+        events: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "events", b"events", "more", b"more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneBatchesResponse: _TypeAlias = PruneBatchesResponse  # noqa: Y015
+
+@_typing.final
 class GetBatchRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
