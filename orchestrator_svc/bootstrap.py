@@ -56,7 +56,7 @@ from shared.runtime.telemetry.export import Telemetry
 from shared.runtime.version import service_version
 
 _log = logging.getLogger(__name__)
-_DATABASE = "greenlight.db"
+DATABASE = "greenlight.db"
 _STREAM_END_GRACE = 1.0
 _TOOL_TIMEOUT = 30.0
 
@@ -146,7 +146,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> _Parts:
     clock, ids, codec = SystemClock(), IdSource(), ProtobufEventCodec()
     incarnation = Incarnation(ids.new(), clock.time_ns(), service_version())
     _make_folder(settings.data)
-    store = SqliteStore(settings.data / _DATABASE, codec, clock)
+    store = SqliteStore(settings.data / DATABASE, codec, clock)
     await store.start(incarnation)
     stack.push_async_callback(store.close)
     executors = GrpcExecutors(

@@ -23,7 +23,20 @@ _WORD = re.compile(r"(?=.{4})[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 _OTHERS = {
     *("READ", "IDEMPOTENT", "NON_IDEMPOTENT", "AUTO", "SOFT", "HARD", "NONE", "POSSIBLE", "DONE"),
     *("INVALID_ARGUMENT", "PERMISSION", "PERMANENT", "TRANSIENT", "UNAVAILABLE", "TIMEOUT"),
-    *("DEBUG", "INFO", "WARNING", "ERROR", "LEVEL", "SECONDS", "BEGIN", "CLIENT", "SERVER", "SERVING", "CURRENT_RUN"),
+    *(
+        "DEBUG",
+        "INFO",
+        "WARNING",
+        "ERROR",
+        "LEVEL",
+        "SECONDS",
+        "FILE",
+        "BEGIN",
+        "CLIENT",
+        "SERVER",
+        "SERVING",
+        "CURRENT_RUN",
+    ),
     *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRICS_EXPORTER"),
 }
 
