@@ -1,7 +1,8 @@
 """The store: the one truth of batches, proposals, events, sessions, tools and requests.
 
 Every look-up takes the tenant first; another tenant's rows are not there. Times are ns since 1970 (UTC). Reads see
-committed and published rows only. Any method may raise UnavailableError (STORE_UNAVAILABLE); then nothing was changed.
+committed and published rows only. Any method may raise UnavailableError (STORE_UNAVAILABLE, STORE_DAMAGED); then
+nothing was changed.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence

@@ -5,6 +5,7 @@ batches, recovery) through aiosqlite, whose steps cost 0.8 ms of the loop and ta
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator_svc.adapters.store import compacting, keeping, migrating
 from orchestrator_svc.adapters.store.committing import commit_group, is_unavailable
+from orchestrator_svc.adapters.store.damage import damaged, is_damaged
 from orchestrator_svc.adapters.store.engines import (
     READERS,
     create_private,
@@ -68,6 +70,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 RETRY_AFTER = 1.0
 
+_log = logging.getLogger(__name__)
+
 
 class SqliteStore:
     """Implements `Store`. `path`: of the database file; its folder is made if need be."""
@@ -81,18 +85,30 @@ class SqliteStore:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._incarnation = ""
+        self._told = False
 
     async def start(self, incarnation: Incarnation) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire(f"process {os.getpid()}, incarnation {incarnation.id}, version {incarnation.version}")
+        self._own(f"process {os.getpid()}, incarnation {incarnation.id}, version {incarnation.version}")
         self._incarnation = incarnation.id
         try:
-            create_private(self._path)
             await self._in(self._writing, lambda: migrating.migrate(self._writer, str(self._path)))
             await self._write(keeping.begin, incarnation)
         except BaseException:
             await self.close()
             raise
+
+    def _own(self, holder: str) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(holder)
+            create_private(self._path)
+        except OSError as error:
+            self._lock.release()
+            raise UnavailableError(
+                "STORE_UNAVAILABLE",
+                f"the data folder {self._path.parent} cannot be written to: {error.strerror}. It has to be on a disk "
+                "that is not read-only, and belong to the user that the orchestrator runs as",
+            ) from error
 
     async def close(self) -> None:
         """What has begun is finished first."""
@@ -247,9 +263,12 @@ class SqliteStore:
     def _unavailable(self, error: SQLAlchemyError) -> GreenlightError | SQLAlchemyError:
         if not is_unavailable(error):
             return error
-        problem = str(getattr(error, "orig", None) or error)
-        return UnavailableError(
-            "STORE_UNAVAILABLE",
-            f"the database {self._path} cannot be used now: {problem}",
-            retry_after=RETRY_AFTER,
-        )
+        problem = getattr(error, "orig", None) or error
+        if is_damaged(error):
+            found = damaged(self._path, problem)
+            if not self._told:
+                _log.error("%s", found)
+            self._told = True
+            return found
+        text = f"the database {self._path} cannot be used now: {problem}"
+        return UnavailableError("STORE_UNAVAILABLE", text, retry_after=RETRY_AFTER)
