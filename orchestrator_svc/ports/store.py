@@ -35,7 +35,7 @@ class Incarnation(NamedTuple):
     version: str
 
 
-SLICE_FRAMES, SLICE_BYTES = 512, 4 << 20
+SLICE_FRAMES, SLICE_BYTES = 128, 1 << 20
 """What one compaction removes at the most, so that it keeps no commit waiting."""
 
 
