@@ -56,7 +56,6 @@ class OrchestratorApi:
             "CancelProposals": steering.cancel_proposals,
             "RetryProposals": steering.retry_proposals,
             "ResumeBatch": steering.resume_batch,
-            "PruneBatches": steering.prune_batches,
             "ResolveProposal": steering.resolve_proposal,
             "CreateSession": conversing.create_session,
             "UpdateSession": conversing.update_session,
@@ -75,6 +74,7 @@ class OrchestratorApi:
             "GetSession": conversing.get_session,
             "ListSessions": conversing.list_sessions,
             "GetServerInfo": looking.get_server_info,
+            "PruneBatches": steering.prune_batches,  # ends with its client, between two slices; a repeat does the rest
         }
 
     async def drain(self) -> None:
