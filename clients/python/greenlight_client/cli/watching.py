@@ -113,8 +113,7 @@ class Watcher:
         body = {"batch_id": error.batch_id, "oldest_sequence": error.oldest_sequence}
         self._terminal.json_object("compacted", body)
         self._gone = f"old events of batch {error.batch_id} are gone: this is what is left of them"
-        if self._view is not None:
-            self._view.note(self._gone)
+        self._note(self._gone)
 
     async def follow(self, stream: EventStream) -> batch_pb2.Summary:
         """To the end of the stream. Cancelled (Ctrl-C), it leaves the terminal in order; the batch goes on."""
