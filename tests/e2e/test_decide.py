@@ -171,7 +171,7 @@ def test_a_batch_is_resumed(shared: Pair, tmp_path: Path) -> None:
     assert [line.split(" (")[0] for line in done.out.splitlines()] == [
         f"goes on: {batch}/{key}" for key in ("bad", "then")
     ]
-    assert f"{batch}/out: NOT_RETRYABLE" in done.err
+    assert f"NOT_RETRYABLE: {batch}/out is REJECTED; it is never tried again" in done.err
     assert "2 go on, 1 stay as they are" in done.err
     assert shared.greenlight("watch", batch).code == ExitCode.PARTIAL
     over = shared.greenlight("resume", batch, "--json")
