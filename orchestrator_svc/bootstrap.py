@@ -30,9 +30,11 @@ from orchestrator_svc.application.engine.loop import MAX_PROBLEMS, Engine
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.judging import Judging, JudgingSettings
+from orchestrator_svc.application.prune import PruneEvents
 from orchestrator_svc.application.queries import Queries
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.resolve import MAX_RESULT, ResolveProposal
+from orchestrator_svc.application.resume_batch import ResumeBatch
 from orchestrator_svc.application.retry_proposals import RetryProposals
 from orchestrator_svc.application.sessions import SessionContexts, Sessions
 from orchestrator_svc.application.soft_confirm import SoftConfirm
@@ -114,9 +116,11 @@ async def serving(settings: Settings, stopped: asyncio.Event | None = None) -> A
         supervisor.start(parts.engine.run(), "engine")
         supervisor.start(parts.catalogue.run(), "catalogue")
         supervisor.start(parts.requests.run(), "requests")
+        use_cases = _use_cases(parts)
+        supervisor.start(use_cases.prune.run(), "prune")
         await parts.executors.start()
         stack.push_async_callback(parts.executors.close)
-        api = OrchestratorApi(_use_cases(parts), _facts(parts), frozenset(settings.tenants) or None)
+        api = OrchestratorApi(use_cases, _facts(parts), frozenset(settings.tenants) or None)
         services = add_to_server(api, server.grpc)
         address = await (standby.end() if settings.standby else server.start(services))
         health = Health(server, lambda: parts.engine.draining)
@@ -243,7 +247,9 @@ def _use_cases(parts: _Parts) -> UseCases:
         ),
         cancel=Cancel(engine, requests, each_item, _ns(settings.cancel_grace)),
         retry=RetryProposals(engine, requests, each_item),
+        resume=ResumeBatch(engine, requests),
         resolve=ResolveProposal(engine, requests),
+        prune=PruneEvents(store, parts.clock, settings.events_retention),
         watch=watch,
         queries=Queries(store, summaries, parts.catalogue, parts.executors, templates),
         sessions=Sessions(store, contexts, requests, parts.ids, parts.clock),

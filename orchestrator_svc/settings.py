@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     drain_grace: float = Field(30, ge=0, description="How long a shutdown waits for what runs")
     heartbeat_interval: Seconds = Field(15, description="The longest silence on a stream")
     idle_timeout: Seconds = Field(900, description="An open batch with nothing to do closes after this")
+    events_retention: float = Field(
+        0, ge=0, allow_inf_nan=False, description="How long a finished batch keeps its events; 0: for ever"
+    )
     resolve_interval: Seconds = Field(5, description="How often executors' names are looked up")
     max_arguments_bytes: int = Field(256 * 1024, gt=0, description="Arguments of one proposal")
     max_proposals: int = Field(10_000, gt=0, description="Proposals of one batch")

@@ -56,6 +56,7 @@ class OrchestratorApi:
             "CancelBatch": steering.cancel_batch,
             "CancelProposals": steering.cancel_proposals,
             "RetryProposals": steering.retry_proposals,
+            "ResumeBatch": steering.resume_batch,
             "ResolveProposal": steering.resolve_proposal,
             "CreateSession": conversing.create_session,
             "UpdateSession": conversing.update_session,
@@ -74,6 +75,7 @@ class OrchestratorApi:
             "GetSession": conversing.get_session,
             "ListSessions": conversing.list_sessions,
             "GetServerInfo": looking.get_server_info,
+            "PruneBatches": steering.prune_batches,  # ends with its client, between two slices; a repeat does the rest
         }
 
     async def drain(self) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from orchestrator_svc.application.add_proposals import AddProposals
 from orchestrator_svc.application.cancel import Cancel
 from orchestrator_svc.application.decide import DecideProposals
+from orchestrator_svc.application.prune import PruneEvents
 from orchestrator_svc.application.queries import Queries
 from orchestrator_svc.application.resolve import ResolveProposal
+from orchestrator_svc.application.resume_batch import ResumeBatch
 from orchestrator_svc.application.retry_proposals import RetryProposals
 from orchestrator_svc.application.sessions import Sessions
 from orchestrator_svc.application.soft_confirm import SoftConfirm
@@ -24,7 +26,9 @@ class UseCases:
     soft_confirm: SoftConfirm
     cancel: Cancel
     retry: RetryProposals
+    resume: ResumeBatch
     resolve: ResolveProposal
+    prune: PruneEvents
     watch: Watch
     queries: Queries
     sessions: Sessions

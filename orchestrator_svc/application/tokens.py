@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from orchestrator_svc.ports.store import BatchHead
 from shared.kernel.errors import FieldViolation, InvalidError
 
 _TOO_MUCH = 1 << 63
@@ -30,6 +31,18 @@ class SessionCursor:
     def encode(self) -> str:
         text = orjson.dumps([self.session, self.highest, sorted(self.open.items())])
         return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+    def after(self, head: BatchHead) -> int:
+        """The last sequence that was seen of a batch."""
+        seen = head.session_no <= self.highest
+        return self.open.get(head.session_no, head.reopened_after if seen else 0)
+
+    def advance(self, head: BatchHead, sequence: int) -> None:
+        """That is the last one seen now. A batch leaves the cursor when it is finished and all of it is seen."""
+        self.open[head.session_no] = sequence
+        self.highest = max(self.highest, head.session_no)
+        if sequence >= head.head and head.state.finished and not head.reopened_after:
+            del self.open[head.session_no]
 
     def shown(self, session_no: int, sequence: int) -> bool:
         """Whether an event of a batch lies before it."""

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from orchestrator_svc.application.compacted import check_kept, check_session_kept
 from orchestrator_svc.application.engine.draining import draining
 from orchestrator_svc.application.engine.live import unknown_batch
 from orchestrator_svc.application.sessions import unknown_session
@@ -94,9 +95,9 @@ class Watch:
     async def batch(
         self, tenant: str, batch_id: str, after: int, until: Until, max_wait: float | None
     ) -> AsyncIterator[Item]:
-        """Raises NotFoundError (BATCH_UNKNOWN), OutOfRangeError (SEQUENCE_IN_FUTURE)."""
+        """Raises NotFoundError (BATCH_UNKNOWN), OutOfRangeError (SEQUENCE_IN_FUTURE, EVENTS_COMPACTED)."""
         with self._feed.watch_batch(tenant, batch_id) as subscription:
-            _check_cursor(after, await self._head(tenant, batch_id))
+            _check_cursor(batch_id, after, await self._head(tenant, batch_id))
             async for item in self.follow(subscription, tenant, batch_id, after, until, max_wait):
                 yield item
 
@@ -147,8 +148,19 @@ class Watch:
         if tail is not None:
             return list(tail.frames), tail.head, tail.state
         head = await self._head(tenant, batch_id)
-        frames = await self._store.read_frames(head.number, cursor, JOINED_BYTES) if head.head > cursor else []
-        return frames, head.head, head.state
+        return await self._read(tenant, batch_id, head, cursor), head.head, head.state
+
+    async def _read(
+        self, tenant: str, batch_id: str, head: BatchHead, after: int, limit_bytes: int = JOINED_BYTES
+    ) -> list[StoredFrame]:
+        """Some frames after a sequence, without a gap. Raises OutOfRangeError (EVENTS_COMPACTED)."""
+        if after >= head.head:
+            return []
+        check_kept(batch_id, after, head)
+        frames = await self._store.read_frames(head.number, after, limit_bytes)
+        if not frames or frames[0].first > after + 1:  # gone since the head was read
+            check_kept(batch_id, after, await self._head(tenant, batch_id))
+        return frames
 
     def _join(self, frames: list[StoredFrame], cursor: int) -> tuple[bytes, int]:
         """Frames of one batch concatenate; only one with the cursor inside is opened."""
@@ -172,24 +184,27 @@ class Watch:
     async def events(self, tenant: str, batch_id: str, after: int) -> tuple[list[StoredFrame], BatchHead]:
         """About 1 MiB of stored frames after a sequence. Raises as `batch`."""
         head = await self._head(tenant, batch_id)
-        _check_cursor(after, head)
-        return await self._store.read_frames(head.number, after, FRAME_BYTES), head
+        _check_cursor(batch_id, after, head)
+        return await self._read(tenant, batch_id, head, after, FRAME_BYTES), head
 
     async def session(
         self, tenant: str, session_id: str, cursor: SessionCursor, until: Until, max_wait: float | None
     ) -> AsyncIterator[Item]:
-        """All batches of a session, those to come included. Raises NotFoundError (SESSION_UNKNOWN)."""
+        """All batches of a session, those to come included.
+
+        Raises NotFoundError (SESSION_UNKNOWN), OutOfRangeError (EVENTS_COMPACTED).
+        """
         deadline = Deadline(self._clock, max_wait)
         with self._feed.watch_session(tenant, session_id) as subscription:
             if await self._store.get_session(tenant, session_id) is None:
                 raise unknown_session(session_id)
             while True:
                 moved, states = False, dict[str, BatchState]()
-                for batch_id, head in await self._store.session_heads(
-                    tenant, session_id, cursor.highest, list(cursor.open)
-                ):
+                heads = await self._store.session_heads(tenant, session_id, cursor.highest, list(cursor.open))
+                check_session_kept(heads, cursor)
+                for batch_id, head in heads:
                     states[batch_id] = head.state
-                    async for item in self._catch_up(head, cursor):
+                    async for item in self._catch_up(tenant, batch_id, head, cursor):
                         moved = True
                         yield item
                 if moved:
@@ -214,7 +229,7 @@ class Watch:
                     there = there and until.reached(head.state)
                     if cursor < head.head:
                         moved = True
-                        frames = await self._store.read_frames(head.number, cursor, JOINED_BYTES)
+                        frames = await self._read(tenant, batch_id, head, cursor)
                         payload, cursors[batch_id] = self._join(frames, cursor)
                         yield Frames(payload)
                 if moved:
@@ -226,21 +241,19 @@ class Watch:
                 if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
                     yield Frames(b"")
 
-    async def _catch_up(self, head: BatchHead, cursor: SessionCursor) -> AsyncIterator[Item]:
-        """One batch up to its head; it leaves the cursor when it is finished and all of it is seen."""
-        seen = head.session_no <= cursor.highest
-        after = cursor.open.get(head.session_no, head.reopened_after if seen else 0)
+    async def _catch_up(
+        self, tenant: str, batch_id: str, head: BatchHead, cursor: SessionCursor
+    ) -> AsyncIterator[Item]:
+        """One batch up to its head."""
+        after = cursor.after(head)
         while after < head.head:
-            frames = await self._store.read_frames(head.number, after, JOINED_BYTES)
-            payload, after = self._join(frames, after)
-            cursor.open[head.session_no] = after
-            cursor.highest = max(cursor.highest, head.session_no)
-            if after >= head.head and head.state.finished and not head.reopened_after:
-                del cursor.open[head.session_no]
+            payload, after = self._join(await self._read(tenant, batch_id, head, after), after)
+            cursor.advance(head, after)
             yield Frames(payload, token=cursor.encode())
 
 
-def _check_cursor(after: int, head: BatchHead) -> None:
+def _check_cursor(batch_id: str, after: int, head: BatchHead) -> None:
+    check_kept(batch_id, after, head)
     if after > head.head:
         raise OutOfRangeError(
             "SEQUENCE_IN_FUTURE",

@@ -17,7 +17,7 @@ _RETRYABLE = (State.FAILED, State.CANCELLED, State.EXPIRED)
 def check_retry(batch: Batch, proposal: Proposal) -> GreenlightError | None:
     """What stands against it."""
     if batch.cancelling and not batch.state.finished:
-        return _being_cancelled(batch)
+        return being_cancelled(batch)
     if _can_be_retried(proposal):
         return None
     return PreconditionError(
@@ -59,7 +59,7 @@ def retry(batch: Batch, changes: Changes, proposal: Proposal, principal: str, re
     _go_on(batch, changes, proposal)
 
 
-def _being_cancelled(batch: Batch) -> PreconditionError:
+def being_cancelled(batch: Batch) -> PreconditionError:
     return PreconditionError(
         "BATCH_CANCELLING",
         f"{batch.id} is being cancelled; wait until that has ended",
@@ -158,7 +158,7 @@ def _unskip(batch: Batch, changes: Changes, child: Proposal, to: State) -> None:
 def check_resolve(batch: Batch, proposal: Proposal, revision: int | None) -> GreenlightError | None:
     """What stands against it."""
     if batch.cancelling and not batch.state.finished:
-        return _being_cancelled(batch)
+        return being_cancelled(batch)
     done = proposal.state is State.FAILED and (
         proposal.failure is not None and proposal.failure.known_effect is KnownEffect.DONE
     )

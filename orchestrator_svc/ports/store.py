@@ -1,8 +1,8 @@
 """The store: the one truth of batches, proposals, events, sessions, tools and requests.
 
 Every look-up takes the tenant first; another tenant's rows are not there. Times are ns since 1970 (UTC). Reads see
-committed and published rows only. Any method may raise UnavailableError (STORE_UNAVAILABLE): then nothing was changed,
-or that is not known; repeating a commit with the same writes finds out, and does it once.
+committed and published rows only. Any method may raise UnavailableError (STORE_UNAVAILABLE, STORE_DAMAGED): then
+nothing was changed, or that is not known; repeating a commit with the same writes finds out, and does it once.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -35,6 +35,18 @@ class Incarnation(NamedTuple):
     version: str
 
 
+SLICE_FRAMES, SLICE_BYTES = 128, 1 << 20
+"""What one compaction removes at the most, so that it keeps no commit waiting."""
+
+
+class Compaction(NamedTuple):
+    """`batches`: how many have no events any more. `more`: there may be others."""
+
+    batches: int
+    events: int
+    more: bool
+
+
 @dataclass(slots=True)
 class Committed:
     """What a commit did. `lost`: ids of batches that are no longer this owner's; nothing of theirs was written.
@@ -48,7 +60,8 @@ class Committed:
 
 
 class BatchHead(NamedTuple):
-    """Where a batch stands, for watchers. `reopened_after`: as in BatchRecord."""
+    """Where a batch stands, for watchers. `reopened_after`: as in BatchRecord. `oldest`: its first event that is there
+    (above `head` if none is)."""
 
     number: int
     head: int
@@ -56,6 +69,7 @@ class BatchHead(NamedTuple):
     session_id: str
     session_no: int
     reopened_after: int
+    oldest: int
 
 
 @dataclass(slots=True)
@@ -199,6 +213,20 @@ class Store(Protocol):
         """Frames that hold events after `after`, in order, about `limit_bytes` in all, at least one if there is any.
 
         The first may begin before the cursor. By batch number, which only a tenant's look-up gives.
+        """
+        ...
+
+    # -- old events
+
+    async def compactable(self, tenant: str | None, before: int) -> Compaction:
+        """What `compact` would remove in the end. `tenant` None: of all."""
+        ...
+
+    async def compact(self, tenant: str | None, before: int) -> Compaction:
+        """Removes events of batches that finished before that time, the oldest ones first, a slice in one transaction.
+
+        What was removed is told by `oldest`, in the same transaction; nothing else of a batch changes. Record times go
+        with their events.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""pending, approve, reject, edit, confirm, cancel, retry."""
+"""pending, approve, reject, edit, confirm, cancel, retry, resume."""
 
 import re
 import shlex
@@ -152,6 +152,31 @@ def test_retrying_what_was_skipped_names_what_failed(shared: Pair, tmp_path: Pat
     assert pasted
     assert shared.greenlight(*shlex.split(pasted[1])).code == 0
     assert shared.greenlight("watch", batch).code == 0
+
+
+def test_a_batch_is_resumed(shared: Pair, tmp_path: Path) -> None:
+    gate = tmp_path / "mended"
+    batch = shared.submit(
+        [
+            {"key": "bad", "tool": "broken", "arguments": {"unless": str(gate)}},
+            {"key": "then", "tool": "add", "arguments": {"a": 1, "b": 2}, "dependsOn": [{"key": "bad"}]},
+            PUBLISH,
+        ]
+    )
+    assert shared.greenlight("reject", f"{batch}/out").code == 0
+    assert shared.greenlight("watch", batch).code == ExitCode.FAILED
+    gate.touch()
+    done = shared.greenlight("resume", batch, "-m", "the file is there now")
+    assert done.code == 0, done.err
+    assert [line.split(" (")[0] for line in done.out.splitlines()] == [
+        f"goes on: {batch}/{key}" for key in ("bad", "then")
+    ]
+    assert f"NOT_RETRYABLE: {batch}/out is REJECTED; it is never tried again" in done.err
+    assert "2 go on, 1 stay as they are" in done.err
+    assert shared.greenlight("watch", batch).code == ExitCode.PARTIAL
+    over = shared.greenlight("resume", batch, "--json")
+    assert over.code == ExitCode.REFUSED
+    assert [answer["proposal_id"] for answer in over.of("answer")] == [f"{batch}/out"]
 
 
 def test_a_batch_that_has_ended_is_not_cancelled(shared: Pair) -> None:

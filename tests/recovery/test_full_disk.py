@@ -5,7 +5,7 @@ import resource
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import grpc.aio
 import pytest
@@ -38,6 +38,14 @@ class Disk:
 
     def free(self) -> None:
         resource.prlimit(self._pid, resource.RLIMIT_FSIZE, self._before)
+
+
+class Fault(Protocol):
+    """Something that keeps the database from being written, and ends."""
+
+    def fill(self) -> None: ...
+
+    def free(self) -> None: ...
 
 
 class Client:
@@ -97,10 +105,11 @@ async def test_callers_are_told_and_nothing_is_lost(tmp_path: Path) -> None:
         with running("orchestrator", command, tmp_path / "one", settings) as one:
             async with connected(one) as client:
                 await until_known(client.stub, "read", "write", "send")
-                await _fill_and_free(client, Disk(one, tmp_path / "data"), tmp_path)
+                await fill_and_free(client, Disk(one, tmp_path / "data"), tmp_path)
 
 
-async def _fill_and_free(client: Client, disk: Disk, folder: Path) -> None:
+async def fill_and_free(client: Client, disk: Fault, folder: Path, held: float = 0) -> None:
+    """`held`: for how many seconds more it stays as it is."""
     hard = call("send", "hard", folder)
     hard.tier = tool_pb2.TIER_HARD
     running_before = await client.submit(FIRST, call("read", "r", folder), call("write", "w", folder, "r"), hard)
@@ -117,6 +126,7 @@ async def _fill_and_free(client: Client, disk: Disk, folder: Path) -> None:
     assert (await refusal(client.approve(asked))).short == ("UNAVAILABLE", "STORE_UNAVAILABLE")
     (folder / "r.gate").touch()
     check_honest(await refusal(client.submit(SECOND, second)))
+    await asyncio.sleep(held)
     disk.free()
 
     for name in ("w", "hard", "second"):

@@ -25,6 +25,7 @@ from orchestrator_svc.application.items import ItemAnswer
 from orchestrator_svc.application.judging import Judging, JudgingSettings
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.resolve import ResolveProposal
+from orchestrator_svc.application.resume_batch import ResumeBatch
 from orchestrator_svc.application.retry_proposals import RetryProposals
 from orchestrator_svc.application.sessions import SessionContexts
 from orchestrator_svc.application.submit import BatchSpec, SubmitBatch
@@ -106,6 +107,7 @@ class World:
         self.decide = DecideProposals(each_item, self.judging, self_approval=True)
         self.cancel = Cancel(self.engine, self.requests, each_item, 5 * SECOND)
         self.retry = RetryProposals(self.engine, self.requests, each_item)
+        self.resume = ResumeBatch(self.engine, self.requests)
         self.resolve = ResolveProposal(self.engine, self.requests)
 
     async def settle(self) -> None:

@@ -3,6 +3,7 @@
 GreenlightError
 ├── InvalidArgumentError  the request is wrong and will stay wrong; `violations` say where
 ├── OutOfRangeError       a cursor beyond what there is
+│   └── EventsCompactedError  a cursor before what there is: old events are gone, the batch itself is there
 ├── NotFoundError         no such thing (or not in this tenant)
 ├── AlreadyExistsError    the name is taken
 ├── ConflictError         it moved since you looked: look again, then repeat
@@ -67,6 +68,27 @@ class OutOfRangeError(GreenlightError):
     """A cursor or number beyond what there is."""
 
 
+class EventsCompactedError(OutOfRangeError):
+    """Events that were asked for are gone. What they came to is there: `get_batch(batch_id, "answers")`.
+
+    `watch(on_compacted=...)` goes on by itself with what there is; else go on after `oldest_sequence` - 1, or, in a
+    session, with `session_token` (empty where the server gave none: begin anew without one).
+    """
+
+    @property
+    def batch_id(self) -> str:
+        return self.metadata.get("batch_id", "")
+
+    @property
+    def oldest_sequence(self) -> int:
+        """Of the first event that is there."""
+        return int(self.metadata.get("oldest_sequence", "1"))
+
+    @property
+    def session_token(self) -> str:
+        return self.metadata.get("session_token", "")
+
+
 class NotFoundError(GreenlightError):
     """No such thing; another tenant's counts as none."""
 
@@ -117,6 +139,8 @@ _BY_CODE: dict[grpc.StatusCode, type[GreenlightError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
 }
 
+_BY_REASON: dict[str, type[GreenlightError]] = {"EVENTS_COMPACTED": EventsCompactedError}
+
 # The synchronous form: a caught error holds everything already, and there is nothing to wait for.
 _status_from = cast(
     Callable[[grpc.RpcError], status_pb2.Status | None],
@@ -157,7 +181,7 @@ def _build(code: grpc.StatusCode, message: str, details: Iterable[any_pb2.Any]) 
             violations += [FieldViolation(item.subject, item.description) for item in precondition.violations]
         elif detail.Unpack(retry):
             retry_after = retry.retry_delay.ToTimedelta().total_seconds()
-    kind = _BY_CODE.get(code, ServerError)
+    kind = _BY_REASON.get(reason) or _BY_CODE.get(code, ServerError)
     return kind(
         message or code.name.lower().replace("_", " "),
         code=code,

@@ -1,4 +1,4 @@
-"""Operating: cancel, retry, resolve, and making and changing sessions."""
+"""Operating: cancel, retry, resume, resolve, prune, and making and changing sessions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from greenlight.orchestrator.v1 import batch_pb2, orchestrator_pb2, proposal_pb2, session_pb2
 from greenlight_client.base import Connected
 from greenlight_client.ids import new_request_id
-from greenlight_client.wire import RESOLUTIONS, ResolutionName, json_text
+from greenlight_client.wire import RESOLUTIONS, ResolutionName, Seconds, duration, json_text
 
 
 class Operating(Connected):
@@ -46,6 +46,19 @@ class Operating(Connected):
         )
         return list((await self._transport.unary(self._stub.RetryProposals, request)).answers)
 
+    async def resume(
+        self, batch_id: str, *, reason: str = "", request_id: str | None = None
+    ) -> orchestrator_pb2.ResumeBatchResponse:
+        """Lets a batch go on: tries all again that can be, and says of the rest why not.
+
+        `answers` are of every proposal that had ended without a result, in order, each with its own status (0 = it goes
+        on). PreconditionError while the batch is being cancelled.
+        """
+        request = orchestrator_pb2.ResumeBatchRequest(
+            batch_id=batch_id, reason=reason, request_id=request_id or new_request_id()
+        )
+        return await self._transport.unary(self._stub.ResumeBatch, request)
+
     async def resolve(
         self,
         proposal_id: str,
@@ -70,6 +83,21 @@ class Operating(Connected):
             request_id=request_id or new_request_id(),
         )
         return (await self._transport.unary(self._stub.ResolveProposal, request)).proposal
+
+    async def prune(self, older_than: Seconds, *, dry_run: bool = False) -> orchestrator_pb2.PruneBatchesResponse:
+        """Removes the events of batches that finished longer ago than that; batches, answers and decisions stay.
+
+        Asks until there is no more; cancelled, it has removed a part, and the same again removes the rest. `dry_run`
+        only says what there is.
+        """
+        request = orchestrator_pb2.PruneBatchesRequest(older_than=duration(older_than), dry_run=dry_run)
+        done = orchestrator_pb2.PruneBatchesResponse(more=True)
+        while done.more:
+            answer = await self._transport.unary(self._stub.PruneBatches, request)
+            done.batches += answer.batches
+            done.events += answer.events
+            done.more = answer.more
+        return done
 
     async def create_session(
         self,

@@ -12,7 +12,7 @@ from typing import Self, cast
 import grpc
 
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2, orchestrator_pb2
-from greenlight_client.errors import GreenlightError, ServerError, error_from_rpc
+from greenlight_client.errors import EventsCompactedError, GreenlightError, ServerError, error_from_rpc
 from greenlight_client.openings import Cursor, Message, Opening, StreamCall
 from greenlight_client.transport import Transport, pause
 
@@ -34,11 +34,13 @@ class EventStream:
         *,
         max_wait: float | None = None,
         on_interruption: Callable[[GreenlightError | None], None] | None = None,
+        on_compacted: Callable[[EventsCompactedError], None] | None = None,
     ) -> None:
         self._transport = transport
         self._opening = opening
         self._give_up_at = None if max_wait is None else time.monotonic() + max_wait
         self._on_interruption = on_interruption
+        self._on_compacted = on_compacted
         self._patience = transport.patience()
         self._call: StreamCall | None = None
         self._received = Cursor()
@@ -122,6 +124,8 @@ class EventStream:
             error = error_from_rpc(raised)
             if self._is_over():
                 raise error from None
+            if isinstance(error, EventsCompactedError) and self._passes_over(error):
+                return
             await pause(self._patience, error, self._interrupted)
             return
         except BaseException:
@@ -150,6 +154,16 @@ class EventStream:
         self._is_interrupted = True
         if self._on_interruption is not None:
             self._on_interruption(error)
+
+    def _passes_over(self, error: EventsCompactedError) -> bool:
+        """Goes on with the events that there are, where whoever reads wants to be told of it."""
+        can = bool(error.session_token) or bool(self._opening.batch_id)
+        if self._on_compacted is None or not can:
+            return False
+        self._on_compacted(error)
+        self._received.session_token = error.session_token
+        self._received.sequence = max(self._received.sequence, error.oldest_sequence - 1)
+        return True
 
     def _cancel(self) -> None:
         if self._call is not None:

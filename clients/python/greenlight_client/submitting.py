@@ -8,7 +8,7 @@ from typing import Unpack
 from greenlight.orchestrator.v1 import batch_pb2, orchestrator_pb2, proposal_pb2
 from greenlight_client import openings
 from greenlight_client.calls import BatchOptions, Source, batch_spec
-from greenlight_client.errors import GreenlightError
+from greenlight_client.errors import EventsCompactedError, GreenlightError
 from greenlight_client.ids import new_request_id
 from greenlight_client.reading import Reading
 from greenlight_client.streams import EventStream
@@ -16,6 +16,8 @@ from greenlight_client.wire import ON_INVALID, UNTIL, OnInvalidName, Seconds, Un
 
 # Called with what interrupted a stream, and with None when it goes on.
 OnInterruption = Callable[[GreenlightError | None], None]
+# Called with what is gone, before a stream goes on with what is left.
+OnCompacted = Callable[[EventsCompactedError], None]
 
 _WAIT_CHUNK = 60.0
 
@@ -116,10 +118,21 @@ class Submitting(Reading):
         until: UntilName = "finished",
         max_wait: Seconds | None = None,
         on_interruption: OnInterruption | None = None,
+        on_compacted: OnCompacted | None = None,
     ) -> EventStream:
-        """Events of a batch after the sequence `resume_after` (0 = from the first), then those that are yet to come."""
+        """Events of a batch after the sequence `resume_after` (0 = from the first), then those that are yet to come.
+
+        Where old events are gone it raises EventsCompactedError; with `on_compacted`, calls that and goes on with those
+        that are left.
+        """
         opening = openings.WatchBatch(self._stub, batch_id, resume_after, UNTIL[until])
-        return EventStream(self._transport, opening, max_wait=seconds(max_wait), on_interruption=on_interruption)
+        return EventStream(
+            self._transport,
+            opening,
+            max_wait=seconds(max_wait),
+            on_interruption=on_interruption,
+            on_compacted=on_compacted,
+        )
 
     def watch_session(
         self,
@@ -129,13 +142,21 @@ class Submitting(Reading):
         until: UntilName | None = None,
         max_wait: Seconds | None = None,
         on_interruption: OnInterruption | None = None,
+        on_compacted: OnCompacted | None = None,
     ) -> EventStream:
         """Events of all batches of a session, those of batches to come included; without `until` it never ends.
 
         `stream.session_token` says where it stands: to go on there later, and for `soft_confirm(shown_through=...)`.
+        `on_compacted`: as `watch`.
         """
         opening = openings.WatchSession(self._stub, session_id, session_token, UNTIL[until] if until else None)
-        return EventStream(self._transport, opening, max_wait=seconds(max_wait), on_interruption=on_interruption)
+        return EventStream(
+            self._transport,
+            opening,
+            max_wait=seconds(max_wait),
+            on_interruption=on_interruption,
+            on_compacted=on_compacted,
+        )
 
     async def wait(
         self, batch_id: str, *, until: UntilName = "finished", max_wait: Seconds | None = None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from orchestrator_svc.adapters.store.memory_batches import KeptBatch
 from orchestrator_svc.adapters.store.memory_budgets import answers, cut
 from orchestrator_svc.adapters.store.memory_commits import Holdings
+from orchestrator_svc.adapters.store.memory_compaction import compact, compactable
 from orchestrator_svc.adapters.store.memory_searches import find_batches, find_proposals, find_soft
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
@@ -16,6 +17,7 @@ from orchestrator_svc.ports.codec import EventCodec, StoredFrame
 from orchestrator_svc.ports.store import (
     BatchHead,
     Committed,
+    Compaction,
     Incarnation,
     Request,
     Session,
@@ -145,6 +147,14 @@ class MemoryStore:
                         found.append(frame)
                         size += len(frame.payload)
         return found
+
+    # -- old events
+
+    async def compactable(self, tenant: str | None, before: int) -> Compaction:
+        return compactable(self._held.batches.values(), tenant, before)
+
+    async def compact(self, tenant: str | None, before: int) -> Compaction:
+        return compact(self._held.batches.values(), tenant, before)
 
     # -- proposals
 

@@ -35,6 +35,7 @@ class KeptBatch:
     )
     frames: list[StoredFrame] = field(default_factory=list[StoredFrame])
     record_times: dict[int, int] = field(default_factory=dict[int, int])
+    oldest: int = 1
 
     def accepts(self, write: BatchWrite) -> bool:
         """The guard."""
@@ -68,7 +69,13 @@ class KeptBatch:
     def head(self) -> BatchHead:
         shell, header = self.shell, self.header
         return BatchHead(
-            self.number, header.head, header.state, shell.session_id, self.session_no, header.reopened_after
+            self.number,
+            header.head,
+            header.state,
+            shell.session_id,
+            self.session_no,
+            header.reopened_after,
+            self.oldest,
         )
 
     def view(self) -> BatchView:
@@ -76,7 +83,8 @@ class KeptBatch:
 
     def views(self) -> list[ProposalView]:
         batch = self.whole(self.shell.judge)
-        times = RecordTimes(sorted(self.record_times.items()), [frame.last for frame in self.frames])
+        spans = [(frame.first, frame.last) for frame in self.frames]
+        times = RecordTimes(sorted(self.record_times.items()), spans)
         return [_view(batch, proposal, times) for proposal in batch.proposals]
 
 

@@ -6,7 +6,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from orchestrator_svc.adapters.store import keeping, positions
+from orchestrator_svc.adapters.store import compacting, keeping, positions
 from orchestrator_svc.adapters.store.reading import (
     answers,
     batches,
@@ -25,6 +25,7 @@ from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import StoredFrame
 from orchestrator_svc.ports.store import (
     BatchHead,
+    Compaction,
     Request,
     Session,
     SessionStatistics,
@@ -109,6 +110,14 @@ class SqlStore(ABC):
 
     async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
         return await self._read(batches.read_frames, number, after, limit_bytes)
+
+    # -- old events
+
+    async def compactable(self, tenant: str | None, before: int) -> Compaction:
+        return await self._list(compacting.compactable, tenant, before)
+
+    async def compact(self, tenant: str | None, before: int) -> Compaction:
+        return await self._write(compacting.compact, tenant, before)
 
     # -- proposals
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator_svc.adapters.store import keeping, migrating
 from orchestrator_svc.adapters.store.committing import write_group, write_halves
+from orchestrator_svc.adapters.store.damage import damaged, is_damaged
 from orchestrator_svc.adapters.store.engines import (
     READERS,
     create_private,
@@ -56,13 +57,12 @@ class SqliteStore(SqlStore):
         self._lister = listing_engine(path)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._told = False
 
     async def start(self, incarnation: Incarnation) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         await self._own(f"process {os.getpid()}, incarnation {incarnation.id}, version {incarnation.version}")
         self._incarnation = incarnation.id
         try:
-            create_private(self._path)
             await self._in(self._writing, lambda: migrating.migrate(self._writer, str(self._path)))
             await self._write(keeping.begin, incarnation)
         except BaseException:
@@ -70,6 +70,19 @@ class SqliteStore(SqlStore):
             raise
 
     async def _own(self, holder: str) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            await self._lock_file(holder)
+            create_private(self._path)
+        except OSError as error:
+            self._lock.release()
+            raise UnavailableError(
+                "STORE_UNAVAILABLE",
+                f"the data folder {self._path.parent} cannot be written to: {error.strerror}. It has to be on a disk "
+                "that is not read-only, and belong to the user that the orchestrator runs as",
+            ) from error
+
+    async def _lock_file(self, holder: str) -> None:
         try:
             return self._lock.acquire(holder)
         except PreconditionError as error:
@@ -143,6 +156,12 @@ class SqliteStore(SqlStore):
     def _unavailable(self, error: SQLAlchemyError) -> GreenlightError | SQLAlchemyError:
         if not is_unavailable(error):
             return error
+        if is_damaged(error):
+            found = damaged(self._path, problem(error))
+            if not self._told:
+                _log.error("%s", found)
+            self._told = True
+            return found
         return UnavailableError(
             "STORE_UNAVAILABLE",
             f"the database {self._path} cannot be used now: {problem(error)}",

@@ -97,6 +97,7 @@ batches = Table(
     _number("epoch"),
     _text("incarnation"),
     _time("head"),
+    _time("oldest"),
     _time("reopened_after"),
     _number("total"),
     _number("asked"),
@@ -131,6 +132,8 @@ PENDING = batches.c.asked > _ZERO
 EXPIRED = batches.c.expired > _ZERO
 REOPENED = batches.c.reopened_after > _ZERO
 UNPUBLISHED = batches.c.published == _ZERO
+# Finished, with events: `oldest` is the first one that is there.
+COMPACTABLE = and_(batches.c.state >= _FINISHED, batches.c.oldest <= batches.c.head)
 Index("batches_unfinished", batches.c.batch_no, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 Index(
     "batches_pending",
@@ -157,6 +160,13 @@ Index(
     postgresql_where=REOPENED,
 )
 Index("batches_unpublished", batches.c.batch_no, sqlite_where=UNPUBLISHED, postgresql_where=UNPUBLISHED)
+Index(
+    "batches_compactable",
+    batches.c.finish_time,
+    batches.c.tenant,
+    sqlite_where=COMPACTABLE,
+    postgresql_where=COMPACTABLE,
+)
 
 # What was proposed: written once. `depends_on` is by ordinal. `text_bytes`: of its wide texts.
 proposals = Table(

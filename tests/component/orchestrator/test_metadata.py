@@ -52,6 +52,7 @@ async def test_tenants_never_meet(pair: Services):
         pair.stub.CancelBatch(pb.CancelBatchRequest(batch_id=held.batch_id), metadata=BLUE),
         pair.stub.CloseBatch(pb.CloseBatchRequest(batch_id=held.batch_id), metadata=BLUE),
         pair.stub.RetryProposals(pb.RetryProposalsRequest(batch_id=held.batch_id), metadata=BLUE),
+        pair.stub.ResumeBatch(pb.ResumeBatchRequest(batch_id=held.batch_id), metadata=BLUE),
         pair.stub.GetProposal(pb.GetProposalRequest(proposal_id=name), metadata=BLUE),
     ):
         assert (await refusal(answer)).code == "NOT_FOUND"

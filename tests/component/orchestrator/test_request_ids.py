@@ -48,6 +48,7 @@ async def _requests(pair: Services) -> dict[str, tuple[Any, Any]]:
             pb.RetryProposalsRequest(batch_id=failed),
             pb.RetryProposalsRequest(batch_id=failed, agents=["x"]),
         ),
+        "ResumeBatch": (pb.ResumeBatchRequest(batch_id=failed), pb.ResumeBatchRequest(batch_id=batch_id)),
         "ResolveProposal": (
             pb.ResolveProposalRequest(**resolving, reason="looked"),
             pb.ResolveProposalRequest(**resolving, reason="looked twice"),
@@ -84,7 +85,8 @@ async def _refused(pair: Services, method: str, request: Any) -> Refusal:
 
 METHODS = [
     *("SubmitBatch", "RunBatch", "AddProposals", "DecideProposals", "CancelProposals", "CloseBatch"),
-    *("SoftConfirm", "CancelBatch", "RetryProposals", "ResolveProposal", "CreateSession", "UpdateSession"),
+    *("SoftConfirm", "CancelBatch", "RetryProposals", "ResumeBatch", "ResolveProposal"),
+    *("CreateSession", "UpdateSession"),
 ]
 
 

@@ -91,6 +91,45 @@ async def test_a_batch_or_an_agents_part_of_it_is_retried(pair: Services):
     assert state_of((await pair.summary(batch_id)).batch) == "SUCCEEDED"
 
 
+async def test_a_batch_goes_on_with_all_that_can(pair: Services):
+    held = await pair.submit(
+        call("failing", "a", {"until": "mended"}),
+        call("echo", "b", {"value": {"$from": "a"}}),
+        call("doubtful", "c"),
+        call("note", "d"),
+        call("echo", "e", after=["d"]),
+        call("echo", "f"),
+    )
+    batch_id = held.batch_id
+    await pair.summary(batch_id)
+    rejection = pb.Decision(proposal_id=f"{batch_id}/d", verdict=proposal_pb2.VERDICT_REJECT)
+    await pair.stub.DecideProposals(pb.DecideProposalsRequest(decisions=[rejection]))
+    GATES.runs.append("mended")
+    request = pb.ResumeBatchRequest(batch_id=batch_id, reason="mended", request_id=str(uuid.uuid4()))
+    answer = await pair.stub.ResumeBatch(request)
+    assert (answer.resumed, answer.not_resumed) == (2, 3)
+    assert [item.proposal_id for item in answer.answers] == [f"{batch_id}/{key}" for key in "abcde"]
+    assert _items(answer) == [("OK", ""), ("OK", ""), *[("FAILED_PRECONDITION", "NOT_RETRYABLE")] * 3]
+    assert "resolve it" in answer.answers[2].status.message
+    summary = await pair.summary(batch_id)
+    assert states(summary.answers) == {
+        "a": "SUCCEEDED",
+        "b": "SUCCEEDED",
+        "c": "OUTCOME_UNKNOWN",
+        "d": "REJECTED",
+        "e": "SKIPPED",
+        "f": "SUCCEEDED",
+    }
+    mended = await pair.proposal(batch_id, "a")
+    assert [attempt.number for attempt in mended.attempts] == [1, 2]
+    assert (mended.last_operator, mended.last_operator_reason) == ("user:anonymous", "mended")
+    again = await pair.stub.ResumeBatch(request)
+    assert (again.resumed, list(again.answers)) == (2, list(answer.answers))
+    nothing = await pair.stub.ResumeBatch(pb.ResumeBatchRequest(batch_id=batch_id))
+    assert (nothing.resumed, nothing.not_resumed) == (0, 3)
+    assert nothing.batch.sequence == summary.batch.sequence
+
+
 async def test_a_transient_failure_is_retried_by_itself(pair: Services):
     summary = await pair.run(call("flaky", "a", {"name": "x"}))
     assert (summary.answers[0].result_json, summary.answers[0].attempts) == ("2", 2)
@@ -184,6 +223,7 @@ async def test_what_cannot_be_resolved(pair: Services):
         (lambda s: s.CancelProposals(pb.CancelProposalsRequest(proposal_ids=["a/b"] * 2)), "proposal_ids"),
         (lambda s: s.CancelProposals(pb.CancelProposalsRequest(proposal_ids=["a/b"] * 1001)), "proposal_ids"),
         (lambda s: s.CancelBatch(pb.CancelBatchRequest(batch_id="x", reason="r" * 4097)), "reason"),
+        (lambda s: s.ResumeBatch(pb.ResumeBatchRequest(batch_id="x", reason="r" * 4097)), "reason"),
         (lambda s: s.RetryProposals(pb.RetryProposalsRequest()), "proposal_ids"),
         (lambda s: s.RetryProposals(pb.RetryProposalsRequest(proposal_ids=["a/b"], batch_id="x")), "proposal_ids"),
         (lambda s: s.RetryProposals(pb.RetryProposalsRequest(proposal_ids=["a/b"], agents=["x"])), "agents"),
@@ -200,6 +240,7 @@ async def test_a_batch_that_is_not_there(pair: Services):
         pair.stub.CancelBatch(pb.CancelBatchRequest(batch_id="x")),
         pair.stub.CloseBatch(pb.CloseBatchRequest(batch_id="")),
         pair.stub.RetryProposals(pb.RetryProposalsRequest(batch_id="x")),
+        pair.stub.ResumeBatch(pb.ResumeBatchRequest(batch_id="x")),
         pair.stub.AddProposals(pb.AddProposalsRequest(batch_id="x", proposals=[call("echo")])),
         pair.stub.GetBatch(pb.GetBatchRequest(batch_id="x")),
         pair.stub.WatchBatch(pb.WatchBatchRequest(batch_id="x" * 10_000)),

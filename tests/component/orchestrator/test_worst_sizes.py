@@ -86,6 +86,10 @@ async def test_very_many_agents(tmp_path: Path):
         assert len(summary.answers) > 1_000
         cancelled = await pair.stub.CancelBatch(pb.CancelBatchRequest(batch_id=submitted.batch.batch_id))
         assert cancelled.ByteSize() <= BUDGET
+        resumed = await pair.stub.ResumeBatch(pb.ResumeBatchRequest(batch_id=submitted.batch.batch_id))
+        assert resumed.ByteSize() <= BUDGET
+        assert (resumed.resumed, len(resumed.answers)) == (10_000, 1_000)
+        await pair.stub.CancelBatch(pb.CancelBatchRequest(batch_id=submitted.batch.batch_id))
         retried = await pair.stub.RetryProposals(pb.RetryProposalsRequest(batch_id=submitted.batch.batch_id))
         assert retried.ByteSize() <= BUDGET
         assert len(retried.answers) == 10_000

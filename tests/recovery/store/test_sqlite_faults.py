@@ -15,6 +15,7 @@ from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store import sqlite as adapter
 from orchestrator_svc.adapters.store.engines import writer_engine
 from orchestrator_svc.adapters.store.sqlite import SqliteStore
+from orchestrator_svc.adapters.store.tables import REVISION
 from orchestrator_svc.domain.changes import BatchWrite, CommandRecord
 from orchestrator_svc.ports.store import Committed, Incarnation
 from shared.kernel.clock import SystemClock
@@ -111,7 +112,7 @@ class TestSchema:
     async def test_having_refused_it_holds_no_lock(self, opener: SqliteOpener) -> None:
         await self.test_a_newer_one_refuses_and_says_what_to_do(opener)
         with sqlite3.connect(opener.path) as connection:
-            connection.execute("UPDATE alembic_version SET version_num = '0001'")
+            connection.execute("UPDATE alembic_version SET version_num = ?", (REVISION,))
         connection.close()
         await opener.open()
 
@@ -121,11 +122,13 @@ class TestSchema:
         await opener.close()
         assert opener.path.exists()
 
-    async def test_what_is_no_database_is_unavailable(self, opener: SqliteOpener) -> None:
+    async def test_what_is_no_database_is_refused_with_its_name_and_what_to_do(self, opener: SqliteOpener) -> None:
         opener.path.write_bytes(b"This is a letter to my aunt. " * 100)
         with pytest.raises(UnavailableError, match="not a database") as caught:
             await opener.open()
-        assert caught.value.reason == "STORE_UNAVAILABLE"
+        assert caught.value.reason == "STORE_DAMAGED"
+        assert str(opener.path) in caught.value.message
+        assert "restore a backup" in caught.value.message
 
 
 class TestFailingCommits:

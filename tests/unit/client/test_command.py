@@ -27,6 +27,8 @@ _COMMANDS = [
     "resolve",
     "cancel",
     "retry",
+    "resume",
+    "prune",
     "batches",
     "show",
     "tools",

@@ -24,7 +24,20 @@ _OTHERS = {
     *("READ", "IDEMPOTENT", "NON_IDEMPOTENT", "AUTO", "SOFT", "HARD", "NONE", "POSSIBLE", "DONE"),
     *("INVALID_ARGUMENT", "PERMISSION", "PERMANENT", "TRANSIENT", "UNAVAILABLE", "TIMEOUT"),
     *("SUCCEEDED", "COMMIT", "ROLLBACK"),
-    *("DEBUG", "INFO", "WARNING", "ERROR", "LEVEL", "SECONDS", "BEGIN", "CLIENT", "SERVER", "SERVING", "CURRENT_RUN"),
+    *(
+        "DEBUG",
+        "INFO",
+        "WARNING",
+        "ERROR",
+        "LEVEL",
+        "SECONDS",
+        "BEGIN",
+        "FILE",
+        "CLIENT",
+        "SERVER",
+        "SERVING",
+        "CURRENT_RUN",
+    ),
     *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRICS_EXPORTER"),
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
+from orchestrator_svc.adapters.store.compacting import compact, compactable
 from orchestrator_svc.adapters.store.engines import reader_engine
 from orchestrator_svc.adapters.store.reading import listed_proposals
 from orchestrator_svc.adapters.store.reading.batches import session_heads
@@ -136,6 +137,14 @@ async def test_the_other_reads(store: tuple[Engine, Builder]) -> None:
     ):
         steps = plan(engine, read, *arguments)
         assert not any(TABLES.search(step) for step in steps), steps
+
+
+@pytest.mark.parametrize("count", [compactable, compact])
+async def test_old_events(store: tuple[Engine, Builder], count: Callable[..., Any]) -> None:
+    """Batches by an index that has only those with events to lose, and a batch's frames by its number."""
+    steps = plan(store[0], count, 1 << 62)
+    assert any("batches_compactable" in step for step in steps), steps
+    assert not any(TABLES.search(step) or "TEMP B-TREE" in step for step in steps), steps
 
 
 async def test_a_page_looks_at_so_many_and_no_more(

@@ -11,6 +11,7 @@ from greenlight_client.cli.commands import (
     confirming,
     demonstrating,
     editing,
+    keeping,
     looking,
     resolving,
     running,
@@ -34,6 +35,7 @@ _MODULES = (
     showing,
     templates,
     tracing,
+    keeping,
     serving,
     demonstrating,
 )

@@ -14,7 +14,7 @@ from greenlight_client.cli.plain import PlainLines
 from greenlight_client.cli.sanitise import clean
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.client import GreenlightClient
-from greenlight_client.errors import GreenlightError
+from greenlight_client.errors import EventsCompactedError, GreenlightError
 from greenlight_client.streams import EventStream
 
 _REDRAW_EVERY = 0.125
@@ -95,6 +95,7 @@ class Watcher:
         self._terminal = terminal
         self._view: View | None = None
         self._interruptions = Interruptions(self._note)
+        self._gone = ""
 
     def interrupted(self, error: GreenlightError | None) -> None:
         """For `on_interruption`."""
@@ -106,6 +107,13 @@ class Watcher:
     def _note(self, text: str) -> None:
         if self._view is not None:
             self._view.note(text)
+
+    def compacted(self, error: EventsCompactedError) -> None:
+        """For `on_compacted`."""
+        body = {"batch_id": error.batch_id, "oldest_sequence": error.oldest_sequence}
+        self._terminal.json_object("compacted", body)
+        self._gone = f"old events of batch {error.batch_id} are gone: this is what is left of them"
+        self._note(self._gone)
 
     async def follow(self, stream: EventStream) -> batch_pb2.Summary:
         """To the end of the stream. Cancelled (Ctrl-C), it leaves the terminal in order; the batch goes on."""
@@ -133,6 +141,8 @@ class Watcher:
         finally:
             view.stop()
             self._view = None
+            if self._gone and self._terminal.is_live:
+                self._terminal.say(clean(self._gone))
         if failure is not None:
             raise failure
         return stream.summary

@@ -24,12 +24,13 @@ _HEAD = select(
     batches.c.session_id,
     batches.c.session_no,
     batches.c.reopened_after,
+    batches.c.oldest,
 ).where(batches.c.published == 1)
 
 
 def _head(row: AnyRow) -> BatchHead:
     state = BatchState(row.state)
-    return BatchHead(row.batch_no, row.head, state, row.session_id, row.session_no, row.reopened_after)
+    return BatchHead(row.batch_no, row.head, state, row.session_id, row.session_no, row.reopened_after, row.oldest)
 
 
 def head(connection: Connection, tenant: str, batch_id: str) -> BatchHead | None:
@@ -57,7 +58,7 @@ def session_heads(
 def read_frames(connection: Connection, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
     """A few at a time, since only their payloads tell how large they are."""
     first = (
-        select(func.max(frames.c.first_sequence))
+        select(func.coalesce(func.max(frames.c.first_sequence), 0))
         .where(frames.c.batch_no == number, frames.c.first_sequence <= after + 1)
         .scalar_subquery()
     )

@@ -22,22 +22,27 @@ def with_record_times(connection: Connection, number: int, views: Sequence[Propo
         .order_by(record_times.c.sequence)
     )
     ends = connection.execute(
-        select(frames.c.last_sequence)
+        select(frames.c.first_sequence, frames.c.last_sequence)
         .where(frames.c.batch_no == number, frames.c.last_sequence >= first)
         .order_by(frames.c.first_sequence)
     )
-    matched = RecordTimes([(row.sequence, row.duration) for row in times], list(ends.scalars()))
+    spans = [(row.first_sequence, row.last_sequence) for row in ends]
+    matched = RecordTimes([(row.sequence, row.duration) for row in times], spans)
     for view in views:
         view.record_times = matched.of(view.proposal)
 
 
 class RecordTimes:
-    """A time stands for the events before it, but only for those that were committed in the same frame."""
+    """A time stands for the events before it, but only for those that were committed in the same frame.
 
-    def __init__(self, times: Sequence[tuple[int, int]], frame_ends: Sequence[int]) -> None:
+    `spans`: first and last sequence of each frame that is there; of events that are gone nothing is known.
+    """
+
+    def __init__(self, times: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> None:
         self._sequences = [sequence for sequence, _ in times]
         self._durations = [duration for _, duration in times]
-        self._ends = frame_ends
+        self._spans = spans
+        self._ends = [last for _, last in spans]
 
     def of(self, proposal: Proposal) -> dict[int, int]:
         """Attempt number -> ns."""
@@ -47,6 +52,6 @@ class RecordTimes:
             position = bisect_left(self._sequences, sequence)
             end = bisect_left(self._ends, sequence)
             known = sequence and position < len(self._sequences) and end < len(self._ends)
-            if known and self._sequences[position] <= self._ends[end]:
+            if known and self._spans[end][0] <= sequence and self._sequences[position] <= self._ends[end]:
                 found[attempt.number] = self._durations[position]
         return found

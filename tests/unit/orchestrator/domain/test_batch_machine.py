@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from orchestrator_svc.domain import adding, cancelling, deciding, firing, retrying, settling
+from orchestrator_svc.domain import adding, cancelling, deciding, firing, resuming, retrying, settling
 from orchestrator_svc.domain.adding import Judged
 from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
 from orchestrator_svc.domain.deciding import Decision, Edit
@@ -201,6 +201,24 @@ class BatchMachine(RuleBasedStateMachine):
                     retrying.retry(self.batch, changes, proposal, "user:bob", "again")
 
         self.do(operation)
+
+    @rule()
+    def resume(self) -> None:
+        if self.batch.cancelling and not self.batch.state.finished:
+            return
+        went_on: list[Proposal] = []
+
+        def operation(changes: Changes) -> None:
+            found = resuming.resume(self.batch, changes, "user:bob", "again")
+            went_on.extend(proposal for proposal, error in found if error is None)
+
+        self.do(operation)
+        assert all(proposal.state is not State.SKIPPED for proposal in went_on)
+        assert not any(
+            resuming.check_retry(self.batch, p) is None and adding.in_vain(self.batch, p) is None
+            for p in self.batch.proposals
+            if p not in went_on
+        )
 
     @rule(pick=st.integers(0, 30), resolution=st.sampled_from(Resolution), result=RESULTS)
     def resolve(self, pick: int, resolution: Resolution, result: str) -> None:

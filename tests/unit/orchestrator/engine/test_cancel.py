@@ -8,6 +8,7 @@ from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.domain.tool import FailureClass, KnownEffect
+from shared.kernel.errors import PreconditionError
 from shared.kernel.tasks import Supervisor
 from tests.support.engine_world import failed, keys, later, ok, spec, started, story
 from tests.support.held_store import HeldStore
@@ -137,6 +138,9 @@ async def test_while_it_is_being_cancelled_nothing_is_retried(world: World, repl
     await cancel(world, batch_id)
     (answer,) = await world.retry.retry(CALLER, [f"{batch_id}/b"], "", (), "", None)
     assert answer.reason == "BATCH_CANCELLING"
+    with pytest.raises(PreconditionError) as refused:
+        await world.resume.resume(CALLER, batch_id, "", None)
+    assert refused.value.reason == "BATCH_CANCELLING"
     replica.release()
     await world.settle()
     assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "CANCELLED"}

@@ -111,11 +111,22 @@ async def watch(
     async with terminal.client() as client:
         watcher = Watcher(terminal, client, told_at_end=until == "blocked")
         if session is not None:
-            stream = client.watch_session(session, until=until, max_wait=limit, on_interruption=watcher.interrupted)
+            stream = client.watch_session(
+                session,
+                until=until,
+                max_wait=limit,
+                on_interruption=watcher.interrupted,
+                on_compacted=watcher.compacted,
+            )
         else:
             batch_id = await ids.batch_id(client, batch or "")
             stream = client.watch(
-                batch_id, resume_after=after, until=until, max_wait=limit, on_interruption=watcher.interrupted
+                batch_id,
+                resume_after=after,
+                until=until,
+                max_wait=limit,
+                on_interruption=watcher.interrupted,
+                on_compacted=watcher.compacted,
             )
         return await follow(terminal, watcher, stream)
 

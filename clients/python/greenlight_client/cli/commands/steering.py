@@ -1,4 +1,4 @@
-"""cancel, retry."""
+"""cancel, retry, resume."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ _RETRIED = (
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for function in (cancel, retry):
+    for function in (cancel, retry, resume):
         command(app, panel="Steer")(function)
 
 
@@ -69,6 +69,24 @@ async def retry(
             if answer.status.code and answer.state == proposal_pb2.PROPOSAL_STATE_SKIPPED:
                 await _say_cause(terminal, client, answer.proposal_id)
         return code
+
+
+async def resume(terminal: Terminal, batch: options.BatchArgument, reason: options.ReasonOption = "") -> ExitCode:
+    """Let a batch go on: try again all that can be, and say of the rest why not."""
+    async with terminal.client() as client:
+        answer = await client.resume(await ids.batch_id(client, batch), reason=reason)
+    terminal.json("batch", answer.batch)
+    code = show_item_answers(terminal, answer.answers, "goes on:")
+    if not answer.answers:
+        terminal.say("nothing had ended without a result: there is nothing to try again")
+    left_out = answer.resumed + answer.not_resumed - len(answer.answers)
+    if left_out:
+        terminal.say(f"and {left_out} more: {terminal.again('show', answer.batch.batch_id)}")
+    counts = f"{answer.resumed} go on, {answer.not_resumed} stay as they are"
+    terminal.say(f"batch {answer.batch.batch_id} is {batch_state_name(answer.batch.state)}: {counts}")
+    if answer.resumed:
+        terminal.say(f"  watch it: {terminal.again('watch', answer.batch.batch_id)}")
+    return ExitCode.SUCCEEDED if answer.resumed else code
 
 
 async def _say_cause(terminal: Terminal, client: GreenlightClient, skipped: str) -> None:

@@ -14,6 +14,7 @@ from greenlight_client.cli.formats import duration_text
 from greenlight_client.cli.sanitise import clean
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.cli.waterfall import Axis, Phase, Span, Waterfall, axis
+from greenlight_client.errors import EventsCompactedError
 from greenlight_client.wire import batch_state_name
 
 _MARKS: dict[Phase, tuple[str, str, str]] = {
@@ -39,8 +40,13 @@ async def trace(terminal: Terminal, batch: options.BatchArgument) -> ExitCode:
     waterfall = Waterfall()
     async with terminal.client() as client:
         batch_id = await ids.batch_id(client, batch)
-        async for event in client.list_events(batch_id):
-            waterfall.add(event)
+        try:
+            async for event in client.list_events(batch_id):
+                waterfall.add(event)
+        except EventsCompactedError:
+            terminal.say(f"the events of batch {batch_id} are gone, and with them where its time went")
+            terminal.say(f"  what is on record: {terminal.again('show', batch_id)}")
+            raise
     model = waterfall.model
     start = model.submitted
     if start is None:

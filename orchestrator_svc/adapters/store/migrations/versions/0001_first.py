@@ -82,6 +82,7 @@ def _batches() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("incarnation", PlainText(), nullable=False),
         sa.Column("head", sa.BigInteger(), nullable=False),
+        sa.Column("oldest", sa.BigInteger(), nullable=False),
         sa.Column("reopened_after", sa.BigInteger(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("asked", sa.Integer(), nullable=False),
@@ -113,6 +114,13 @@ def _indexes_of_batches() -> None:
     op.create_index("batches_by_number", "batches", ["tenant", "batch_no"])
     op.create_index("batches_by_session", "batches", ["tenant", "session_id", "session_no"])
     op.create_index("batches_of_session", "batches", ["tenant", "session_id", "batch_no"])
+    op.create_index(
+        "batches_compactable",
+        "batches",
+        ["finish_time", "tenant"],
+        sqlite_where=sa.text("state >= 5 AND oldest <= head"),
+        postgresql_where=sa.text("state >= 5 AND oldest <= head"),
+    )
     op.create_index(
         "batches_expired",
         "batches",

@@ -10,7 +10,8 @@ TENANT_UNKNOWN), `greenlight-principal` (`kind:name`; absent = "user:anonymous")
 Every error carries google.rpc.ErrorInfo with domain "greenlight" and a reason, listed below and in docs/errors.md.
 Bad input also carries BadRequest with the field's path; where a retry helps, RetryInfo.
 Any RPC: INVALID_ARGUMENT / METADATA_INVALID or MESSAGE_UNREADABLE, RESOURCE_EXHAUSTED / REQUEST_TOO_LARGE (over
-16 MiB), UNAVAILABLE / DRAINING, STANDBY or STORE_UNAVAILABLE (RetryInfo). Any mutation of a batch: UNAVAILABLE / BATCH_LOST (RetryInfo; it is being taken up anew).
+16 MiB), UNAVAILABLE / DRAINING, STANDBY, STORE_UNAVAILABLE or STORE_DAMAGED (RetryInfo). Any mutation of a batch:
+UNAVAILABLE / BATCH_LOST (RetryInfo; it is being taken up anew).
 
 A `request_id` (a UUID) makes a mutation repeatable for 24 h: the same id with the same payload gets the earlier
 answer; with another payload INVALID_ARGUMENT / REQUEST_ID_REUSED. Without one, a repeat is another request.
@@ -937,6 +938,68 @@ class RetryProposalsResponse(_message.Message):
 Global___RetryProposalsResponse: _TypeAlias = RetryProposalsResponse  # noqa: Y015
 
 @_typing.final
+class ResumeBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    reason: _builtins.str
+    """Recorded with each proposal that goes on. At most 4,096 characters."""
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeBatchRequest: _TypeAlias = ResumeBatchRequest  # noqa: Y015
+
+@_typing.final
+class ResumeBatchResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    RESUMED_FIELD_NUMBER: _builtins.int
+    NOT_RESUMED_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    resumed: _builtins.int
+    """How many go on: tried again, or no longer skipped."""
+    not_resumed: _builtins.int
+    """How many had ended without a result and stay as they are."""
+    @_builtins.property
+    def batch(self) -> _batch_pb2.Batch:
+        """After the request."""
+
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProposalAnswer]:
+        """Of both, in input order; the first 1,000."""
+
+    def __init__(
+        self,
+        *,
+        batch: _batch_pb2.Batch | None = ...,
+        resumed: _builtins.int = ...,
+        not_resumed: _builtins.int = ...,
+        answers: _abc.Iterable[Global___ProposalAnswer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "batch", b"batch", "not_resumed", b"not_resumed", "resumed", b"resumed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeBatchResponse: _TypeAlias = ResumeBatchResponse  # noqa: Y015
+
+@_typing.final
 class ResolveProposalRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -993,6 +1056,60 @@ class ResolveProposalResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveProposalResponse: _TypeAlias = ResolveProposalResponse  # noqa: Y015
+
+@_typing.final
+class PruneBatchesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLDER_THAN_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    """Tell what there is to be removed, and remove nothing."""
+    @_builtins.property
+    def older_than(self) -> _duration_pb2.Duration:
+        """Since a batch finished. Required; 0 = all that are finished."""
+
+    def __init__(
+        self,
+        *,
+        older_than: _duration_pb2.Duration | None = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["older_than", b"older_than"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "older_than", b"older_than"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneBatchesRequest: _TypeAlias = PruneBatchesRequest  # noqa: Y015
+
+@_typing.final
+class PruneBatchesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCHES_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    batches: _builtins.int
+    """How many have no events any more (dry_run: would have none)."""
+    events: _builtins.int
+    """How many events are gone (dry_run: would be)."""
+    more: _builtins.bool
+    """There is more; ask again."""
+    def __init__(
+        self,
+        *,
+        batches: _builtins.int = ...,
+        events: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "events", b"events", "more", b"more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneBatchesResponse: _TypeAlias = PruneBatchesResponse  # noqa: Y015
 
 @_typing.final
 class GetBatchRequest(_message.Message):

@@ -99,10 +99,20 @@ class OrchestratorServiceStub:
                 request_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsRequest.SerializeToString,
                 response_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsResponse.FromString,
                 _registered_method=True)
+        self.ResumeBatch = channel.unary_unary(
+                '/greenlight.orchestrator.v1.OrchestratorService/ResumeBatch',
+                request_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchRequest.SerializeToString,
+                response_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchResponse.FromString,
+                _registered_method=True)
         self.ResolveProposal = channel.unary_unary(
                 '/greenlight.orchestrator.v1.OrchestratorService/ResolveProposal',
                 request_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResolveProposalRequest.SerializeToString,
                 response_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResolveProposalResponse.FromString,
+                _registered_method=True)
+        self.PruneBatches = channel.unary_unary(
+                '/greenlight.orchestrator.v1.OrchestratorService/PruneBatches',
+                request_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.PruneBatchesRequest.SerializeToString,
+                response_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.PruneBatchesResponse.FromString,
                 _registered_method=True)
         self.GetBatch = channel.unary_unary(
                 '/greenlight.orchestrator.v1.OrchestratorService/GetBatch',
@@ -211,7 +221,9 @@ class OrchestratorServiceServicer:
 
     def WatchBatch(self, request, context):
         """Streams a batch's events after `resume_after`, stored ones first, without a gap or a repeat.
-        Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE; INVALID_ARGUMENT (until, max_wait).
+        Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE, EVENTS_COMPACTED (PruneBatches removed some of
+        them: GetBatch, then go on after `batch.sequence`; metadata `oldest_sequence`, `sequence`); INVALID_ARGUMENT (until,
+        max_wait).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -220,7 +232,8 @@ class OrchestratorServiceServicer:
     def WatchSession(self, request, context):
         """Streams the events of all batches of a session, those that are yet to come included. `session_token` of a frame
         goes on after it. Contiguous per batch. With `until`, ends when every batch of the session is there.
-        Errors: NOT_FOUND / SESSION_UNKNOWN; INVALID_ARGUMENT / SESSION_TOKEN_INVALID.
+        Errors: NOT_FOUND / SESSION_UNKNOWN; INVALID_ARGUMENT / SESSION_TOKEN_INVALID; OUT_OF_RANGE / EVENTS_COMPACTED (of a
+        batch of it; metadata `session_token` goes on behind what is gone, and misses nothing else).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -228,7 +241,7 @@ class OrchestratorServiceServicer:
 
     def ListEvents(self, request, context):
         """A page of a batch's events: WatchBatch for grpcurl and weak clients.
-        Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE; INVALID_ARGUMENT.
+        Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE, EVENTS_COMPACTED; INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -292,10 +305,34 @@ class OrchestratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResumeBatch(self, request, context):
+        """Lets a batch go on: tries all again that RetryProposals would, those first that others depend on, and answers for
+        every proposal that had ended without a result: that it goes on, or why it does not. Attempts get new numbers, and
+        all that was stays on record. A batch with nothing to try again stays as it is.
+        Item status: FAILED_PRECONDITION / NOT_RETRYABLE (rejected, its effect is done, its outcome is unknown, or what it
+        depends on is not tried again).
+        Errors: NOT_FOUND / BATCH_UNKNOWN; FAILED_PRECONDITION / BATCH_CANCELLING; INVALID_ARGUMENT / REQUEST_INVALID,
+        REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResolveProposal(self, request, context):
         """Says what became of an OUTCOME_UNKNOWN proposal, or of a FAILED one whose effect is DONE.
         Errors: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RESOLVABLE; ABORTED / REVISION_MISMATCH;
         INVALID_ARGUMENT / RESOLUTION_INVALID, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PruneBatches(self, request, context):
+        """Operating: removes the events of this tenant's batches that finished longer ago than `older_than`. Batches,
+        proposals, answers, decisions and attempts stay as they are, and a batch that goes on later numbers its events on.
+        Whoever asks for an event that is gone gets EVENTS_COMPACTED. An answer comes after about two seconds; while `more`
+        says so, ask again. It takes no request_id: a repeat removes what is left.
+        Errors: INVALID_ARGUMENT / REQUEST_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -462,10 +499,20 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
                     request_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsRequest.FromString,
                     response_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.RetryProposalsResponse.SerializeToString,
             ),
+            'ResumeBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeBatch,
+                    request_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchRequest.FromString,
+                    response_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchResponse.SerializeToString,
+            ),
             'ResolveProposal': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveProposal,
                     request_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResolveProposalRequest.FromString,
                     response_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResolveProposalResponse.SerializeToString,
+            ),
+            'PruneBatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.PruneBatches,
+                    request_deserializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.PruneBatchesRequest.FromString,
+                    response_serializer=greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.PruneBatchesResponse.SerializeToString,
             ),
             'GetBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBatch,
@@ -895,6 +942,33 @@ class OrchestratorService:
             _registered_method=True)
 
     @staticmethod
+    def ResumeBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/greenlight.orchestrator.v1.OrchestratorService/ResumeBatch',
+            greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchRequest.SerializeToString,
+            greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResumeBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ResolveProposal(request,
             target,
             options=(),
@@ -911,6 +985,33 @@ class OrchestratorService:
             '/greenlight.orchestrator.v1.OrchestratorService/ResolveProposal',
             greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResolveProposalRequest.SerializeToString,
             greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ResolveProposalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PruneBatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/greenlight.orchestrator.v1.OrchestratorService/PruneBatches',
+            greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.PruneBatchesRequest.SerializeToString,
+            greenlight_dot_orchestrator_dot_v1_dot_orchestrator__pb2.PruneBatchesResponse.FromString,
             options,
             channel_credentials,
             insecure,

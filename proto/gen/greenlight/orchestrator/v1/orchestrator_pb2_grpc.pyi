@@ -10,7 +10,8 @@ TENANT_UNKNOWN), `greenlight-principal` (`kind:name`; absent = "user:anonymous")
 Every error carries google.rpc.ErrorInfo with domain "greenlight" and a reason, listed below and in docs/errors.md.
 Bad input also carries BadRequest with the field's path; where a retry helps, RetryInfo.
 Any RPC: INVALID_ARGUMENT / METADATA_INVALID or MESSAGE_UNREADABLE, RESOURCE_EXHAUSTED / REQUEST_TOO_LARGE (over
-16 MiB), UNAVAILABLE / DRAINING, STANDBY or STORE_UNAVAILABLE (RetryInfo). Any mutation of a batch: UNAVAILABLE / BATCH_LOST (RetryInfo; it is being taken up anew).
+16 MiB), UNAVAILABLE / DRAINING, STANDBY, STORE_UNAVAILABLE or STORE_DAMAGED (RetryInfo). Any mutation of a batch:
+UNAVAILABLE / BATCH_LOST (RetryInfo; it is being taken up anew).
 
 A `request_id` (a UUID) makes a mutation repeatable for 24 h: the same id with the same payload gets the earlier
 answer; with another payload INVALID_ARGUMENT / REQUEST_ID_REUSED. Without one, a repeat is another request.
@@ -54,16 +55,19 @@ class OrchestratorServiceStub:
     """
     WatchBatch: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.WatchBatchRequest, _orchestrator_pb2.WatchBatchResponse]
     """Streams a batch's events after `resume_after`, stored ones first, without a gap or a repeat.
-    Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE; INVALID_ARGUMENT (until, max_wait).
+    Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE, EVENTS_COMPACTED (PruneBatches removed some of
+    them: GetBatch, then go on after `batch.sequence`; metadata `oldest_sequence`, `sequence`); INVALID_ARGUMENT (until,
+    max_wait).
     """
     WatchSession: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.WatchSessionRequest, _orchestrator_pb2.WatchSessionResponse]
     """Streams the events of all batches of a session, those that are yet to come included. `session_token` of a frame
     goes on after it. Contiguous per batch. With `until`, ends when every batch of the session is there.
-    Errors: NOT_FOUND / SESSION_UNKNOWN; INVALID_ARGUMENT / SESSION_TOKEN_INVALID.
+    Errors: NOT_FOUND / SESSION_UNKNOWN; INVALID_ARGUMENT / SESSION_TOKEN_INVALID; OUT_OF_RANGE / EVENTS_COMPACTED (of a
+    batch of it; metadata `session_token` goes on behind what is gone, and misses nothing else).
     """
     ListEvents: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListEventsRequest, _orchestrator_pb2.ListEventsResponse]
     """A page of a batch's events: WatchBatch for grpcurl and weak clients.
-    Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE; INVALID_ARGUMENT.
+    Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE, EVENTS_COMPACTED; INVALID_ARGUMENT.
     """
     WaitBatch: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.WaitBatchRequest, _orchestrator_pb2.WaitBatchResponse]
     """Waits until a batch is finished (or blocked), at most `max_wait`, and returns its Summary.
@@ -99,10 +103,26 @@ class OrchestratorServiceStub:
     Item status: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RETRYABLE, BATCH_CANCELLING.
     Errors: NOT_FOUND / BATCH_UNKNOWN; INVALID_ARGUMENT / REQUEST_INVALID, REQUEST_ID_REUSED.
     """
+    ResumeBatch: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ResumeBatchRequest, _orchestrator_pb2.ResumeBatchResponse]
+    """Lets a batch go on: tries all again that RetryProposals would, those first that others depend on, and answers for
+    every proposal that had ended without a result: that it goes on, or why it does not. Attempts get new numbers, and
+    all that was stays on record. A batch with nothing to try again stays as it is.
+    Item status: FAILED_PRECONDITION / NOT_RETRYABLE (rejected, its effect is done, its outcome is unknown, or what it
+    depends on is not tried again).
+    Errors: NOT_FOUND / BATCH_UNKNOWN; FAILED_PRECONDITION / BATCH_CANCELLING; INVALID_ARGUMENT / REQUEST_INVALID,
+    REQUEST_ID_REUSED.
+    """
     ResolveProposal: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ResolveProposalRequest, _orchestrator_pb2.ResolveProposalResponse]
     """Says what became of an OUTCOME_UNKNOWN proposal, or of a FAILED one whose effect is DONE.
     Errors: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RESOLVABLE; ABORTED / REVISION_MISMATCH;
     INVALID_ARGUMENT / RESOLUTION_INVALID, REQUEST_ID_REUSED.
+    """
+    PruneBatches: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.PruneBatchesRequest, _orchestrator_pb2.PruneBatchesResponse]
+    """Operating: removes the events of this tenant's batches that finished longer ago than `older_than`. Batches,
+    proposals, answers, decisions and attempts stay as they are, and a batch that goes on later numbers its events on.
+    Whoever asks for an event that is gone gets EVENTS_COMPACTED. An answer comes after about two seconds; while `more`
+    says so, ask again. It takes no request_id: a repeat removes what is left.
+    Errors: INVALID_ARGUMENT / REQUEST_INVALID.
     """
     GetBatch: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.GetBatchRequest, _orchestrator_pb2.GetBatchResponse]
     """A batch as it stands. `batch.sequence` is that of the snapshot: GetBatch, then WatchBatch(resume_after) has no gap.
@@ -185,7 +205,9 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_orchestrator_pb2.WatchBatchRequest, _abc.AsyncIterator[_orchestrator_pb2.WatchBatchResponse]],
     ) -> _abc.AsyncIterator[_orchestrator_pb2.WatchBatchResponse]:
         """Streams a batch's events after `resume_after`, stored ones first, without a gap or a repeat.
-        Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE; INVALID_ARGUMENT (until, max_wait).
+        Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE, EVENTS_COMPACTED (PruneBatches removed some of
+        them: GetBatch, then go on after `batch.sequence`; metadata `oldest_sequence`, `sequence`); INVALID_ARGUMENT (until,
+        max_wait).
         """
 
     @_abc_1.abstractmethod
@@ -196,7 +218,8 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_orchestrator_pb2.WatchSessionResponse]:
         """Streams the events of all batches of a session, those that are yet to come included. `session_token` of a frame
         goes on after it. Contiguous per batch. With `until`, ends when every batch of the session is there.
-        Errors: NOT_FOUND / SESSION_UNKNOWN; INVALID_ARGUMENT / SESSION_TOKEN_INVALID.
+        Errors: NOT_FOUND / SESSION_UNKNOWN; INVALID_ARGUMENT / SESSION_TOKEN_INVALID; OUT_OF_RANGE / EVENTS_COMPACTED (of a
+        batch of it; metadata `session_token` goes on behind what is gone, and misses nothing else).
         """
 
     @_abc_1.abstractmethod
@@ -206,7 +229,7 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_orchestrator_pb2.ListEventsRequest, _abc.Awaitable[_orchestrator_pb2.ListEventsResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.ListEventsResponse]:
         """A page of a batch's events: WatchBatch for grpcurl and weak clients.
-        Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE; INVALID_ARGUMENT.
+        Errors: NOT_FOUND / BATCH_UNKNOWN; OUT_OF_RANGE / SEQUENCE_IN_FUTURE, EVENTS_COMPACTED; INVALID_ARGUMENT.
         """
 
     @_abc_1.abstractmethod
@@ -280,6 +303,21 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ResumeBatch(
+        self,
+        request: _orchestrator_pb2.ResumeBatchRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.ResumeBatchRequest, _abc.Awaitable[_orchestrator_pb2.ResumeBatchResponse]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.ResumeBatchResponse]:
+        """Lets a batch go on: tries all again that RetryProposals would, those first that others depend on, and answers for
+        every proposal that had ended without a result: that it goes on, or why it does not. Attempts get new numbers, and
+        all that was stays on record. A batch with nothing to try again stays as it is.
+        Item status: FAILED_PRECONDITION / NOT_RETRYABLE (rejected, its effect is done, its outcome is unknown, or what it
+        depends on is not tried again).
+        Errors: NOT_FOUND / BATCH_UNKNOWN; FAILED_PRECONDITION / BATCH_CANCELLING; INVALID_ARGUMENT / REQUEST_INVALID,
+        REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
     def ResolveProposal(
         self,
         request: _orchestrator_pb2.ResolveProposalRequest,
@@ -288,6 +326,19 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says what became of an OUTCOME_UNKNOWN proposal, or of a FAILED one whose effect is DONE.
         Errors: NOT_FOUND / PROPOSAL_UNKNOWN; FAILED_PRECONDITION / NOT_RESOLVABLE; ABORTED / REVISION_MISMATCH;
         INVALID_ARGUMENT / RESOLUTION_INVALID, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def PruneBatches(
+        self,
+        request: _orchestrator_pb2.PruneBatchesRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.PruneBatchesRequest, _abc.Awaitable[_orchestrator_pb2.PruneBatchesResponse]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.PruneBatchesResponse]:
+        """Operating: removes the events of this tenant's batches that finished longer ago than `older_than`. Batches,
+        proposals, answers, decisions and attempts stay as they are, and a batch that goes on later numbers its events on.
+        Whoever asks for an event that is gone gets EVENTS_COMPACTED. An answer comes after about two seconds; while `more`
+        says so, ask again. It takes no request_id: a repeat removes what is left.
+        Errors: INVALID_ARGUMENT / REQUEST_INVALID.
         """
 
     @_abc_1.abstractmethod
