@@ -114,8 +114,9 @@ def _check_results(drill: Drill, batch_id: str, history: list[event_pb2.Event], 
             continue
         call_id = f"{batch_id}/{proposal.key}/{len(proposal.attempts)}"
         assert drill.tools.results.get(call_id) == proposal.result, f"{call_id}: another result"
-        (sent,) = {call.arguments for call in drill.tools.received if call.id == call_id}
-        assert sent == proposal.bound_arguments
+        sent = proposal.bound_arguments
+        received = {call.arguments for call in drill.tools.received if call.id == call_id}
+        assert received == {sent}, f"{call_id}: one id, several calls"
         reference = json.loads(proposal.arguments).get("x")
         source = by_key.get(reference["$from"]) if isinstance(reference, dict) else None
         if source is not None and source.key not in by_hand:
@@ -125,7 +126,7 @@ def _check_results(drill: Drill, batch_id: str, history: list[event_pb2.Event], 
 
 async def _check_followers(drill: Drill) -> None:
     await drill.settle()
-    assert not drill.failures, drill.failures
+    assert not drill.failures, f"a watcher failed: {drill.failures}"
     for follower in drill.followers.values():
         for batch_id, seen in follower.seen.items():
             assert seen == await events(drill.world, batch_id), f"a watcher of {batch_id} saw something else"

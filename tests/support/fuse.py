@@ -21,8 +21,9 @@ class Fuse:
         return self.blown.is_set()
 
     @property
-    def last(self) -> str:
-        return self.passed[-1] if self.passed else "the start"
+    def where(self) -> str:
+        """The boundary at which it blew, or will."""
+        return self.passed[self._at - 1] if 0 < self._at <= len(self.passed) else "not yet"
 
     def holds(self, boundary: str) -> bool:
         """Passes a boundary. False: the world has stopped, there or earlier."""

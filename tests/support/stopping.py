@@ -1,10 +1,11 @@
 """One scenario, stopped at one boundary (or two), gone on with, and looked at."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.store import Store
 from tests.recovery.scenarios import Scenario
 from tests.support.aftermath import check, check_acknowledged, finish
@@ -54,7 +55,7 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
             await _live(drill, stop, disk, Fuse(stop.again), _go_on)
         await _live(drill, stop, disk, Fuse(), lambda drill: _end(drill, late))
     except Exception as error:
-        error.add_note(f"stopped at {fuse.last!r}, then at {stop.again or 'no boundary'}: {stop}")
+        error.add_note(f"{stop.fall}, boundary {stop.at} ({fuse.where}), then {stop.again}, seed {stop.seed}")
         raise
     return fuse.passed
 
@@ -83,11 +84,15 @@ async def _go_on(drill: Drill) -> None:
 
 
 async def _end(drill: Drill, stopped: CrashingStore) -> None:
-    """What the stopped one would have written comes late, and is refused."""
+    """What the stopped one would have written comes late, twice, and is refused."""
+    await _come_late(drill, [write for write in stopped.unwritten if not write.created])
     await _go_on(drill)
     await check(drill)
-    late = stopped.unwritten
-    if late:
-        committed = await drill.world.store.commit(late)
-        assert committed.lost == {write.batch.id for write in late}, "the stopped one still wrote"
-        await check(drill)
+    await _come_late(drill, stopped.unwritten)
+    await check(drill)
+
+
+async def _come_late(drill: Drill, writes: Sequence[BatchWrite]) -> None:
+    if writes:
+        committed = await drill.world.store.commit(writes)
+        assert committed.lost == {write.batch.id for write in writes}, "the stopped one still wrote"
