@@ -9,6 +9,7 @@ from typing import Any
 
 from executor_svc.application.pulse import Pulse
 from executor_svc.application.run import Run
+from executor_svc.application.standstill import Standstill
 from shared.kernel.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -21,10 +22,17 @@ class Watchdog:
     """
 
     def __init__(
-        self, clock: Clock, pulse: Pulse, identify: Callable[[asyncio.Task[Any]], Run | None], *, limit: float
+        self,
+        clock: Clock,
+        pulse: Pulse,
+        standstill: Standstill,
+        identify: Callable[[asyncio.Task[Any]], Run | None],
+        *,
+        limit: float,
     ) -> None:
         self._clock = clock
         self._pulse = pulse
+        self._standstill = standstill
         self._identify = identify
         self._limit = limit
         self._wake = threading.Event()
@@ -39,6 +47,7 @@ class Watchdog:
     def wake(self) -> None:
         """Calls run from now on; it sleeps by itself when the pulse stops."""
         if not self._wake.is_set():
+            self._standstill.begin()
             self._wake.set()
 
     def stop(self) -> None:
@@ -49,6 +58,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._limit / 4):
+            self._standstill.look()
             if not self._pulse.beating:
                 self._wake.clear()
                 if not self._pulse.beating and not self._stopped.is_set():
@@ -62,6 +72,7 @@ class Watchdog:
         pause = self._limit
         speak_at = max(beat + pause, since + pause / 2)
         while self._pulse.beat == beat and not self._stopped.wait(self._limit / 8):
+            self._standstill.look()
             task = asyncio.current_task(self._loop)
             if task is not seen:  # not one that holds it, but many in a row
                 return

@@ -1,16 +1,19 @@
 import asyncio
 import contextlib
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from executor_svc.application.standstill import Standstill
 from executor_svc.application.steps import timed
 from tests.support.clock import ManualClock
 
 
-def run_on(clock: ManualClock) -> Any:
-    return SimpleNamespace(means=SimpleNamespace(clock=clock, block_limit=0.5), holds_loop=False)
+def run_on(clock: ManualClock, switches: Callable[[], int] | None = None) -> Any:
+    standstill = Standstill(clock, 0.25, switches or (lambda: int(clock.monotonic() * 1000)))
+    return SimpleNamespace(means=SimpleNamespace(clock=clock, block_limit=0.5, standstill=standstill), holds_loop=False)
 
 
 async def test_results_errors_and_cancellation_pass_through():
@@ -86,6 +89,27 @@ async def test_one_long_step_is_seen_wherever_it_is(where: str):
     with contextlib.suppress(ValueError):
         await timed(work(), run)
     assert run.holds_loop
+
+
+@pytest.mark.parametrize(("own", "holds"), [(0.1, False), (0.6, True)])
+async def test_a_process_that_stands_still_blames_nobody(own: float, holds: bool):
+    """Of a step only what is its own counts; the rest of the time nothing ran at all."""
+    clock = ManualClock()
+    lived = [0.0]
+    run = run_on(clock, lambda: int(lived[0] * 1000))
+
+    def live(seconds: float) -> None:
+        clock.advance(seconds)
+        lived[0] += seconds
+
+    async def work() -> None:
+        live(own)
+        run.means.standstill.look()
+        clock.advance(60)
+        run.means.standstill.look()
+
+    await timed(work(), run)
+    assert run.holds_loop is holds
 
 
 async def test_waiting_long_is_not_holding():
