@@ -142,8 +142,10 @@ def _outcomes(
         elif kind == "outcome_unknown":
             figures.unknown += 1
             attempt, since = dispatched[event.key]
-            if not _excused(f"{event.batch_id}/{event.key}/{attempt}", since, time, ledger, hits):
-                figures.count("unknown_wrong", f"{event.batch_id}/{event.key}")
+            failure = event.outcome_unknown.failure
+            stopped = failure.reason == "CANCELLED" and _half_way(f"{event.batch_id}/{event.key}/{attempt}", ledger)
+            if not (stopped or _executor_killed(since, time, hits)):
+                figures.count("unknown_wrong", f"{event.batch_id}/{event.key}: {failure.reason}")
     for proposal in proposals:
         if proposal.key in by_hand or not is_non_idempotent(proposal):
             continue
@@ -155,9 +157,15 @@ def _outcomes(
             figures.reattached += 1
 
 
-def _excused(call_id: str, since: int, until: int, ledger: Ledger, hits: Sequence[Hit]) -> bool:
-    """The executor was killed after the attempt was made, and before it was given up."""
-    return any(hit.kind == "kill" and hit.who == "executor" and since <= hit.end and hit.start <= until for hit in hits)
+def _half_way(call_id: str, ledger: Ledger) -> bool:
+    """The tool had begun, and did not come to its end."""
+    return call_id in ledger.began and call_id not in ledger.ended
+
+
+def _executor_killed(since: int, until: int, hits: Sequence[Hit]) -> bool:
+    """After the attempt was made, and before it was given up."""
+    kills = [hit for hit in hits if (hit.kind, hit.who) == ("kill", "executor")]
+    return any(since <= hit.end and hit.start <= until for hit in kills)
 
 
 def _reattached(attempt: proposal_pb2.Attempt, hits: Sequence[Hit]) -> bool:
