@@ -20,7 +20,7 @@ def _switches() -> int:
 
 
 class Standstill:
-    """Looked at often, by a thread that waits between two looks. A gap of more than `shortest` s may be a standstill."""
+    """Looked at often, by a thread that waits in between. A gap of more than `shortest` s may be a standstill."""
 
     def __init__(self, clock: Clock, shortest: float, switches: Callable[[], int] = _switches) -> None:
         self._clock, self._shortest, self._switches = clock, shortest, switches

@@ -150,7 +150,7 @@ async def test_a_process_that_was_stopped_blames_no_call(start: Any, tmp_path: P
     async with grpc.aio.insecure_channel(ready["address"]) as channel:
         stub: Any = ExecutorServiceStub(channel)
         call = stub.CallTool(pb.CallToolRequest(tool="step", arguments_json=json.dumps({"file": str(begun)})))
-        while not begun.exists():
+        while not begun.exists():  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0.005)
         executor.process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(1.0)
