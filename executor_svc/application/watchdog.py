@@ -54,11 +54,11 @@ class Watchdog:
         """Ends the thread and waits for it."""
         self._stopped.set()
         self._wake.set()
+        self._standstill.rouse()
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stopped.wait(self._limit / 4):
-            self._standstill.look()
+        while not self._paused(self._limit / 4):
             if not self._pulse.beating:
                 self._wake.clear()
                 if not self._pulse.beating and not self._stopped.is_set():
@@ -66,13 +66,17 @@ class Watchdog:
             elif self._held_for(self._pulse.beat) > self._limit / 2:
                 self._look(self._pulse.beat)
 
+    def _paused(self, seconds: float) -> bool:
+        """Returns whether to stop."""
+        self._standstill.pause(seconds)
+        return self._stopped.is_set()
+
     def _look(self, beat: float) -> None:
         """Speaks once the limit is over, and then at ever longer intervals, until the loop beats again."""
         seen, since = asyncio.current_task(self._loop), self._clock.monotonic()
         pause = self._limit
         speak_at = max(beat + pause, since + pause / 2)
-        while self._pulse.beat == beat and not self._stopped.wait(self._limit / 8):
-            self._standstill.look()
+        while self._pulse.beat == beat and not self._paused(self._limit / 8):
             task = asyncio.current_task(self._loop)
             if task is not seen:  # not one that holds it, but many in a row
                 return

@@ -1,18 +1,16 @@
 import asyncio
 import contextlib
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from executor_svc.application.standstill import Standstill
 from executor_svc.application.steps import timed
 from tests.support.clock import ManualClock
 
 
-def run_on(clock: ManualClock, switches: Callable[[], int] | None = None) -> Any:
-    standstill = Standstill(clock, 0.25, switches or (lambda: int(clock.monotonic() * 1000)))
+def run_on(clock: ManualClock, stood: float = 0.0) -> Any:
+    standstill = SimpleNamespace(total=0.0, since=lambda total: stood)
     return SimpleNamespace(means=SimpleNamespace(clock=clock, block_limit=0.5, standstill=standstill), holds_loop=False)
 
 
@@ -92,21 +90,12 @@ async def test_one_long_step_is_seen_wherever_it_is(where: str):
 
 
 @pytest.mark.parametrize(("own", "holds"), [(0.1, False), (0.6, True)])
-async def test_a_process_that_stands_still_blames_nobody(own: float, holds: bool):
-    """Of a step only what is its own counts; the rest of the time nothing ran at all."""
+async def test_time_in_which_the_process_stood_still_is_not_its_own(own: float, holds: bool):
     clock = ManualClock()
-    lived = [0.0]
-    run = run_on(clock, lambda: int(lived[0] * 1000))
-
-    def live(seconds: float) -> None:
-        clock.advance(seconds)
-        lived[0] += seconds
+    run = run_on(clock, stood=60.0)
 
     async def work() -> None:
-        live(own)
-        run.means.standstill.look()
-        clock.advance(60)
-        run.means.standstill.look()
+        clock.advance(60.0 + own)
 
     await timed(work(), run)
     assert run.holds_loop is holds
