@@ -126,7 +126,7 @@ async def large(drill: Drill) -> None:
 class Scenario:
     play: Play
     script: Mapping[str, Sequence[Ending]] = field(default_factory=dict[str, Sequence[Ending]])
-    talks: str = ""
+    talks: Sequence[str] = ()
 
 
 SCENARIOS = {

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.recovery.scenarios import SCENARIOS
+from tests.recovery.wandering import wandering
 from tests.support.disks import MemoryDisk, SqliteDisk, migrated_file
 from tests.support.stopping import Fall, Stop, run
 
@@ -53,6 +54,18 @@ async def test_in_memory(name: str) -> None:
     chosen = every if LONG or len(every) <= MOST else random.Random(SEED).sample(every, FEW)
     for stop in stops(chosen, again=LONG):
         await run(scenario, stop, MemoryDisk())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600 if LONG else 60)
+async def test_scenarios_that_are_drawn() -> None:
+    """The small form stops each a few times."""
+    for seed in range(SEED * 1000, SEED * 1000 + (200 if LONG else 12)):
+        scenario = wandering(seed)
+        every = range(1, len(await run(scenario, Stop(seed=seed), MemoryDisk())) + 1)
+        chosen = every if LONG else sorted(random.Random(seed).sample(every, FEW))
+        for stop in stops(chosen, again=LONG):
+            await run(scenario, stop, MemoryDisk())
 
 
 @pytest.mark.slow

@@ -220,6 +220,7 @@ class Drill:
         await self.ask("CancelBatch", lambda w, key: w.cancel.batch(CALLER, batch_id, "", key), heard)
 
     async def retry(self, batch_id: str) -> None:
+        self.cancelled.pop(batch_id, None)
         await self.ask(
             "RetryProposals", lambda w, key: w.retry.retry(CALLER, [], batch_id, (), "", key), lambda _: None
         )
