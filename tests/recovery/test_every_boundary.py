@@ -60,7 +60,7 @@ async def test_in_memory(name: str) -> None:
 @pytest.mark.timeout(3600 if LONG else 60)
 async def test_scenarios_that_are_drawn() -> None:
     """The small form stops each a few times."""
-    for seed in range(SEED * 1000, SEED * 1000 + (200 if LONG else 12)):
+    for seed in range(SEED * 1000, SEED * 1000 + (200 if LONG else 8)):
         scenario = wandering(seed)
         every = range(1, len(await run(scenario, Stop(seed=seed), MemoryDisk())) + 1)
         chosen = every if LONG else sorted(random.Random(seed).sample(every, FEW))
