@@ -5,6 +5,7 @@ watching thread counts how often it was woken itself.
 """
 
 import resource
+import sys
 import threading
 from collections.abc import Callable
 
@@ -17,7 +18,8 @@ _PATIENCE = 1.0
 
 def _own_switches() -> int:
     """Where the system does not count by thread, of all: then a standstill is seen less often."""
-    return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_nvcsw
+    who = resource.RUSAGE_THREAD if sys.platform == "linux" else resource.RUSAGE_SELF
+    return resource.getrusage(who).ru_nvcsw
 
 
 class Standstill:
