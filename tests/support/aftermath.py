@@ -19,13 +19,11 @@ BY_HAND = ("proposal_retried", "proposal_resolved")
 
 async def finish(drill: Drill) -> None:
     """By themselves they finish or wait for a person; then a person does what is to be done."""
-    for _ in range(40):
+    rounds = 0
+    while moving := [batch.state for batch in await drill.all() if not _stands(batch)] or not rounds:
+        assert rounds < 40, f"batches that neither finish nor wait: {moving}"
         await drill.work(31)
-        moving = [batch for batch in await drill.all() if not _stands(batch)]
-        if not moving:
-            break
-    else:
-        raise AssertionError(f"batches that neither finish nor wait: {[batch.state for batch in moving]}")
+        rounds += 1
     for _ in range(20):
         batches = [batch for batch in await drill.all() if not batch.state.finished]
         if not batches:
