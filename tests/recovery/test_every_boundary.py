@@ -18,7 +18,7 @@ from tests.support.stopping import Fall, Stop, run
 
 LONG = os.environ.get("RECOVERY") == "long"
 SEED = int(os.environ.get("SEED", "1"))
-MOST, FEW = 80, 5
+MOST, FEW = 80, 4
 """Of a scenario with more boundaries than `MOST` a few are drawn; on SQLite of each."""
 
 
@@ -60,7 +60,7 @@ async def test_in_memory(name: str) -> None:
 @pytest.mark.timeout(3600 if LONG else 60)
 async def test_scenarios_that_are_drawn() -> None:
     """The small form stops each a few times."""
-    for seed in range(SEED * 1000, SEED * 1000 + (200 if LONG else 8)):
+    for seed in range(SEED * 1000, SEED * 1000 + (200 if LONG else 5)):
         scenario = wandering(seed)
         every = range(1, len(await run(scenario, Stop(seed=seed), MemoryDisk())) + 1)
         chosen = every if LONG else sorted(random.Random(seed).sample(every, FEW))
