@@ -32,7 +32,7 @@ def stops(boundaries: Sequence[int], again: bool) -> Iterator[Stop]:
     draw = random.Random(SEED)
     for at in boundaries:
         for fall in Fall:
-            yield Stop(fall, at, draw.choice((0, 0, draw.randint(1, 30))), SEED)
+            yield Stop(fall, at, draw.choice((0, 0, 0, 0, 0, draw.randint(1, 30))), SEED)
             if again:
                 yield Stop(fall, at, draw.randint(1, 40), SEED)
 
