@@ -86,9 +86,17 @@ test-component: $(DEV_DONE) ## Both services in one process, over real gRPC
 test-recovery: $(DEV_DONE) ## Failing stores, killed processes
 	@tools/run_tests.sh recovery $(PYTEST_ARGS)
 
+.PHONY: test-boundaries
+test-boundaries: $(DEV_DONE) ## The long form of stopping at every write and message (SEED=n; many minutes)
+	@RECOVERY=long SEED=$(or $(SEED),1) tools/run_tests.sh recovery -k test_every_boundary $(PYTEST_ARGS)
+
 .PHONY: test-e2e
 test-e2e: $(DEV_DONE) ## The command line and the demo, as processes
 	@tools/run_tests.sh e2e $(PYTEST_ARGS)
+
+.PHONY: chaos
+chaos: $(DEV_DONE) ## Real processes killed, stopped and cut off under load: BATCHES=n SEED=s STORE=sqlite; last line JSON
+	@$(RUN) -m tests.chaos --batches $(or $(BATCHES),100) --seed $(or $(SEED),1) --store $(or $(STORE),sqlite)
 
 .PHONY: lint
 lint: $(DEV_DONE) ## ruff, import contracts, buf, drift of generated code

@@ -13,6 +13,7 @@ from typing import Any
 from executor_svc.application.outbox import ChunkEntry
 from executor_svc.application.pulse import Pulse
 from executor_svc.application.registry import Hosted
+from executor_svc.application.standstill import Standstill
 from executor_svc.application.streams import Stream
 from executor_svc.domain.call import Call
 from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, ToolFailure
@@ -42,6 +43,7 @@ class Means:
     pulse: Pulse
     tell: Callable[["Run"], None]
     block_limit: float
+    standstill: Standstill
 
 
 class Run:

@@ -12,6 +12,7 @@ from executor_svc.application.ledger import Ledger
 from executor_svc.application.pulse import Pulse
 from executor_svc.application.registry import Hosted
 from executor_svc.application.run import CURRENT_RUN, Means, Run, Stop, too_many_chunks
+from executor_svc.application.standstill import Standstill
 from executor_svc.application.steps import timed
 from executor_svc.application.streams import Stream, Streams
 from executor_svc.application.telling import log_raised, log_stuck, tell_chunks, tell_progress
@@ -62,8 +63,9 @@ class Runner:
         self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._pulse = Pulse(clock, self._tick, period=pace.tick, stall=pace.loop_stall)
-        self._watchdog = Watchdog(clock, self._pulse, self._owner, limit=pace.loop_block)
-        self._means = Means(clock, self._pulse, self._tell, pace.loop_block)
+        standstill = Standstill(clock, pace.loop_block / 2)
+        self._watchdog = Watchdog(clock, self._pulse, standstill, self._owner, limit=pace.loop_block)
+        self._means = Means(clock, self._pulse, self._tell, pace.loop_block, standstill)
         self._waiting: set[asyncio.Event] = set()
 
     def open(self) -> None:

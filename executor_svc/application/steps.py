@@ -13,19 +13,21 @@ T = TypeVar("T")
 def timed(work: Coroutine[Any, Any, T], run: Run) -> Generator[Any, Any, T]:
     """Awaits `work`; a step of it that takes longer than the limit marks the run as one that holds the loop.
 
-    Wall time, since a step that sleeps holds the loop as much as one that computes.
+    Wall time, since a step that sleeps holds the loop as much as one that computes; less the time in which the whole
+    process stood still.
     """
-    monotonic, limit = run.means.clock.monotonic, run.means.block_limit
+    monotonic, limit, standstill = run.means.clock.monotonic, run.means.block_limit, run.means.standstill
     step: Callable[[Any], Any] = work.send
     argument: Any = None
     while True:
-        began = monotonic()
+        began, stood = monotonic(), standstill.total
         try:
             awaited = step(argument)
         except StopIteration as stop:
             return stop.value
         finally:
-            if monotonic() - began > limit:
+            took = monotonic() - began
+            if took > limit and took - standstill.since(stood) > limit:
                 run.holds_loop = True
         try:
             step, argument = work.send, (yield awaited)

@@ -9,6 +9,7 @@ from typing import Any
 
 from executor_svc.application.pulse import Pulse
 from executor_svc.application.run import Run
+from executor_svc.application.standstill import Standstill
 from shared.kernel.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -21,10 +22,17 @@ class Watchdog:
     """
 
     def __init__(
-        self, clock: Clock, pulse: Pulse, identify: Callable[[asyncio.Task[Any]], Run | None], *, limit: float
+        self,
+        clock: Clock,
+        pulse: Pulse,
+        standstill: Standstill,
+        identify: Callable[[asyncio.Task[Any]], Run | None],
+        *,
+        limit: float,
     ) -> None:
         self._clock = clock
         self._pulse = pulse
+        self._standstill = standstill
         self._identify = identify
         self._limit = limit
         self._wake = threading.Event()
@@ -39,16 +47,18 @@ class Watchdog:
     def wake(self) -> None:
         """Calls run from now on; it sleeps by itself when the pulse stops."""
         if not self._wake.is_set():
+            self._standstill.begin()
             self._wake.set()
 
     def stop(self) -> None:
         """Ends the thread and waits for it."""
         self._stopped.set()
         self._wake.set()
+        self._standstill.rouse()
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stopped.wait(self._limit / 4):
+        while not self._paused(self._limit / 4):
             if not self._pulse.beating:
                 self._wake.clear()
                 if not self._pulse.beating and not self._stopped.is_set():
@@ -56,12 +66,17 @@ class Watchdog:
             elif self._held_for(self._pulse.beat) > self._limit / 2:
                 self._look(self._pulse.beat)
 
+    def _paused(self, seconds: float) -> bool:
+        """Returns whether to stop."""
+        self._standstill.pause(seconds)
+        return self._stopped.is_set()
+
     def _look(self, beat: float) -> None:
         """Speaks once the limit is over, and then at ever longer intervals, until the loop beats again."""
         seen, since = asyncio.current_task(self._loop), self._clock.monotonic()
         pause = self._limit
         speak_at = max(beat + pause, since + pause / 2)
-        while self._pulse.beat == beat and not self._stopped.wait(self._limit / 8):
+        while self._pulse.beat == beat and not self._paused(self._limit / 8):
             task = asyncio.current_task(self._loop)
             if task is not seen:  # not one that holds it, but many in a row
                 return

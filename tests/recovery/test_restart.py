@@ -11,7 +11,7 @@ from orchestrator_svc.domain.tool import FailureClass, RetryPolicy
 from tests.support.crashing_store import CrashingStore
 from tests.support.drill import Drill, names
 from tests.support.engine_world import failed, keys, ok, spec, story
-from tests.support.world import SECOND, TOOLS
+from tests.support.world import SECOND
 
 
 class Machine:
@@ -42,7 +42,7 @@ def machine() -> Machine:
 
 async def test_a_backoff_goes_on_to_its_time_with_the_next_attempt(machine: Machine) -> None:
     async with machine.start() as drill:
-        await drill.submit(spec("read", "a", retry=RetryPolicy(2, SECOND, SECOND)))
+        batch_id = await drill.submit(spec("read", "a", retry=RetryPolicy(2, SECOND, SECOND)))
         await drill.settle()
         drill.replica.end(drill.replica.held[0], failed(retry_after=100 * SECOND))
         await machine.pass_time(40)
@@ -54,7 +54,7 @@ async def test_a_backoff_goes_on_to_its_time_with_the_next_attempt(machine: Mach
         assert keys(drill.replica.held) == ["a/2"]
         drill.replica.end(drill.replica.held[0], failed())
         await machine.pass_time(100)
-        assert await machine.states(drill.batches[0]) == {"a": "FAILED"}, "the policy's count stands too"
+        assert await machine.states(batch_id) == {"a": "FAILED"}, "the policy's count stands too"
 
 
 async def test_deadlines_hold(machine: Machine) -> None:
@@ -133,7 +133,7 @@ async def test_a_later_start_of_the_executor_says_at_once_that_it_did_not_surviv
     async with machine.start() as drill:
         batch_id = await drill.submit(spec("send", "s"), spec("read", "r", "s"))
         await drill.settle()
-    drill.replica = drill.executors.add(TOOLS)
+    drill.tools.die()
     async with machine.start() as drill:
         assert await machine.states(batch_id) == {"s": "OUTCOME_UNKNOWN", "r": "APPROVED"}
         assert drill.replica.received == []

@@ -1,68 +1,66 @@
-"""A store whose world stops at its n-th commit, before it or after it: nothing that happens then is heard of."""
+"""A store whose world stops before or after one of its writes: before it, or when it is on disk and nobody knows."""
 
 import asyncio
 import inspect
 from collections.abc import Callable, Sequence
-from enum import Enum
 from typing import Any, cast
 
 from orchestrator_svc.domain.changes import BatchWrite
-from orchestrator_svc.ports.store import Committed, Store
+from orchestrator_svc.ports.store import Committed, Incarnation, Store
+from tests.support.fuse import Fuse, Quiet
 
-
-class Moment(Enum):
-    """When it stops."""
-
-    BEFORE = "before"
-    AFTER = "after"
+WRITES = ("claim_request", "create_session", "update_session", "save_tools", "load_batch")
+"""Beside `start` and `commit`; `load_batch` takes the batch over. Record times and forgetting may be lost."""
 
 
 class CrashingStore:
-    """`crashed` is set at the n-th commit (counted from 1; 0: never), which does not return."""
+    """`unwritten`: what the stopped world would have committed next. `quiet`: of calls under way."""
 
-    def __init__(self, inner: Store, at: int = 0, moment: Moment = Moment.BEFORE) -> None:
-        self.inner, self._at, self._moment = inner, at, moment
-        self.crashed = asyncio.Event()
-        self.commits = 0
-        self.busy = 0
+    def __init__(self, inner: Store, fuse: Fuse | None = None) -> None:
+        self.inner, self.fuse = inner, fuse or Fuse()
+        self.quiet = Quiet()
+        self.unwritten: Sequence[BatchWrite] = ()
 
     @property
     def port(self) -> Store:
         return cast(Store, self)
 
+    async def start(self, incarnation: Incarnation) -> None:
+        await self._write("start", self.inner.start, incarnation)
+
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
-        self.commits += 1
-        last = self.commits == self._at
-        if last and self._moment is Moment.BEFORE:
-            await self._stop()
-        self.busy += 1
-        try:
-            committed = await self.inner.commit(writes)
-        finally:
-            self.busy -= 1
-        if last:
-            await self._stop()
-        return committed
+        if not self.fuse.holds("before commit"):
+            self.unwritten = self.unwritten or writes
+            await self.fuse.never()
+        return await self._written("commit", self.inner.commit, writes)
 
-    async def quiet(self) -> None:
-        """Until no call is under way: a store with threads is not done after a few turns of the loop."""
-        while self.busy and not self.crashed.is_set():  # noqa: ASYNC110 - what it waits for is on threads too
-            await asyncio.sleep(0.0005)
+    async def _write(self, name: str, method: Callable[..., Any], *arguments: Any) -> Any:
+        await self.fuse.stand(f"before {name}")
+        return await self._written(name, method, *arguments)
 
-    async def _stop(self) -> None:
-        self.crashed.set()
-        await asyncio.Event().wait()
+    async def _written(self, name: str, method: Callable[..., Any], *arguments: Any) -> Any:
+        with self.quiet:
+            answer = await method(*arguments)
+        await self.fuse.stand(f"after {name}")
+        return answer
+
+    async def _read(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        if self.fuse.off:
+            await self.fuse.never()
+        with self.quiet:
+            return await method(*arguments)
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self.inner, name)
-        return self._counted(member) if inspect.iscoroutinefunction(member) else member
+        if not inspect.iscoroutinefunction(member):
+            return member
+        if name in WRITES:
+            return lambda *arguments: self._write(name, member, *arguments)
+        return lambda *arguments: self._read(member, *arguments)
 
-    def _counted(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        async def call(*arguments: Any) -> Any:
-            self.busy += 1
-            try:
-                return await method(*arguments)
-            finally:
-                self.busy -= 1
 
-        return call
+async def settle(store: CrashingStore) -> None:
+    """Until no call is under way (a store with threads is not done after a few turns), or the world has stopped."""
+    while store.quiet.busy and not store.fuse.off:
+        await store.quiet.wait()
+        await asyncio.sleep(0)

@@ -1,145 +1,246 @@
-"""A client, an approver and an executor for recovery tests: they go on after the orchestrator was stopped."""
+"""A client, an approver, watchers and executors for recovery tests: they go on after the orchestrator was stopped."""
 
-from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
 
 from orchestrator_svc.adapters.executor.memory import MemoryExecutors
 from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.application.decide import DecisionSpec
+from orchestrator_svc.application.soft_confirm import Confirmation, SoftConfirmSpec
 from orchestrator_svc.application.submit import BatchSpec
-from orchestrator_svc.domain.lifecycle import MOVES
-from orchestrator_svc.domain.proposal import UNFINISHED, Proposal, ProposalSpec, Verdict
-from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.proposal import Proposal, ProposalSpec, Verdict
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.states import OnInvalid, Resolution
-from orchestrator_svc.domain.tool import Effect, KnownEffect
 from orchestrator_svc.ports.views import BatchFilter, BatchView
-from tests.support.clock import ManualClock
-from tests.support.crashing_store import CrashingStore
-from tests.support.engine_world import events, ok
+from shared.kernel.errors import GreenlightError
+from shared.kernel.tasks import Supervisor
+from tests.support.crashing_link import CrashingLink
+from tests.support.crashing_store import CrashingStore, settle
+from tests.support.following import BatchFollower, Follower, SessionFollower
 from tests.support.stores import EVERYTHING
-from tests.support.world import CALLER, TOOLS, World, running
+from tests.support.workshop import Workshop
+from tests.support.world import CALLER, World, running
 
-BY_HAND = ("proposal_retried", "proposal_resolved")
+Play = Callable[["Drill"], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request of a client, which repeats it as long as it has no answer. `heard`: what to keep in mind of that."""
+
+    key: RequestKey
+    send: Callable[[World, RequestKey], Awaitable[Any]]
+    heard: Callable[[Any], None]
+    answered: bool = False
+    refused: GreenlightError | None = None
+    answer: Any = None
 
 
 class Drill:
-    """`script`: key -> how its calls end, one after the other; then they succeed. `acknowledged`: what must last."""
+    """What was acknowledged must last: `batches` (id -> proposals at least), `decided`, `cancelled` (id -> calls then).
 
-    def __init__(self, script: dict[str, list[Ending]] | None = None) -> None:
-        self.clock = ManualClock()
-        self.executors = MemoryExecutors(self.clock)
-        self.replica: Replica = self.executors.add(TOOLS)
+    `adorn` is told of each world before it starts: for what makes it worse than it is.
+    """
+
+    def __init__(
+        self, script: Mapping[str, Sequence[Ending]] | None = None, talks: Sequence[str] = (), seed: int = 0
+    ) -> None:
+        self.tools = Workshop(script or {}, talks, seed)
+        self.clock = self.tools.clock
         self.world: World
         self.store: CrashingStore
-        self.submissions: list[BatchSpec] = []
-        self.batches: dict[int, str] = {}
-        self.added: dict[str, int] = {}
-        self.decided: dict[str, Verdict] = {}
-        self.effects: Counter[str] = Counter()
-        self._replicas = [self.replica]
-        self._harmless: Counter[str] = Counter()
-        self._again: Counter[str] = Counter()
-        self._script = script or {}
-        self._runs: Counter[str] = Counter()
+        self.adorn: Callable[[World], None] = lambda world: None
+        self.asked: list[Asked] = []
+        self.batches: dict[str, int] = {}
+        self.decided: dict[str, list[tuple[Verdict, str | None]]] = {}
+        self.cancelled: dict[str, int] = {}
+        self.followers: dict[str, Follower] = {}
+        self.failures: list[BaseException] = []
+        self._watching: Supervisor
+
+    @property
+    def replica(self) -> Replica:
+        return self.tools.replica
 
     @asynccontextmanager
     async def start(self, store: CrashingStore) -> AsyncGenerator[None]:
         """A start of the orchestrator. What the executor said to the one before is not heard by this one."""
         self.store = store
-        self.replica.cut()
-        await self.executors.signals()
-        self.world = World(store.port, self.clock, self.executors)
-        async with running(self.world, ()):
+        await self.tools.forget_signals()
+        link = CrashingLink(self.tools.executors, store.fuse)
+        self.world = World(store.port, self.clock, cast(MemoryExecutors, link))
+        self.adorn(self.world)
+        async with running(self.world, ()), Supervisor(self._failed) as self._watching:
             self.replica.connect()
+            for follower in self.followers.values():
+                self._watch(follower)
             await self.settle()
             yield
 
-    def replace_executor(self) -> None:
-        """The one of before is gone for good, with what it ran."""
-        self.replica = self.executors.add(TOOLS)
-        self._replicas.append(self.replica)
+    async def live(self, store: CrashingStore, play: Play) -> bool:
+        """A start that lasts until the play is over (True) or its world has stopped."""
+        async with Supervisor() as tasks:
+            stopped = tasks.start(store.fuse.blown.wait(), "fuse")
+            played = tasks.start(self._play(store, play), "play")
+            await asyncio.wait({stopped, played}, return_when=asyncio.FIRST_COMPLETED)
+            if played.done():
+                played.result()
+            return not store.fuse.off
+
+    async def _play(self, store: CrashingStore, play: Play) -> None:
+        async with self.start(store):
+            await play(self)
+
+    def _watch(self, follower: Follower) -> None:
+        self._watching.start(follower.follow(self.world.watch, self.store.fuse), "watcher")
+
+    def _failed(self, name: str, error: BaseException) -> None:
+        self.failures.append(error)
+
+    def _follow(self, name: str, follower: Follower) -> None:
+        if name not in self.followers:
+            self.followers[name] = follower
+            self._watch(follower)
 
     # -- time and calls
 
     async def settle(self) -> None:
-        for _ in range(3):
-            await self.world.settle()
-            await self.store.quiet()
+        """Until nothing moves any more by itself."""
+        fuse, passed, still = self.store.fuse, -1, 0
+        while still < 2:
+            passed = len(fuse.passed)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            await settle(self.store)
+            still = still + 1 if len(fuse.passed) == passed else 0
 
     async def work(self, seconds: float = 0.0) -> None:
         """The executor ends what it holds, one by one, until nothing more comes; then time passes."""
-        for _ in range(1000):
-            await self.settle()
-            if not self.replica.held:
-                break
-            held = self.replica.held
+        await self.settle()
+        while held := self.replica.held:
             for call_id in held[: 1 if len(held) <= 20 else 64]:
-                self.end(call_id)
+                self.tools.end(call_id)
+            await self.settle()
         if seconds:
             await self.world.advance(seconds)
             await self.settle()
 
-    def end(self, call_id: str) -> None:
-        proposal_id, key = call_id.rpartition("/")[0], call_id.split("/")[1]
-        script = self._script.get(key, [])
-        ending = script[self._runs[key]] if self._runs[key] < len(script) else ok('{"n":1}')
-        self._runs[key] += 1
-        if ending.failure is None or ending.failure.known_effect is not KnownEffect.NONE:
-            self.effects[proposal_id] += 1
-        else:
-            self._harmless[proposal_id] += 1
-        self.replica.end(call_id, ending)
-
     # -- what people do, remembered once it was answered
 
-    async def submit(self, *specs: ProposalSpec, **options: object) -> str:
-        self.submissions.append(BatchSpec(proposals=list(specs), **options))  # type: ignore[arg-type]
-        return await self._submit(len(self.submissions) - 1)
+    async def ask(
+        self, kind: str, send: Callable[[World, RequestKey], Awaitable[Any]], heard: Callable[[Any], None]
+    ) -> Any:
+        key = RequestKey(f"00000000-0000-4000-8000-{len(self.asked):012}", kind, b"p")
+        asked = Asked(key, send, heard)
+        self.asked.append(asked)
+        try:
+            await self._send(asked)
+        except GreenlightError as error:
+            asked.refused = error  # it came too late: what it was about has gone another way
+        return asked.answer
 
-    async def _submit(self, number: int) -> str:
-        key = RequestKey(f"00000000-0000-4000-8000-{number:012}", "SubmitBatch", b"p")
-        prepared = await self.world.submit.submit(CALLER, self.submissions[number], key)
-        self.batches[number] = prepared.batch_id
-        return prepared.batch_id
+    async def _send(self, asked: Asked) -> None:
+        answer = await asked.send(self.world, asked.key)
+        if self.store.fuse.off:
+            await self.store.fuse.never()
+        if not asked.answered:
+            asked.answered, asked.answer = True, answer
+            asked.heard(answer)
+        assert answer == asked.answer, f"{asked.key}: another answer than the first time"
 
-    async def submit_again(self) -> None:
-        """Every request of before, as a client does that got no answer: it makes no second batch."""
-        for number in range(len(self.submissions)):
-            before = self.batches.get(number)
-            assert await self._submit(number) == (before or self.batches[number])
+    async def ask_again(self) -> None:
+        """Every request of before, in order. One that got no answer may be refused by now; the others get theirs."""
+        for asked in self.asked:
+            try:
+                await self._send(asked)
+            except GreenlightError:
+                assert not asked.answered, asked.key
+
+    async def submit(self, *specs: ProposalSpec, **options: Any) -> str:
+        batch = BatchSpec(proposals=list(specs), **options)
+
+        async def send(world: World, key: RequestKey) -> str:
+            return (await world.submit.submit(CALLER, batch, key)).batch_id
+
+        def heard(batch_id: str) -> None:
+            self.batches[batch_id] = len(specs)
+            self._follow(batch_id, BatchFollower(batch_id))
+            if batch.session_id:
+                self._follow(batch.session_id, SessionFollower(batch.session_id))
+
+        return await self.ask("SubmitBatch", send, heard)
 
     async def add(self, batch_id: str, *specs: ProposalSpec, close: bool = False) -> None:
-        await self.world.add.add(CALLER, batch_id, specs, OnInvalid.REFUSE, close, None)
-        self.added[batch_id] = self.added.get(batch_id, 0) + len(specs)
+        def heard(_: Any) -> None:
+            self.batches[batch_id] += len(specs)
 
-    async def decide(self, batch_id: str, key: str, verdict: Verdict = Verdict.APPROVE, **members: object) -> None:
-        proposal_id = f"{batch_id}/{key}"
-        digest = (await self.world.proposal(proposal_id)).decidable_digest
-        spec = DecisionSpec(proposal_id, verdict, digest=digest, **members)  # type: ignore[arg-type]
-        (answer,) = await self.world.decide.decide(CALLER, [spec], False, None)
-        if answer.kind is None:
-            self.decided[proposal_id] = verdict
+        await self.ask(
+            "AddProposals", lambda w, key: w.add.add(CALLER, batch_id, specs, OnInvalid.REFUSE, close, key), heard
+        )
+
+    async def decide(self, batch_id: str, *keys: str, verdict: Verdict = Verdict.APPROVE, **members: Any) -> None:
+        """Several at once are decided in one request, each by its own digest."""
+        specs: list[DecisionSpec] = []
+        for proposal_id in [f"{batch_id}/{key}" for key in keys]:
+            digest = (await self.world.proposal(proposal_id)).decidable_digest
+            specs.append(DecisionSpec(proposal_id, verdict, digest=digest, **members))
+
+        def heard(answers: Any) -> None:
+            for spec, answer in zip(specs, answers, strict=True):
+                if answer.kind is None:
+                    self.decided.setdefault(spec.proposal_id, []).append((verdict, spec.edited))
+
+        await self.ask("DecideProposals", lambda w, key: w.decide.decide(CALLER, specs, False, key), heard)
+
+    async def confirm(self, session_id: str, *objections: str) -> None:
+        """The user's next turn, to which everything was shown."""
+        spec = SoftConfirmSpec(session_id, everything=True, objections=dict.fromkeys(objections, "no"))
+
+        def heard(answer: Confirmation) -> None:
+            for proposal_id in answer.confirmed:
+                self.decided.setdefault(proposal_id, []).append((Verdict.APPROVE, None))
+            for proposal_id in answer.objected:
+                self.decided.setdefault(proposal_id, []).append((Verdict.REJECT, None))
+
+        await self.ask("SoftConfirm", lambda w, key: w.soft.confirm(CALLER, spec, key), heard)
 
     async def cancel(self, batch_id: str, *keys: str) -> None:
-        if keys:
-            await self.world.cancel.proposals(CALLER, [f"{batch_id}/{key}" for key in keys], "", None)
-        else:
-            await self.world.cancel.batch(CALLER, batch_id, "", None)
+        ids = [f"{batch_id}/{key}" for key in keys]
+        if ids:
+            await self.ask("CancelProposals", lambda w, key: w.cancel.proposals(CALLER, ids, "", key), lambda _: None)
+            return
+
+        def heard(_: Any) -> None:
+            self.cancelled[batch_id] = self.sent(batch_id)
+
+        await self.ask("CancelBatch", lambda w, key: w.cancel.batch(CALLER, batch_id, "", key), heard)
 
     async def retry(self, batch_id: str) -> None:
-        await self.world.retry.retry(CALLER, [], batch_id, (), "", None)
+        self.cancelled.pop(batch_id, None)
+        await self.ask(
+            "RetryProposals", lambda w, key: w.retry.retry(CALLER, [], batch_id, (), "", key), lambda _: None
+        )
 
-    async def resolve(self, proposal_id: str) -> None:
-        """As somebody does who looked: the effect is there, or it is not."""
-        found = Resolution.SUCCEEDED if self.effects[proposal_id] else Resolution.RUN_AGAIN
-        result = "{}" if self.effects[proposal_id] else ""
-        self._again[proposal_id] += found is Resolution.RUN_AGAIN
-        await self.world.resolve.resolve(CALLER, proposal_id, found, result, "looked", None, None)
+    async def resolve(self, proposal_id: str, found: Resolution | None = None) -> None:
+        """As somebody does who looked: the effect is there, or it is not; or who says how to go on."""
+        there = self.tools.effects[proposal_id] > 0
+        resolution = found or (Resolution.SUCCEEDED if there else Resolution.RUN_AGAIN)
+        result = "{}" if resolution is Resolution.SUCCEEDED else ""
+        await self.ask(
+            "ResolveProposal",
+            lambda w, key: w.resolve.resolve(CALLER, proposal_id, resolution, result, "looked", None, key),
+            lambda _: None,
+        )
 
-    # -- after a start
+    # -- what there is
+
+    def sent(self, batch_id: str) -> int:
+        """Calls of a batch that executors let in."""
+        return sum(call.origin.batch_id == batch_id for call in self.tools.received)
 
     async def all(self) -> list[BatchView]:
         return (await self.world.store.list_batches("default", BatchFilter(), None, 1000)).batches
@@ -148,70 +249,6 @@ class Drill:
         found = await self.world.store.get_batch_full("default", batch_id, EVERYTHING)
         assert found is not None
         return [view.proposal for view in found[1]]
-
-    async def check_nothing_is_lost(self) -> None:
-        present = {batch.id: batch for batch in await self.all()}
-        for number, batch_id in self.batches.items():
-            total = len(self.submissions[number].proposals or []) + self.added.get(batch_id, 0)
-            assert sum(present[batch_id].counts) >= total
-        for proposal_id, verdict in self.decided.items():
-            assert verdict in [decision.verdict for decision in (await self.world.proposal(proposal_id)).decisions]
-
-    async def finish(self) -> None:
-        """By themselves they finish or wait for a person; then a person does what is to be done."""
-        for _ in range(4):
-            await self.work(31)
-        for batch in await self.all():
-            assert batch.state.finished or batch.state.name in ("BLOCKED", "IDLE"), batch.state
-        for _ in range(20):
-            batches = [batch for batch in await self.all() if not batch.state.finished]
-            if not batches:
-                break
-            for batch in batches:
-                await self._help(batch)
-            await self.work(31)
-        assert all(batch.state.finished for batch in await self.all())
-
-    async def _help(self, batch: BatchView) -> None:
-        for proposal in await self.proposals(batch.id):
-            if proposal.state is State.PROPOSED and proposal.asked_time is not None:
-                await self.decide(batch.id, proposal.key)
-            elif proposal.state is State.OUTCOME_UNKNOWN:
-                await self.resolve(f"{batch.id}/{proposal.key}")
-        if batch.open:
-            await self.world.add.close(CALLER, batch.id, None)
-
-    async def check_history(self) -> None:
-        """Gap-free, legal moves only, no attempt number twice, no side effect twice."""
-        for batch in await self.all():
-            await self._check_moves(batch.id)
-            for proposal in await self.proposals(batch.id):
-                numbers = [attempt.number for attempt in proposal.attempts]
-                assert numbers == list(range(1, len(numbers) + 1))
-                if proposal.effect is Effect.NON_IDEMPOTENT:
-                    self._check_once(f"{batch.id}/{proposal.key}")
-                if proposal.state is State.SUCCEEDED:
-                    assert self.effects[f"{batch.id}/{proposal.key}"] >= 1, f"{proposal.key} never ran"
-
-    def _check_once(self, proposal_id: str) -> None:
-        """Started once, but for what ended without an effect and what a person ran again."""
-        calls = [call for replica in self._replicas for call in replica.received]
-        started = sum(call.id.rpartition("/")[0] == proposal_id for call in calls)
-        assert self.effects[proposal_id] <= 1, f"{proposal_id} had its effect twice"
-        assert started - self._harmless[proposal_id] - self._again[proposal_id] <= 1, f"{proposal_id} ran twice"
-
-    async def _check_moves(self, batch_id: str) -> None:
-        now: dict[str, State] = {}
-        for event in await events(self.world, batch_id):
-            if not event.key:
-                continue
-            was, to = now.get(event.key), State(event.state)
-            if was is not None and was is not to:
-                assert to in MOVES[was], f"{event.key}: {was.name} -> {to.name}"
-                if was not in UNFINISHED and was is not State.SKIPPED:
-                    assert event.WhichOneof("detail") in BY_HAND
-            now[event.key] = to
-        assert now == {proposal.key: proposal.state for proposal in await self.proposals(batch_id)}
 
 
 def names(proposals: Sequence[Proposal]) -> dict[str, str]:

@@ -28,7 +28,9 @@ from orchestrator_svc.application.resolve import ResolveProposal
 from orchestrator_svc.application.resume_batch import ResumeBatch
 from orchestrator_svc.application.retry_proposals import RetryProposals
 from orchestrator_svc.application.sessions import SessionContexts
+from orchestrator_svc.application.soft_confirm import SoftConfirm
 from orchestrator_svc.application.submit import BatchSpec, SubmitBatch
+from orchestrator_svc.application.watch import Watch
 from orchestrator_svc.domain.proposal import Proposal, ProposalSpec, Verdict
 from orchestrator_svc.domain.tool import Effect, RetryPolicy, Tier, ToolDescriptor, ToolKey
 from orchestrator_svc.ports.store import Incarnation, Store
@@ -109,6 +111,10 @@ class World:
         self.retry = RetryProposals(self.engine, self.requests, each_item)
         self.resume = ResumeBatch(self.engine, self.requests)
         self.resolve = ResolveProposal(self.engine, self.requests)
+        self.watch = Watch(self.store, self.feed, self.codec, self.clock, heartbeat=15.0)
+        self.soft = SoftConfirm(
+            self.engine, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND
+        )
 
     async def settle(self) -> None:
         """Until nothing moves any more by itself."""

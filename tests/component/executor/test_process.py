@@ -63,6 +63,13 @@ async def talk(to: str, context: ToolContext) -> str:
     return to
 
 @tool(effect="READ")
+async def step(file: str) -> str:
+    with open(file, "w") as begun:
+        begun.write("begun")
+    time.sleep(0.2)
+    return "done"
+
+@tool(effect="READ")
 async def hang() -> None:
     await asyncio.to_thread(time.sleep, 1000)
 """
@@ -113,7 +120,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Any]:
 async def test_it_says_when_it_is_ready_serves_and_ends_on_sigterm(start: Any, arguments: list[str]):
     executor = await start(*arguments)
     ready = await executor.line()
-    assert (ready["event"], ready["service"], ready["tools"]) == ("ready", "executor", 4)
+    assert (ready["event"], ready["service"], ready["tools"]) == ("ready", "executor", 5)
     async with grpc.aio.insecure_channel(ready["address"]) as channel:
         stub: Any = ExecutorServiceStub(channel)
         request = pb.CallToolRequest(tool="nap", arguments_json='{"seconds":0}')
@@ -134,6 +141,21 @@ async def test_on_sigint_it_waits_for_what_runs(start: Any):
         executor.process.send_signal(signal.SIGINT)
         assert (await call).outcome.result_json == '"slept"'
     assert (await executor.ended())[0] == 0
+
+
+async def test_a_process_that_was_stopped_blames_no_call(start: Any, tmp_path: Path):
+    executor = await start("--toolbox", "tools")
+    ready = await executor.line()
+    begun = tmp_path / "begun"
+    async with grpc.aio.insecure_channel(ready["address"]) as channel:
+        stub: Any = ExecutorServiceStub(channel)
+        call = stub.CallTool(pb.CallToolRequest(tool="step", arguments_json=json.dumps({"file": str(begun)})))
+        while not begun.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.005)
+        executor.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(1.0)
+        executor.process.send_signal(signal.SIGCONT)
+        assert (await call).outcome.result_json == '"done"'
 
 
 async def test_a_second_signal_ends_it_at_once(start: Any):

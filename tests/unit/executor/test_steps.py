@@ -9,8 +9,9 @@ from executor_svc.application.steps import timed
 from tests.support.clock import ManualClock
 
 
-def run_on(clock: ManualClock) -> Any:
-    return SimpleNamespace(means=SimpleNamespace(clock=clock, block_limit=0.5), holds_loop=False)
+def run_on(clock: ManualClock, stood: float = 0.0) -> Any:
+    standstill = SimpleNamespace(total=0.0, since=lambda total: stood)
+    return SimpleNamespace(means=SimpleNamespace(clock=clock, block_limit=0.5, standstill=standstill), holds_loop=False)
 
 
 async def test_results_errors_and_cancellation_pass_through():
@@ -86,6 +87,18 @@ async def test_one_long_step_is_seen_wherever_it_is(where: str):
     with contextlib.suppress(ValueError):
         await timed(work(), run)
     assert run.holds_loop
+
+
+@pytest.mark.parametrize(("own", "holds"), [(0.1, False), (0.6, True)])
+async def test_time_in_which_the_process_stood_still_is_not_its_own(own: float, holds: bool):
+    clock = ManualClock()
+    run = run_on(clock, stood=60.0)
+
+    async def work() -> None:
+        clock.advance(60.0 + own)
+
+    await timed(work(), run)
+    assert run.holds_loop is holds
 
 
 async def test_waiting_long_is_not_holding():

@@ -1,0 +1,57 @@
+"""Tools that write down what they do in a ledger outside, on disk before they go on: a line when they begin, one for
+the effect, one when they end."""
+
+import asyncio
+import os
+import time
+from typing import Any
+
+from greenlight_tool import NONE, ToolContext, Transient, tool
+
+LEDGER = "GREENLIGHT_CHAOS_LEDGER"
+
+
+def _write(what: str, context: ToolContext) -> None:
+    line = f"{what} {context.proposal_id} {context.attempt} {context.idempotency_key} {time.time_ns()}\n"
+    ledger = os.open(os.environ[LEDGER], os.O_WRONLY | os.O_APPEND)
+    try:
+        os.write(ledger, line.encode())
+        os.fsync(ledger)
+    finally:
+        os.close(ledger)
+
+
+async def _run(ms: int, fails: bool, context: ToolContext) -> dict[str, Any]:
+    _write("began", context)
+    if fails and context.attempt == 1:
+        raise Transient("not this time", effect=NONE)
+    await asyncio.sleep(ms / 2000)
+    _write("effect", context)
+    await asyncio.sleep(ms / 2000)
+    _write("ended", context)
+    return {"n": ms, "of": context.proposal_id}
+
+
+@tool(effect="READ")
+async def read(ms: int, context: ToolContext, fails: bool = False, x: Any = None) -> dict[str, Any]:
+    return await _run(ms, fails, context)
+
+
+@tool(effect="IDEMPOTENT", tier="AUTO")
+async def write(ms: int, context: ToolContext, fails: bool = False, x: Any = None) -> dict[str, Any]:
+    return await _run(ms, fails, context)
+
+
+@tool(effect="IDEMPOTENT", tier="SOFT")
+async def note(ms: int, context: ToolContext, fails: bool = False, x: Any = None) -> dict[str, Any]:
+    return await _run(ms, fails, context)
+
+
+@tool(effect="NON_IDEMPOTENT", tier="AUTO")
+async def send(ms: int, context: ToolContext, fails: bool = False, x: Any = None) -> dict[str, Any]:
+    return await _run(ms, fails, context)
+
+
+@tool(effect="NON_IDEMPOTENT", tier="HARD")
+async def pay(ms: int, context: ToolContext, fails: bool = False, x: Any = None) -> dict[str, Any]:
+    return await _run(ms, fails, context)

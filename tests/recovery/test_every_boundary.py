@@ -1,0 +1,84 @@
+"""The world is stopped before and after every write and every message of a set of scenarios, and goes on.
+
+The small form stops at every boundary on the memory store, and at a few that are drawn on SQLite; RECOVERY=long at
+every boundary on both, and a second time while it recovers (`make test-boundaries`). SEED chooses what is drawn.
+"""
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.recovery.scenarios import SCENARIOS
+from tests.recovery.wandering import wandering
+from tests.support.disks import MemoryDisk, SqliteDisk, migrated_file
+from tests.support.stopping import Fall, Stop, run
+
+LONG = os.environ.get("RECOVERY") == "long"
+SEED = int(os.environ.get("SEED", "1"))
+MOST, FEW = 80, 4
+"""Of a scenario with more boundaries than `MOST` a few are drawn; on SQLite of each."""
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return migrated_file(tmp_path_factory.mktemp("migrated") / "store.db")
+
+
+def stops(boundaries: Sequence[int], again: bool) -> Iterator[Stop]:
+    """At each of them, each kind of fall; `again`: and once more, with a second stop while it recovers."""
+    draw = random.Random(SEED)
+    for at in boundaries:
+        for fall in Fall:
+            yield Stop(fall, at, draw.choice((0, 0, 0, 0, 0, draw.randint(1, 30))), SEED)
+            if again:
+                yield Stop(fall, at, draw.randint(1, 40), SEED)
+
+
+def drawn(boundaries: int) -> Iterator[Stop]:
+    """A few, each with another kind of fall."""
+    draw, falls = random.Random(SEED), list(Fall)
+    for at in sorted(draw.sample(range(1, boundaries + 1), FEW)):
+        yield Stop(falls[(at + SEED) % len(falls)], at, draw.choice((0, draw.randint(1, 30))), SEED)
+
+
+@pytest.mark.timeout(3600 if LONG else 60)
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_in_memory(name: str) -> None:
+    scenario = SCENARIOS[name]
+    boundaries = await run(scenario, Stop(seed=SEED), MemoryDisk())
+    assert len(boundaries) >= 30
+    every = range(1, len(boundaries) + 1)
+    chosen = every if LONG or len(every) <= MOST else random.Random(SEED).sample(every, FEW)
+    for stop in stops(chosen, again=LONG):
+        await run(scenario, stop, MemoryDisk())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600 if LONG else 60)
+async def test_scenarios_that_are_drawn() -> None:
+    """The small form stops each a few times."""
+    for seed in range(SEED * 1000, SEED * 1000 + (200 if LONG else 5)):
+        scenario = wandering(seed)
+        every = range(1, len(await run(scenario, Stop(seed=seed), MemoryDisk())) + 1)
+        chosen = every if LONG else sorted(random.Random(seed).sample(every, FEW))
+        for stop in stops(chosen, again=LONG):
+            await run(scenario, stop, MemoryDisk())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200 if LONG else 60)
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_in_a_file(name: str, migrated: bytes, tmp_path: Path) -> None:
+    scenario = SCENARIOS[name]
+
+    def disk() -> SqliteDisk:
+        for path in tmp_path.iterdir():
+            path.unlink()
+        return SqliteDisk(tmp_path / "store.db", migrated)
+
+    boundaries = len(await run(scenario, Stop(seed=SEED), disk()))
+    for stop in stops(range(1, boundaries + 1), again=True) if LONG else drawn(boundaries):
+        await run(scenario, stop, disk())

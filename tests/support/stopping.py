@@ -1,0 +1,102 @@
+"""One scenario, stopped at one boundary (or two), gone on with, and looked at."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.ports.store import Store
+from tests.recovery.scenarios import Scenario
+from tests.support.aftermath import check, check_acknowledged, finish
+from tests.support.crashing_store import CrashingStore
+from tests.support.disks import Disk
+from tests.support.drill import Drill, Play
+from tests.support.fuse import Fuse
+from tests.support.world import World
+
+
+class Fall(Enum):
+    """Who is stopped: the orchestrator, its executor, or both. In between calls run on, or end and nobody hears it."""
+
+    ORCHESTRATOR = "orchestrator"
+    CALLS_END = "orchestrator_while_calls_end"
+    BOTH = "both"
+    EXECUTOR = "executor"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """`at`: the boundary; 0: none. `again`: the boundary of the start after it. `spoil_*`: makes it worse."""
+
+    fall: Fall = Fall.ORCHESTRATOR
+    at: int = 0
+    again: int = 0
+    seed: int = 0
+    spoil_store: Callable[[Store], Store] = field(default=lambda store: store)
+    spoil_world: Callable[[World], None] = field(default=lambda world: None)
+
+
+async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
+    """Returns the boundaries that were passed. Raises AssertionError where something does not hold."""
+    random.seed(stop.seed)  # the back-offs'
+    drill = Drill(scenario.script, scenario.talks, stop.seed)
+    drill.adorn = stop.spoil_world
+    fuse = Fuse(stop.at, drill.tools.die if stop.fall is Fall.EXECUTOR else None)
+
+    async def to_the_end(drill: Drill) -> None:
+        await scenario.play(drill)
+        await finish(drill)
+
+    try:
+        late = await _live(drill, stop, disk, fuse, to_the_end)
+        _between(drill, stop.fall)
+        if stop.again:
+            await _live(drill, stop, disk, Fuse(stop.again), _go_on)
+        await _live(drill, stop, disk, Fuse(), lambda drill: _end(drill, late))
+    except Exception as error:
+        error.add_note(f"{stop.fall}, boundary {stop.at} ({fuse.where}), then {stop.again}, seed {stop.seed}")
+        raise
+    return fuse.passed
+
+
+async def _live(drill: Drill, stop: Stop, disk: Disk, fuse: Fuse, play: Play) -> CrashingStore:
+    inner = disk.open()
+    store = CrashingStore(stop.spoil_store(inner), fuse)
+    try:
+        await drill.live(store, play)
+    finally:
+        await inner.close()
+    return store
+
+
+def _between(drill: Drill, fall: Fall) -> None:
+    if fall is Fall.CALLS_END:
+        drill.tools.end_all()
+    elif fall is Fall.BOTH:
+        drill.tools.die()
+
+
+async def _go_on(drill: Drill) -> None:
+    await check_acknowledged(drill)
+    await drill.ask_again()
+    await finish(drill)
+
+
+async def _end(drill: Drill, stopped: CrashingStore) -> None:
+    """What the stopped one would have written comes late, before and after, and is refused."""
+    late = stopped.unwritten
+    await _come_late(drill, [write for write in late if not write.created])
+    await _go_on(drill)
+    await check(drill)
+    await _come_late(drill, [write for write in late if write.created])
+    await check(drill)
+
+
+async def _come_late(drill: Drill, writes: Sequence[BatchWrite]) -> None:
+    """A start takes what is not finished. A finished batch is nobody's: the lock on the file alone guards that."""
+    finished = {batch.id for batch in await drill.all() if batch.state.finished}
+    taken = [write for write in writes if write.batch.id not in finished]
+    if taken:
+        committed = await drill.world.store.commit(taken)
+        assert committed.lost == {write.batch.id for write in taken}, "the stopped one still wrote"

@@ -1,0 +1,76 @@
+"""The executor's side of a drill: one start after the other, what their tools did to the world, and what they gave."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from orchestrator_svc.adapters.executor.memory import MemoryExecutors
+from orchestrator_svc.adapters.executor.memory_replica import Replica
+from orchestrator_svc.domain.settling import Ending
+from orchestrator_svc.domain.tool import KnownEffect
+from orchestrator_svc.ports.executor import Call
+from tests.support.clock import ManualClock
+from tests.support.world import TOOLS
+
+
+class Workshop:
+    """`script`: key -> how its calls end, one after the other; then they succeed, each with a result of its own.
+
+    `effects`: proposal id -> how often its tool did what it does. `results`: call id -> what it gave. `talks`: keys of
+    calls that say how far they are.
+    """
+
+    def __init__(self, script: Mapping[str, Sequence[Ending]], talks: Sequence[str], seed: int) -> None:
+        self.clock = ManualClock()
+        self.executors = MemoryExecutors(self.clock)
+        self.replica: Replica = self.executors.add(TOOLS)
+        self.effects: Counter[str] = Counter()
+        self.results: dict[str, str] = {}
+        self._script, self._talks, self._random = script, talks, random.Random(seed)
+        self._starts = [self.replica]
+        self._runs: Counter[str] = Counter()
+
+    @property
+    def received(self) -> list[Call]:
+        """Every call that any start let in."""
+        return [call for replica in self._starts for call in replica.received]
+
+    async def forget_signals(self) -> None:
+        """The stream breaks: what was said is not heard by the next start of the orchestrator."""
+        self.replica.cut()
+        await self.executors.signals()
+
+    def begin(self, call_id: str) -> None:
+        """Its tool runs, and says so."""
+        self.replica.start(call_id)
+        self.replica.progress(call_id, 0.5, "half")
+        self.replica.chunk(call_id, 1, '"a"')
+
+    def end(self, call_id: str) -> None:
+        proposal_id, key = call_id.rpartition("/")[0], call_id.split("/")[1]
+        if key in self._talks:
+            self.begin(call_id)
+        script = self._script.get(key, ())
+        number = self._runs[key]
+        self._runs[key] += 1
+        result = f'{{"n":{sum(self._runs.values())}}}'
+        ending = replace(script[number]) if number < len(script) else Ending(result, None)
+        if ending.failure is None or ending.failure.known_effect is not KnownEffect.NONE:
+            self.effects[proposal_id] += 1
+        if ending.result is not None:
+            self.results[call_id] = ending.result
+        self.replica.end(call_id, ending)
+
+    def end_all(self) -> None:
+        """Everything that runs ends, whether anybody listens or not."""
+        for call_id in self.replica.held:
+            self.end(call_id)
+
+    def die(self) -> None:
+        """This start is gone for good, with what it ran: some of that had done what it does. Another one begins."""
+        for call_id in self.replica.held:
+            if self._random.random() < 0.5:
+                self.effects[call_id.rpartition("/")[0]] += 1
+        self.replica = self.executors.add(TOOLS)
+        self._starts.append(self.replica)
