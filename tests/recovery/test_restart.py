@@ -11,7 +11,7 @@ from orchestrator_svc.domain.tool import FailureClass, RetryPolicy
 from tests.support.crashing_store import CrashingStore
 from tests.support.drill import Drill, names
 from tests.support.engine_world import failed, keys, ok, spec, story
-from tests.support.world import SECOND
+from tests.support.world import SECOND, TOOLS
 
 
 class Machine:
@@ -144,7 +144,7 @@ async def test_another_executor_leaves_a_side_effect_unknown(machine: Machine) -
         batch_id = await drill.submit(spec("send", "s"), spec("read", "r", "s"))
         await drill.settle()
     drill.replica.cut()
-    drill.replica = drill.executors.add(TOOLS, executor_id="another")
+    drill.tools.replica = drill.tools.executors.add(TOOLS, executor_id="another")
     async with machine.start() as drill:
         await machine.pass_time(59)
         assert await machine.states(batch_id) == {"s": "RUNNING", "r": "APPROVED"}

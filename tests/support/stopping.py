@@ -27,12 +27,16 @@ class Fall(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """`at`: the boundary; 0: none. `again`: the boundary of the start after it. `spoil_*`: makes it worse."""
+    """`at`: the boundary; 0: none. `again`: the boundary of the start after it. `spoil_*`: makes it worse.
+
+    `journal`: whether a start of the executor has that of the one before it.
+    """
 
     fall: Fall = Fall.ORCHESTRATOR
     at: int = 0
     again: int = 0
     seed: int = 0
+    journal: bool = True
     spoil_store: Callable[[Store], Store] = field(default=lambda store: store)
     spoil_world: Callable[[World], None] = field(default=lambda world: None)
 
@@ -42,6 +46,7 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
     random.seed(stop.seed)  # the back-offs'
     drill = Drill(scenario.script, scenario.talks, stop.seed)
     drill.adorn = stop.spoil_world
+    drill.tools.keeps_journal = stop.journal
     fuse = Fuse(stop.at, drill.tools.die if stop.fall is Fall.EXECUTOR else None)
 
     async def to_the_end(drill: Drill) -> None:

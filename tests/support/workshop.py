@@ -18,7 +18,7 @@ class Workshop:
     """`script`: key -> how its calls end, one after the other; then they succeed, each with a result of its own.
 
     `effects`: proposal id -> how often its tool did what it does. `results`: call id -> what it gave. `talks`: keys of
-    calls that say how far they are.
+    calls that say how far they are. `keeps_journal`: a start of the executor knows what the one before it was sent.
     """
 
     def __init__(self, script: Mapping[str, Sequence[Ending]], talks: Sequence[str], seed: int) -> None:
@@ -27,6 +27,7 @@ class Workshop:
         self.replica: Replica = self.executors.add(TOOLS)
         self.effects: Counter[str] = Counter()
         self.results: dict[str, str] = {}
+        self.keeps_journal = True
         self._script, self._talks, self._random = script, talks, random.Random(seed)
         self._starts = [self.replica]
         self._runs: Counter[str] = Counter()
@@ -68,9 +69,10 @@ class Workshop:
             self.end(call_id)
 
     def die(self) -> None:
-        """This start is gone for good, with what it ran: some of that had done what it does. Another one begins."""
+        """This start is gone for good, with what it ran: some of that had done what it does. Another one begins,
+        with its journal or without."""
         for call_id in self.replica.held:
             if self._random.random() < 0.5:
                 self.effects[call_id.rpartition("/")[0]] += 1
-        self.replica = self.executors.add(TOOLS)
+        self.replica = self.executors.add(TOOLS, journal_lost=not self.keeps_journal)
         self._starts.append(self.replica)
