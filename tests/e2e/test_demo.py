@@ -124,9 +124,9 @@ def test_stopped_in_the_middle_it_leaves_nothing(tmp_path: Path, number: signal.
     assert not any(alive(pid) for pid in pids)
 
 
-def test_a_service_that_dies_is_told_of(tmp_path: Path) -> None:
+def test_a_service_that_does_not_start_with_what_it_was_given_is_told_of(tmp_path: Path) -> None:
     with _started(tmp_path, "--yes", RESEARCH_STOCK_LATENCY_MS="nonsense") as demo:
         _, err = demo.communicate(timeout=20)
-    assert demo.returncode == ExitCode.INTERNAL
+    assert demo.returncode == ExitCode.USAGE
     assert "the executor ended" in err
     assert "RESEARCH_STOCK_LATENCY_MS" in err
