@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from orchestrator_svc.ports.executor import (
+    Ask,
     Attached,
     Call,
     ChunkReceived,
@@ -51,10 +52,10 @@ class CrashingLink:
             self.inner.acknowledge(target, call_ids)
             self.fuse.holds("after acknowledge")
 
-    def attach(self, target: Target, call_ids: Sequence[str]) -> bool:
+    def attach(self, target: Target, asks: Sequence[Ask]) -> bool:
         attached = True
         if self.fuse.holds("before attach"):
-            attached = self.inner.attach(target, call_ids)
+            attached = self.inner.attach(target, asks)
             self.fuse.holds("after attach")
         return attached
 
