@@ -48,7 +48,7 @@ class Sender:
 @asynccontextmanager
 async def sender(process: Process) -> AsyncGenerator[Sender]:
     async with grpc.aio.insecure_channel(process.ready()["address"]) as channel:
-        yield Sender(ExecutorServiceStub(channel))  # type: ignore[no-untyped-call]
+        yield Sender(ExecutorServiceStub(channel))
 
 
 async def test_it_refuses_what_it_cannot_write_down_keeps_what_ended_and_goes_on(tmp_path: Path) -> None:

@@ -253,7 +253,7 @@ async def _until_ended(site: Site, call_id: str) -> None:
 async def _sent_late(executor: Process, late: executor_pb2.Call) -> str:
     """What an executor says of a frame that somebody still had."""
     async with grpc.aio.insecure_channel(executor.ready()["address"]) as channel:
-        stream: Any = ExecutorServiceStub(channel).Execute()  # type: ignore[no-untyped-call]
+        stream: Any = ExecutorServiceStub(channel).Execute()
         frame = executor_pb2.CallFrame(origins=[executor_pb2.Origin()], calls=[late])
         await stream.write(executor_pb2.ExecuteRequest(frame=frame))
         async for response in stream:

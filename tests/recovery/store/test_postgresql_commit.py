@@ -24,12 +24,17 @@ async def proxy(postgres: PostgresServer) -> AsyncIterator[CommitProxy]:
 
 
 @pytest.fixture
-async def store(postgres: PostgresServer, proxy: CommitProxy) -> AsyncIterator[Store]:
+async def url(postgres: PostgresServer) -> AsyncIterator[str]:
     async with postgres.database(await postgres.migrated()) as url:
-        opener = PostgresqlOpener(url.replace(str(postgres.port), proxy.address.rpartition(":")[2]))
-        yield await opener.open()
-        proxy.refusing = False
-        await opener.close()
+        yield url
+
+
+@pytest.fixture
+async def store(postgres: PostgresServer, proxy: CommitProxy, url: str) -> AsyncIterator[Store]:
+    opener = PostgresqlOpener(url.replace(str(postgres.port), proxy.address.rpartition(":")[2]))
+    yield await opener.open()
+    proxy.refusing = False
+    await opener.close()
 
 
 @pytest.fixture(autouse=True)
@@ -107,29 +112,27 @@ async def test_again_and_again(store: Store, proxy: CommitProxy, cut: Cut) -> No
 
 
 async def test_one_that_was_made_is_not_tried_again_as_another_owner_has_it(
-    store: Store, proxy: CommitProxy, postgres: PostgresServer
+    store: Store, proxy: CommitProxy, postgres: PostgresServer, url: str
 ) -> None:
     """Committed, then taken over: what its callers hear is that it is recorded; the next commit is lost."""
     changes, old, _ = await writes(store)
     proxy.arm(Cut.ANSWER, refuse=True)
     with pytest.raises(UnavailableError):
         await store.commit(changes)
-    database = str(store._name).rpartition("/")[2]  # type: ignore[attr-defined]
-    await postgres.query(database, "UPDATE batches SET epoch = epoch + 1")
+    await postgres.query(url.rpartition("/")[2], "UPDATE batches SET epoch = epoch + 1")
     proxy.refusing = False
     assert (await retried(store, changes)).lost == set()
     assert (await store.commit(write(old.succeed("a")))).lost == {old.batch.id}
 
 
 async def test_one_that_was_not_made_is_lost_to_another_owner(
-    store: Store, proxy: CommitProxy, postgres: PostgresServer
+    store: Store, proxy: CommitProxy, postgres: PostgresServer, url: str
 ) -> None:
     changes, old, new = await writes(store)
     proxy.arm(Cut.BEFORE, refuse=True)
     with pytest.raises(UnavailableError):
         await store.commit(changes)
-    database = str(store._name).rpartition("/")[2]  # type: ignore[attr-defined]
-    await postgres.query(database, "UPDATE batches SET epoch = epoch + 1")
+    await postgres.query(url.rpartition("/")[2], "UPDATE batches SET epoch = epoch + 1")
     proxy.refusing = False
     committed = await retried(store, changes)
     assert committed.lost == {old.batch.id}

@@ -11,6 +11,7 @@ from orchestrator_svc.adapters.store import postgresql_engines
 from orchestrator_svc.adapters.store.guard import POSTGRESQL
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
 from orchestrator_svc.adapters.store.tables import metadata
+from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.ports.store import Store
 from shared.kernel.errors import InvalidError, PreconditionError, UnavailableError
 from tests.bench.processes import free_port
@@ -146,7 +147,7 @@ class TestConnectionsThatEnd:
         async with held(opener) as connection:
             await connection.exec_driver_sql("SELECT 1 FROM batches FOR UPDATE")
             async with asyncio.TaskGroup() as tasks:
-                waiting = tasks.create_task(attempt(store, builder, changes))
+                waiting = tasks.create_task(attempt(store, changes))
                 await until_waiting(postgres)
                 await end_backends(postgres, "greenlight writer")
                 await until_waiting(postgres)  # once more, on a new connection
@@ -166,7 +167,7 @@ class TestConnectionsThatEnd:
             await connection.exec_driver_sql("SET LOCAL deadlock_timeout = '60s'")
             await connection.exec_driver_sql(lock % second.batch.number)
             async with asyncio.TaskGroup() as tasks:
-                waiting = tasks.create_task(attempt(store, first, *changes))
+                waiting = tasks.create_task(attempt(store, *changes))
                 await until_waiting(postgres)
                 await connection.exec_driver_sql(lock % first.batch.number)
             error = waiting.result()
@@ -206,9 +207,9 @@ class TestConnectionsThatEnd:
             await opener.close()
 
 
-async def attempt(store: Store, builder: Builder, *changes: object) -> BaseException | None:
+async def attempt(store: Store, *changes: Changes) -> BaseException | None:
     try:
-        await commit(store, *changes)  # type: ignore[arg-type]
+        await commit(store, *changes)
     except UnavailableError as error:
         return error
     return None
