@@ -14,6 +14,14 @@ from shared.kernel.errors import NotFoundError
 RECENT_PROPOSALS = 4_000
 
 
+class OwnedElsewhereError(Exception):
+    """Another orchestrator has the batch: its `incarnation` has to be asked."""
+
+    def __init__(self, incarnation: str) -> None:
+        super().__init__(incarnation)
+        self.incarnation = incarnation
+
+
 class LiveBatches:
     """One object a batch. `pin` keeps it while a command is on its way. A few finished ones stay to be looked at."""
 
