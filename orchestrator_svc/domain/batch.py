@@ -29,8 +29,8 @@ class Batch:
     `trace_parent`: the submitter's span (16 hex digits) in the trace that the batch joined, empty where it joined none.
     `ready_count`: APPROVED proposals that wait for no other. `asked`: PROPOSED ones that a person is asked for.
     `argument_bytes`: of all arguments, proposed and bound; nothing is bound or added beyond `max_arguments`.
-    `owned`: whether an orchestrator has something to do with it; one that only waits for people, or is finished, belongs
-    to nobody. `next_expiry`: no proposal that is asked for expires before it. `idle_end`: when an IDLE one is closed.
+    `owned`: whether it is an orchestrator's; one that only waits for people, or is finished, belongs to nobody.
+    `next_expiry`: no proposal that is asked for expires before it. `idle_end`: when an IDLE one is closed.
     """
 
     id: str
@@ -196,7 +196,7 @@ class Batch:
         changes.records = {ordinal: p.record() for ordinal, p in changes.touched.items() if ordinal not in new}
         changes.publish = changes.created
         changes.sources = None
-        self.owned = self.state in _MOVING or self.counts[State.OUTCOME_UNKNOWN] > 0
+        self.owned = self.busy
         changes.header = BatchRecord(
             self.state,
             self.head,
@@ -214,9 +214,14 @@ class Batch:
         return changes
 
     @property
+    def busy(self) -> bool:
+        """Whether there is something that an orchestrator has to do with it."""
+        return self.state in _MOVING or self.counts[State.OUTCOME_UNKNOWN] > 0
+
+    @property
     def wake_time(self) -> int | None:
         """When one that belongs to nobody has to be looked at; perhaps earlier than there is something to do."""
-        if self.owned or self.state.finished:
+        if self.busy or self.state.finished:
             return None
         return self.idle_end if self.state is BatchState.IDLE else self.next_expiry
 

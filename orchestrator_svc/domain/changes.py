@@ -39,8 +39,8 @@ class BatchRecord(NamedTuple):
     """Everything of a batch that changes: what the row update of each commit writes. Times in ns.
 
     `reopened_after`: the last sequence when it was finished for the first time, if it went on later; 0: never.
-    `owned`: whether there is something that an orchestrator has to do; else the batch belongs to nobody from this commit
-    on, and `wake_time` says when it has to be looked at again, though nobody says anything (None: never).
+    `owned`: whether there is something that an orchestrator has to do; else the batch belongs to nobody from this
+    commit on, and `wake_time` says when it has to be looked at again, though nobody says anything (None: never).
     """
 
     state: BatchState

@@ -33,7 +33,8 @@ class CommandAnswer(NamedTuple):
 
 class Commands(Protocol):
     async def send(self, command: SentCommand, now: int) -> None:
-        """Writes it down; one that is there already (tenant, request id, batch) stays, and its refusal is forgotten."""
+        """Writes it down. One that is there already (tenant, request id, batch) stays, but for who waits for it since
+        when; its refusal is forgotten."""
         ...
 
     async def received(self, limit: int) -> list[SentCommand]:

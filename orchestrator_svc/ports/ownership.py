@@ -1,8 +1,8 @@
 """Whose a batch is: leases of orchestrators, and batches that change hands.
 
-A batch with something to run belongs to one start of an orchestrator (its incarnation), and its epoch grows each time it
-changes hands; one that only waits for people, or is finished, belongs to nobody. Any method may raise UnavailableError
-(STORE_UNAVAILABLE): then nothing was changed, or that is not known; each may be repeated.
+A batch with something to run belongs to one start of an orchestrator (its incarnation), and its epoch grows each time
+it changes hands; one that only waits for people, or is finished, belongs to nobody. Any method may raise
+UnavailableError (STORE_UNAVAILABLE): then nothing was changed, or that is not known; each may be repeated.
 """
 
 from collections.abc import Sequence
@@ -45,8 +45,8 @@ class Ownership(Protocol):
     async def supersede(self, lease: Lease) -> bool:
         """Ends another start, if its counter still is that: from now on it writes nothing.
 
-        Its batches belong to nobody and are due at once; its submissions that were never published go. False: it lives,
-        or was ended by somebody else.
+        Its batches belong to nobody and are due at once (an idle one at its end); its submissions that were never
+        published go. False: it lives, or was ended by somebody else.
         """
         ...
 

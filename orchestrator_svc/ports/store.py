@@ -129,10 +129,10 @@ class Store(Protocol):
     async def start(self, incarnation: Incarnation) -> None:
         """Opens, migrates, records the incarnation.
 
-        Where only one orchestrator may work on it, all earlier starts are over: what was theirs belongs to nobody and is
-        due at once, and their submissions that were never published go. Raises PreconditionError STORE_LOCKED (another
-        orchestrator has it; a store that stands by waits instead), STORE_NEWER (a schema newer than the code) or STORE_UNSUITABLE (a server that would lose what
-        was acknowledged), each saying what to do.
+        Where only one orchestrator may work on it, all earlier starts are over: what was theirs belongs to nobody and
+        is due at once, and their submissions that were never published go. Raises PreconditionError STORE_LOCKED
+        (another orchestrator has it; a store that stands by waits instead), STORE_NEWER (a schema newer than the code)
+        or STORE_UNSUITABLE (a server that would lose what was acknowledged), each saying what to do.
         """
         ...
 
@@ -143,8 +143,8 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
-        """One transaction. Guarded: a batch whose head or epoch is not what the writer believes, or that is another's, is
-        `lost`. From it on the batch is this start's, or nobody's, as its header says (`owned`).
+        """One transaction. Guarded: a batch whose head or epoch is not what the writer believes, or that is another's,
+        is `lost`. From it on the batch is this start's, or nobody's, as its header says (`owned`).
 
         A created batch gets its number, makes its session if there is none, and stays invisible until `publish`. A
         created batch whose (tenant, request id) is already remembered is `lost`. Journal positions never fall. Not
