@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -110,7 +110,7 @@ async def serving(settings: Settings, stopped: asyncio.Event | None = None) -> A
         if settings.standby:
             stack.push_async_callback(server.stop, 0)
             say("standby", service="orchestrator", address=await standby.begin())
-        parts = await _open(stack, settings, stopped or asyncio.Event(), failed.set)
+        parts = await _open(stack, settings, stopped or asyncio.Event())
         supervisor = await stack.enter_async_context(Supervisor(fail))
         recovered = await parts.engine.recover()
         supervisor.start(parts.engine.run(), "engine")
@@ -154,14 +154,12 @@ async def _serve(settings: Settings, stopped: asyncio.Event) -> int:
     return 1 if service.failed.is_set() else 0
 
 
-async def _open(
-    stack: AsyncExitStack, settings: Settings, stopped: asyncio.Event, on_taken: Callable[[], None]
-) -> _Parts:
+async def _open(stack: AsyncExitStack, settings: Settings, stopped: asyncio.Event) -> _Parts:
     """Opens what holds resources, the store first."""
     clock, ids, codec = SystemClock(), IdSource(), ProtobufEventCodec()
     incarnation = Incarnation(ids.new(), clock.time_ns(), service_version())
     choice = StoreChoice(settings.store.get_secret_value(), settings.data, settings.standby)
-    store = choice.make(codec, clock, on_taken)
+    store = choice.make(codec, clock)
     await (start_unless(stopped, store, incarnation) if settings.standby else store.start(incarnation))
     stack.push_async_callback(store.close)
     executors = GrpcExecutors(

@@ -49,6 +49,7 @@ _BATCH = BulkInsert(
         "trace_parent",
         "context",
         "request_id",
+        "wake_time",
     ),
 )
 _SESSION = BulkInsert(
@@ -157,7 +158,7 @@ def _batch_row(write: BatchWrite, session_no: int) -> tuple[Any, ...]:
         int(header.state),
         int(write.publish),
         batch.epoch,
-        batch.incarnation,
+        batch.incarnation if header.owned else "",
         header.head,
         1,
         header.reopened_after,
@@ -182,4 +183,5 @@ def _batch_row(write: BatchWrite, session_no: int) -> tuple[Any, ...]:
         batch.trace_parent,
         batch.context,
         write.commands[0].request_id if write.commands else "",
+        header.wake_time,
     )

@@ -46,7 +46,7 @@ def apply(connection: Connection, writes: Sequence[BatchWrite], codec: EventCode
     stored = _write_rows(connection, numbered, codec)
     remember(connection, numbered, now)
     keep_positions(connection, kept)
-    return Committed(lost, stored, created)
+    return Committed(lost, frames=stored, created=created)
 
 
 def _write_rows(

@@ -208,15 +208,12 @@ async def test_what_another_has_by_now_is_not_let_go(one: WholeStore, two: Whole
 # -- starts
 
 
-async def test_where_one_may_write_a_start_ends_those_before(opener: Opener) -> None:
-    store = await opener.open()
+async def test_where_one_may_write_a_start_ends_those_before(store: WholeStore, opener: Opener) -> None:
     running, done, quiet, open_one = await busy(store), await busy(store), await waiting(store), await idle(store)
     await commit(store, done.dispatch("a"))
     await commit(store, done.succeed("a"), done.reject("b"))
     kept = await taken(store, open_one)
-    if store.shared:
-        await store.end()
-    store = await opener.open()
+    store = await opener.restart()
 
     assert (await commit(store, running.dispatch("a"))).lost == {running.batch.id}
     found = await taken_due(store, 0)
