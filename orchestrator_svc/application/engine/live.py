@@ -6,7 +6,7 @@ as nobody took it: where others may, whoever uses it asks first.
 
 import asyncio
 import copy
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
@@ -36,7 +36,7 @@ class _Use:
 
 
 class LiveBatches:
-    """One object a batch. `pin` keeps it while a command is on its way. What the engine leaves to it stands in hooks."""
+    """One object a batch. `pin` keeps it while a command is on its way. The engine sets the hooks."""
 
     pending: Callable[[str], bool]
     """Whether changes of a batch wait to be recorded: then it stays."""
@@ -265,11 +265,11 @@ class LiveBatches:
                 self._ours.add(batch.id)
                 self._idle[batch.id] = known
 
-    def leave(self, stays: Callable[[Batch], bool]) -> list[Batch]:
-        """Forgets all but those that somebody uses, or that `stay`. Returns this start's among them, as they stand."""
+    def leave(self, running: Collection[str]) -> list[Batch]:
+        """Forgets all but those that run, or that somebody uses. Returns this start's among them, as they stand."""
         leaving: list[Batch] = []
         for batch in list(self._batches.values()):
-            if batch.id in self._uses or self.pending(batch.id) or stays(batch):
+            if batch.id in self._uses or self.pending(batch.id) or batch.id in running:
                 continue
             if batch.id in self._ours:
                 leaving.append(batch)

@@ -125,7 +125,7 @@ async def test_while_the_store_is_away_batches_wait_and_submissions_are_refused(
         await events(world, batch_id)
 
 
-async def test_a_batch_that_cannot_be_written_ends_with_events_and_its_slots_are_free(
+async def test_one_that_cannot_be_written_ends_with_events_and_its_slots_are_free(
     world: World, store: HeldStore
 ) -> None:
     async with started(world, slots=1) as replica:
