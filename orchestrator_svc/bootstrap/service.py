@@ -72,6 +72,7 @@ async def serving(settings: Settings, stopped: asyncio.Event | None = None) -> A
         health = Health(server, lambda: parts.engine.draining)
         engine = parts.engine
         supervisor.start(health.follow("recorder", lambda bad: engine.recorder.until(stalled=bad)), "health")
+        supervisor.start(health.follow("store", lambda bad: parts.store.until_kept(not bad)), "health of the store")
         supervisor.start(health.follow("lease", lambda bad: engine.tenure.until(lapsed=bad)), "health of the lease")
         stack.push_async_callback(_drain, server, api, engine, parts.owner, settings.drain_grace, failed)
         yield Serving(address, parts.incarnation.id, engine, failed)
