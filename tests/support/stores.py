@@ -112,10 +112,10 @@ async def commit(store: Store, *changes: Changes) -> Committed:
     return committed
 
 
-async def submitted(store: Store, builder: Builder, changes: Changes) -> Builder:
-    """Commits a submission that must not be lost."""
-    committed = await commit(store, changes)
-    assert not committed.lost
+async def submitted(store: Store, builder: Builder, *changes: Changes) -> Builder:
+    """Commits a submission that must not be lost, with what else there is."""
+    committed = await commit(store, *changes)
+    assert not committed.lost | committed.unwritable
     return builder
 
 

@@ -92,7 +92,7 @@ def reader_engine(url: URL, name: str) -> AsyncEngine:
 def lease_engine(url: URL, name: str) -> AsyncEngine:
     """Each use renews one lease; quickly, or not."""
     arguments = connect_arguments(url, name, **_OF_LEASES)
-    return _engine({**arguments, "timeout": _LEASE_TIMEOUT, "command_timeout": _LEASE_TIMEOUT}, 1, "READ COMMITTED")
+    return _engine({**arguments, "timeout": _LEASE_TIMEOUT, "command_timeout": _LEASE_TIMEOUT}, 1, "AUTOCOMMIT")
 
 
 def _engine(arguments: dict[str, Any], pool_size: int, isolation_level: Any) -> AsyncEngine:
