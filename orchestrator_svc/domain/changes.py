@@ -125,6 +125,11 @@ class Changes:
         return event
 
     @property
+    def writes(self) -> bool:
+        """Whether there is anything to record."""
+        return bool(self.events or self.records or self.command)
+
+    @property
     def rows(self) -> int:
         """Roughly what it costs to write."""
         return len(self.added) + len(self.records) + len(self.events) // 8 + 1
