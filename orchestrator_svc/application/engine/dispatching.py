@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from orchestrator_svc.application.engine.dispatcher import Dispatcher, Lane, Ready
 from orchestrator_svc.application.engine.flights import Flight, Flights
+from orchestrator_svc.application.engine.leases import Tenure
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.digest import idempotency_key
@@ -37,15 +38,26 @@ class Sending:
 
 
 class Sender:
-    """What is promised to targets but not sent yet counts against their slots, so that none is promised twice."""
+    """What is promised to targets but not sent yet counts against their slots, so that none is promised twice.
+
+    Nothing is sent while `tenure` does not hold: what was recorded meanwhile waits for `go_on`.
+    """
 
     def __init__(
-        self, flights: Flights, dispatcher: Dispatcher, executors: Executors, observer: Observer, clock: Clock
+        self,
+        flights: Flights,
+        dispatcher: Dispatcher,
+        executors: Executors,
+        observer: Observer,
+        clock: Clock,
+        tenure: Tenure,
     ) -> None:
         self._flights, self._dispatcher, self._executors = flights, dispatcher, executors
         self._observer, self._clock = observer, clock
         self._origins: dict[str, Origin] = {}
         self._unsent: list[Flight] = []
+        self._held_back: list[Callable[[], None]] = []
+        self._tenure = tenure
         self.more = False
 
     def dispatch(
@@ -192,7 +204,7 @@ class Sender:
 
     def _origin(self, batch: Batch) -> Origin:
         origin = self._origins.get(batch.id)
-        if origin is None:
+        if origin is None or origin.epoch != batch.epoch:
             if len(self._origins) > 10_000:
                 self._origins.clear()
             origin = self._origins[batch.id] = Origin(
@@ -210,10 +222,19 @@ class Sender:
 
     def _sender_of(self, sending: Sending) -> Callable[[], None]:
         def send() -> None:
+            if not self._tenure.holds:
+                self._held_back.append(send)
+                return
             for target, calls in sending.durable.items():
                 self._hand_over(target, [call for call in calls if self._still_due(call)])
 
         return send
+
+    def go_on(self) -> None:
+        """Sends what was held back, as far as it is still this start's to send."""
+        held, self._held_back = self._held_back, []
+        for send in held:
+            send()
 
     def _still_due(self, call: Call) -> bool:
         """Not where its executor was lost, or it was cancelled, while the attempt was being recorded."""

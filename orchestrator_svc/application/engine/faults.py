@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator_svc.application.engine.live import OwnedElsewhereError
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.firing import abandon
@@ -44,7 +45,7 @@ class Faults:
             _log.error("batch %s is stuck: it cannot even be ended; what is on record of it stands", batch.id)
 
     def forget(self, batch: Batch) -> None:
-        """Nothing of it is in memory any more."""
+        """Nothing of it is in memory any more. Executors keep running its calls: who has it next asks about them."""
         self._engine.live.drop(batch.id)
         self._engine.flights.forget_batch(batch.id)
         self._engine.dispatcher.drop(batch)
@@ -61,8 +62,8 @@ class Faults:
             batch, message = await self._queue.get()
             try:
                 await self._end(batch, message)
-            except NotFoundError:
-                self._tries.pop(batch.id, None)  # it never was on record
+            except (NotFoundError, OwnedElsewhereError):
+                self._tries.pop(batch.id, None)  # it never was on record, or is another's to end
             except UnavailableError as error:
                 if error.reason != "BATCH_LOST":  # else it is queued again already
                     await asyncio.sleep(PAUSE)
@@ -74,6 +75,6 @@ class Faults:
 
     async def _end(self, batch: Batch, message: str) -> None:
         await self._engine.recorder.recorded(batch.id)
-        async with self._engine.live.pin(batch.tenant, batch.id) as loaded:
+        async with self._engine.live.pin(batch.tenant, batch.id, resumes=False) as loaded:
             if not loaded.state.finished:
                 await self._engine.execute(loaded, lambda b, c: abandon(b, c, message))

@@ -125,6 +125,9 @@ class Flights:
             flight.since, flight.asked = now, 0.0
         return flights
 
+    def is_connected(self, target: Target) -> bool:
+        return target in self._connected
+
     def connected_start(self, executor_id: str) -> Target | None:
         """The one that connected last."""
         return next((target for target in reversed(self._connected) if target.executor_id == executor_id), None)

@@ -38,7 +38,7 @@ class _Use:
 class LiveBatches:
     """One object a batch. `pin` keeps it while a command is on its way. What the engine leaves to it stands in hooks."""
 
-    busy: Callable[[str], bool]
+    pending: Callable[[str], bool]
     """Whether changes of a batch wait to be recorded: then it stays."""
     recorded: Callable[[str], Awaitable[None]]
     """Until they no longer do: a batch is taken with everything that was done to it."""
@@ -58,7 +58,7 @@ class LiveBatches:
     """There are batches to let go of, or there is another `next_wake`."""
 
     def __init__(self, owners: Ownership, judge: ArgumentsJudge, max_arguments: int = MAX_BATCH_ARGUMENTS) -> None:
-        self.busy, self.awaited, self.evicted = (lambda batch_id: False), (lambda batch: False), (lambda batch: None)
+        self.pending, self.awaited, self.evicted = (lambda batch_id: False), (lambda batch: False), (lambda batch: None)
         self.check_taking, self.on_rest = (lambda: None), (lambda: None)
         self._owners, self.judge, self._max_arguments = owners, judge, max_arguments
         self._batches: dict[str, Batch] = {}
@@ -117,7 +117,7 @@ class LiveBatches:
                     return  # it was taken for a command meanwhile
                 if known is not None:
                     self.forget(known)
-                if self.busy(batch.id):
+                if self.pending(batch.id):
                     await self._take(batch.tenant, batch.id, resumes=True)
                 else:
                     await self._arrive(batch, resumes=True)
@@ -160,19 +160,19 @@ class LiveBatches:
 
     async def _is_good(self, batch: Batch) -> bool:
         """Whether memory may be worked on; forgets what somebody else has changed."""
-        if not self.may_be_taken(batch.id) or self.busy(batch.id):
+        if not self.may_be_taken(batch.id) or self.pending(batch.id):
             return True
         self.check_taking()
         known = copy.copy(batch)
         still = await self._owners.still(known)
         if self._batches.get(batch.id) is not batch:
             return False
-        if not still and batch.head == known.head and not self.busy(batch.id):
+        if not still and batch.head == known.head and not self.pending(batch.id):
             self.forget(batch)
         return still
 
     async def _take(self, tenant: str, batch_id: str, *, resumes: bool) -> Batch | Elsewhere | None:
-        if self.busy(batch_id):
+        if self.pending(batch_id):
             await self.recorded(batch_id)
         found = await self._owners.take(tenant, batch_id, self.judge)
         if isinstance(found, Batch):
@@ -202,17 +202,17 @@ class LiveBatches:
 
     def settle(self, batch: Batch) -> None:
         """It rests if nobody uses it and there is nothing to do, and no ending that may still come."""
-        if batch.id in self._uses or self._batches.get(batch.id) is not batch or self.busy(batch.id):
+        if batch.id in self._uses or self._batches.get(batch.id) is not batch or self.pending(batch.id):
             return
-        if batch.owned and (not batch.state.finished or self.awaited(batch)):
+        if batch.busy and (not batch.state.finished or self.awaited(batch)):
             self._resting.remove(batch.id)
             return
-        if batch.id in self._ours and not batch.owned:
+        if batch.id in self._ours and not batch.busy:
             self._idle[batch.id] = batch
             self.on_rest()
         self._resting.put(batch)
         for other in self._resting.take_surplus():
-            if other.id not in self._uses and not self.busy(other.id):  # else it comes to rest once more
+            if other.id not in self._uses and not self.pending(other.id):  # else it comes to rest once more
                 self._evict(other)
 
     def _evict(self, batch: Batch) -> None:
@@ -240,7 +240,7 @@ class LiveBatches:
         found: list[Batch] = []
         for batch in idle.values():
             if batch.id in self._batches:
-                if batch.id in self._uses or self.busy(batch.id) or batch.owned or batch.id not in self._ours:
+                if batch.id in self._uses or self.pending(batch.id) or batch.busy or batch.id not in self._ours:
                     continue  # it comes to rest once more, or its last commit has let it go
                 self._ours.discard(batch.id)
             found.append(copy.copy(batch))
@@ -252,7 +252,7 @@ class LiveBatches:
             known = self._batches.get(batch.id)
             if known is None:
                 self._idle.setdefault(batch.id, batch)
-            elif known.epoch == batch.epoch and not known.owned:
+            elif known.epoch == batch.epoch and not known.busy:
                 self._ours.add(batch.id)
                 self._idle[batch.id] = known
 
@@ -260,7 +260,7 @@ class LiveBatches:
         """Forgets all but those that somebody uses, or that `stay`. Returns this start's among them, as they stand."""
         leaving: list[Batch] = []
         for batch in list(self._batches.values()):
-            if batch.id in self._uses or self.busy(batch.id) or stays(batch):
+            if batch.id in self._uses or self.pending(batch.id) or stays(batch):
                 continue
             if batch.id in self._ours:
                 leaving.append(batch)
