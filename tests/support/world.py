@@ -11,6 +11,7 @@ from orchestrator_svc.adapters.observer.null import NullObserver
 from orchestrator_svc.adapters.schemas.jsonschema_rs import JsonSchemaRsCompiler
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.adapters.templates.folder import FolderTemplates
+from orchestrator_svc.adapters.wakeups.memory import MemoryWakeups, WakeupBus
 from orchestrator_svc.application.add_proposals import AddProposals
 from orchestrator_svc.application.caller import Caller
 from orchestrator_svc.application.cancel import Cancel
@@ -19,6 +20,7 @@ from orchestrator_svc.application.decide import DecideProposals, DecisionSpec
 from orchestrator_svc.application.each_item import EachItem
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.ownership import Owner
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.items import ItemAnswer
@@ -33,12 +35,12 @@ from orchestrator_svc.application.submit import BatchSpec, SubmitBatch
 from orchestrator_svc.application.watch import Watch
 from orchestrator_svc.domain.proposal import Proposal, ProposalSpec, Verdict
 from orchestrator_svc.domain.tool import Effect, RetryPolicy, Tier, ToolDescriptor, ToolKey
-from orchestrator_svc.ports.store import Incarnation, Store
+from orchestrator_svc.ports.store import Incarnation
 from orchestrator_svc.ports.views import BatchView
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
 from tests.support.clock import ManualClock
-from tests.support.stores import EVERYTHING
+from tests.support.stores import EVERYTHING, WholeStore
 
 CALLER = Caller("default", "user:ann")
 SECOND = 1_000_000_000
@@ -66,14 +68,15 @@ class World:
 
     def __init__(
         self,
-        store: Store | None = None,
+        store: WholeStore | None = None,
         clock: ManualClock | None = None,
         executors: MemoryExecutors | None = None,
         settings: EngineSettings = SETTINGS,
+        bus: WakeupBus | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.codec = ProtobufEventCodec()
-        self.store: Store = store or MemoryStore(self.codec)
+        self.store: WholeStore = store or MemoryStore(self.codec)
         self.executors = executors or MemoryExecutors(self.clock)
         self.feed = MemoryFeed()
         self.ids = IdSource(self.clock)
@@ -90,11 +93,17 @@ class World:
             settings,
             self.catalogue.seen,
         )
+        self.taken_over = False
+        self.incarnation = Incarnation(self.ids.new(), self.clock.time_ns(), "test")
+        self.wakeups = MemoryWakeups(bus or WakeupBus(), self.incarnation.id)
+        period = settings.lease_period
+        self.owner = Owner(
+            self.store, self.engine, self.wakeups, self.clock, period, lambda time, age: None, self._taken
+        )
         self.requests = Requests(self.store, self.clock, self.engine.recorder.answered)
         self.judging = Judging(self.catalogue, JudgingSettings(retry=RetryPolicy(3, SECOND, 30 * SECOND)))
         each_item = EachItem(self.engine, self.requests)
         templates = ExpandTemplate(FolderTemplates([], schemas), schemas)
-        self.incarnation = Incarnation(self.ids.new(), self.clock.time_ns(), "test")
         self.submit = SubmitBatch(
             self.engine,
             self.judging,
@@ -116,6 +125,9 @@ class World:
             self.engine, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND
         )
 
+    def _taken(self) -> None:
+        self.taken_over = True
+
     async def settle(self) -> None:
         """Until nothing moves any more by itself."""
         for _ in range(60):
@@ -125,6 +137,7 @@ class World:
         """Time passes."""
         self.clock.advance(seconds)
         self.engine.look()
+        self.owner.look()
         await self.settle()
 
     async def run(self, *specs: ProposalSpec, **options: object) -> str:
@@ -168,8 +181,10 @@ async def running(world: World, tools: Sequence[ToolDescriptor] = TOOLS, *, slot
     async with Supervisor() as supervisor:
         await world.store.start(world.incarnation)
         await world.catalogue.load()
-        await world.engine.recover()
+        await world.engine.prepare()
         supervisor.start(world.engine.run(), "engine")
+        supervisor.start(world.owner.sweep_on(), "sweep")
+        supervisor.start(world.owner.let_go_on(), "let go")
         supervisor.start(world.catalogue.run(), "catalogue")
         if tools:
             world.executors.add(tools, slots=slots)

@@ -180,6 +180,10 @@ class Flights:
                     late.append(flight)
         return late
 
+    def running(self) -> set[str]:
+        """Ids of the batches with calls that run."""
+        return {f.batch.id for f in self._by_call.values() if f.current and f.proposal.state is State.RUNNING}
+
     @property
     def waiting(self) -> bool:
         """Whether any call runs. An outcome that is unknown may come late, or never: nobody waits for it."""

@@ -67,7 +67,7 @@ class LiveBatches:
         self._resting = Resting()
         self._idle: dict[str, Batch] = {}
         self.next_wake: int | None = None
-        """The earliest `wake_time` of those that have left the memory since this was last set."""
+        """The earliest `wake_time` that is known of, of batches that belong to nobody."""
 
     def __len__(self) -> int:
         """Those that do not rest."""
@@ -92,6 +92,10 @@ class LiveBatches:
     def may_be_taken(self, batch_id: str) -> bool:
         """Whether somebody else may have taken it by now."""
         return self._owners.shared and batch_id not in self._ours
+
+    def has_own(self) -> bool:
+        """Whether any batch here is on record as this start's, or may be soon."""
+        return bool(self._ours) or any(self.pending(batch_id) for batch_id in self._batches)
 
     # -- into memory
 
@@ -219,10 +223,15 @@ class LiveBatches:
         del self._batches[batch.id]
         self._ours.discard(batch.id)
         self.evicted(batch)
-        wake = batch.wake_time
-        if wake is not None and (self.next_wake is None or wake < self.next_wake):
-            self.next_wake = wake
+        if self.expect_wake(batch.wake_time):
             self.on_rest()
+
+    def expect_wake(self, time: int | None) -> bool:
+        """A batch that is in nobody's memory is due then. True: it is the earliest."""
+        earlier = time is not None and (self.next_wake is None or time < self.next_wake)
+        if earlier:
+            self.next_wake = time
+        return earlier
 
     def drop(self, batch_id: str) -> None:
         """Forgets it, pinned or not: the next look-up takes it anew."""

@@ -130,10 +130,14 @@ class Engine:
 
     # -- its own life
 
-    async def _arriving(self, batch: Batch) -> None:
+    async def prepare(self) -> None:
         """How far the executors' journals stood is known before any of them is asked about what it ran."""
-        if batch.counts[State.RUNNING] or batch.counts[State.OUTCOME_UNKNOWN]:
-            self.reattaching.load(await self._store.journal_positions())
+        self.reattaching.load(await self._store.journal_positions())
+
+    async def _arriving(self, batch: Batch) -> None:
+        """What ran may have been recorded by others since."""
+        if self.live.shared and (batch.counts[State.RUNNING] or batch.counts[State.OUTCOME_UNKNOWN]):
+            await self.prepare()
 
     def resume(self, batch: Batch) -> None:
         """Goes on with a batch that was just taken."""
@@ -154,6 +158,27 @@ class Engine:
         """Starts nothing more; what runs may end. Takes no more submissions, and lets the watchers go."""
         self._concluder.draining = True
         self._feed.close(WHILE_CALLS_RUN if self.flights.waiting else NOTHING_RUNS)
+
+    def leave(self) -> list[Batch]:
+        """Forgets what nothing runs of. Returns this start's among it, to be handed over."""
+        running = self.flights.running()
+        return self.live.leave(lambda batch: batch.id in running)
+
+    async def turn(self, seconds: float) -> None:
+        """Until something has happened, or that long."""
+        self._stepped.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stepped.wait()
+        except TimeoutError:
+            pass
+
+    def renewed(self, begun: float) -> None:
+        """The lease, at that time (monotonic s): what waited for it goes on."""
+        lapsed = not self.tenure.holds
+        self.tenure.renewed(begun)
+        if lapsed:
+            self.look()
 
     async def landed(self) -> None:
         """Until no attempt is under way."""
