@@ -23,6 +23,7 @@ from orchestrator_svc.api.use_cases import ServerFacts, UseCases
 from orchestrator_svc.application.add_proposals import AddProposals
 from orchestrator_svc.application.cancel import Cancel
 from orchestrator_svc.application.catalogue import ToolCatalogue
+from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.decide import DecideProposals
 from orchestrator_svc.application.each_item import EachItem
 from orchestrator_svc.application.engine.live import LiveBatches
@@ -229,15 +230,17 @@ def _use_cases(parts: _Parts) -> UseCases:
     templates = FolderTemplates(settings.templates, schemas)
     expand = ExpandTemplate(templates, schemas, parts.catalogue, settings.max_batch_arguments_bytes)
     judging = Judging(parts.catalogue, _judging_settings(settings))
-    contexts, each_item = SessionContexts(store), EachItem(engine, requests)
+    contexts, router = SessionContexts(store), CommandRouter(engine, requests, parts.ids, parts.clock)
+    each_item = EachItem(engine, requests, router)
     watch = Watch(store, parts.feed, parts.codec, parts.clock, settings.heartbeat_interval)
     summaries = Summaries(store, engine.live, parts.executors, engine.outlook)
     return UseCases(
         submit=SubmitBatch(engine, judging, expand, contexts, requests, parts.ids, parts.clock, parts.incarnation.id),
-        add=AddProposals(engine, judging, requests),
+        add=AddProposals(engine, router, judging),
         decide=DecideProposals(each_item, judging, settings.self_approval),
         soft_confirm=SoftConfirm(
             engine,
+            router,
             store,
             requests,
             watch,
@@ -245,10 +248,10 @@ def _use_cases(parts: _Parts) -> UseCases:
             _ns(settings.soft_window),
             _ns(settings.soft_approval_deadline),
         ),
-        cancel=Cancel(engine, requests, each_item, _ns(settings.cancel_grace)),
-        retry=RetryProposals(engine, requests, each_item),
-        resume=ResumeBatch(engine, requests),
-        resolve=ResolveProposal(engine, requests),
+        cancel=Cancel(engine, router, each_item, _ns(settings.cancel_grace)),
+        retry=RetryProposals(engine, router, each_item),
+        resume=ResumeBatch(engine, router),
+        resolve=ResolveProposal(engine, router),
         prune=PruneEvents(store, parts.clock, settings.events_retention),
         watch=watch,
         queries=Queries(store, summaries, parts.catalogue, parts.executors, templates),

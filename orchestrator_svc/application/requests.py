@@ -24,7 +24,7 @@ class Requests:
 
     def __init__(self, store: Store, clock: Clock, answered: Callable[[str, str], Awaitable[None]]) -> None:
         self._store, self._clock, self._answered = store, clock, answered
-        self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
+        self._locks: dict[tuple[str, ...], tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
     async def once(self, tenant: str, key: RequestKey | None) -> AsyncGenerator[Request | None]:
@@ -32,27 +32,49 @@ class Requests:
         if key is None:
             yield None
             return
-        name = (tenant, key.request_id)
+        async with self._one_at_a_time((tenant, key.request_id)):
+            yield await self._find(tenant, key)
+
+    @asynccontextmanager
+    async def command(self, tenant: str, batch_id: str, key: RequestKey) -> AsyncGenerator[bool]:
+        """One at a time per id and batch, whoever sent it. Yields whether there was another one."""
+        async with self._one_at_a_time((tenant, key.request_id, batch_id)) as waited:
+            yield waited
+
+    async def recorded(self, tenant: str, batch_id: str, key: RequestKey) -> bytes | None:
+        """What was answered for a batch, by whichever orchestrator had it. Raises as `once`."""
+        found = await self._find(tenant, key)
+        return None if found is None else found.answers.get(batch_id)
+
+    async def claim(self, tenant: str, key: RequestKey | None, chosen: bytes) -> Request | None:
+        """Remembers it before its commands run, where they are several. Returns the one that another orchestrator has
+        remembered meanwhile. Raises InvalidError (REQUEST_ID_REUSED)."""
+        if key is None:
+            return None
+        request = Request(key.request_id, key.kind, key.payload_hash, chosen, {})
+        earlier = await self._store.claim_request(tenant, request, self._clock.time_ns())
+        check_same(earlier, key)
+        return earlier
+
+    async def _find(self, tenant: str, key: RequestKey) -> Request | None:
+        await self._answered(tenant, key.request_id)
+        found = await self._store.find_request(tenant, key.request_id)
+        check_same(found, key)
+        return found
+
+    @asynccontextmanager
+    async def _one_at_a_time(self, name: tuple[str, ...]) -> AsyncGenerator[bool]:
         lock, users = self._locks.get(name, (asyncio.Lock(), 0))
         self._locks[name] = (lock, users + 1)
         try:
             async with lock:
-                await self._answered(tenant, key.request_id)
-                found = await self._store.find_request(tenant, key.request_id)
-                check_same(found, key)
-                yield found
+                yield users > 0
         finally:
             lock, users = self._locks[name]
             if users == 1:
                 del self._locks[name]
             else:
                 self._locks[name] = (lock, users - 1)
-
-    async def claim(self, tenant: str, key: RequestKey | None, chosen: bytes) -> None:
-        """Remembers it before its commands run, where they are several."""
-        if key is not None:
-            request = Request(key.request_id, key.kind, key.payload_hash, chosen, {})
-            await self._store.claim_request(tenant, request, self._clock.time_ns())
 
     async def run(self) -> None:
         while True:

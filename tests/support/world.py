@@ -16,6 +16,7 @@ from orchestrator_svc.application.add_proposals import AddProposals
 from orchestrator_svc.application.caller import Caller
 from orchestrator_svc.application.cancel import Cancel
 from orchestrator_svc.application.catalogue import ToolCatalogue
+from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.decide import DecideProposals, DecisionSpec
 from orchestrator_svc.application.each_item import EachItem
 from orchestrator_svc.application.engine.live import LiveBatches
@@ -102,7 +103,8 @@ class World:
         )
         self.requests = Requests(self.store, self.clock, self.engine.recorder.answered)
         self.judging = Judging(self.catalogue, JudgingSettings(retry=RetryPolicy(3, SECOND, 30 * SECOND)))
-        each_item = EachItem(self.engine, self.requests)
+        router = self.router()
+        each_item = EachItem(self.engine, self.requests, router)
         templates = ExpandTemplate(FolderTemplates([], schemas), schemas)
         self.submit = SubmitBatch(
             self.engine,
@@ -114,19 +116,23 @@ class World:
             self.clock,
             self.incarnation.id,
         )
-        self.add = AddProposals(self.engine, self.judging, self.requests)
+        self.add = AddProposals(self.engine, router, self.judging)
         self.decide = DecideProposals(each_item, self.judging, self_approval=True)
-        self.cancel = Cancel(self.engine, self.requests, each_item, 5 * SECOND)
-        self.retry = RetryProposals(self.engine, self.requests, each_item)
-        self.resume = ResumeBatch(self.engine, self.requests)
-        self.resolve = ResolveProposal(self.engine, self.requests)
+        self.cancel = Cancel(self.engine, router, each_item, 5 * SECOND)
+        self.retry = RetryProposals(self.engine, router, each_item)
+        self.resume = ResumeBatch(self.engine, router)
+        self.resolve = ResolveProposal(self.engine, router)
         self.watch = Watch(self.store, self.feed, self.codec, self.clock, heartbeat=15.0)
         self.soft = SoftConfirm(
-            self.engine, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND
+            self.engine, router, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND
         )
 
     def _taken(self) -> None:
         self.taken_over = True
+
+    def router(self) -> CommandRouter:
+        """One more, for use cases beside the world's own."""
+        return CommandRouter(self.engine, self.requests, self.ids, self.clock)
 
     async def settle(self) -> None:
         """Until nothing moves any more by itself."""
