@@ -33,7 +33,14 @@ class Requests:
             yield None
             return
         async with self._one_at_a_time((tenant, key.request_id)):
-            yield await self._find(tenant, key)
+            yield await self.remembered(tenant, key)
+
+    async def remembered(self, tenant: str, key: RequestKey) -> Request | None:
+        """As it is on record now. Raises as `once`."""
+        await self._answered(tenant, key.request_id)
+        found = await self._store.find_request(tenant, key.request_id)
+        check_same(found, key)
+        return found
 
     @asynccontextmanager
     async def command(self, tenant: str, batch_id: str, key: RequestKey) -> AsyncGenerator[bool]:
@@ -43,7 +50,7 @@ class Requests:
 
     async def recorded(self, tenant: str, batch_id: str, key: RequestKey) -> bytes | None:
         """What was answered for a batch, by whichever orchestrator had it. Raises as `once`."""
-        found = await self._find(tenant, key)
+        found = await self.remembered(tenant, key)
         return None if found is None else found.answers.get(batch_id)
 
     async def claim(self, tenant: str, key: RequestKey | None, chosen: bytes) -> Request | None:
@@ -55,12 +62,6 @@ class Requests:
         earlier = await self._store.claim_request(tenant, request, self._clock.time_ns())
         check_same(earlier, key)
         return earlier
-
-    async def _find(self, tenant: str, key: RequestKey) -> Request | None:
-        await self._answered(tenant, key.request_id)
-        found = await self._store.find_request(tenant, key.request_id)
-        check_same(found, key)
-        return found
 
     @asynccontextmanager
     async def _one_at_a_time(self, name: tuple[str, ...]) -> AsyncGenerator[bool]:
