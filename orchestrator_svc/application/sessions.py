@@ -104,7 +104,7 @@ class Sessions:
             if await self._store.create_session(session):
                 chosen = orjson.dumps({"session_id": session.id})
                 earlier = await self._requests.claim(caller.tenant, key, chosen)
-            elif key is None or (earlier := await self._requests.remembered(caller.tenant, key)) is None:
+            elif (earlier := await self._requests.done_elsewhere(caller.tenant, key)) is None:
                 raise _exists(session.id)
             if earlier is not None:  # another orchestrator was first with the same request
                 return await self.get(caller.tenant, orjson.loads(earlier.chosen)["session_id"])
@@ -134,7 +134,7 @@ class Sessions:
             try:
                 session = await self._replace(caller.tenant, session_id, update, context)
             except ConflictError:
-                if key is None or await self._requests.remembered(caller.tenant, key) is None:
+                if await self._requests.done_elsewhere(caller.tenant, key) is None:
                     raise
                 return await self.get(caller.tenant, session_id)
             await self._requests.claim(caller.tenant, key, b"{}")

@@ -103,7 +103,7 @@ class World:
         self.owner = Owner(
             self.store, self.engine, self.wakeups, self.clock, period, lambda time, age: None, self._taken
         )
-        self.requests = Requests(self.store, self.clock, self.engine.recorder.answered)
+        self.requests = Requests(self.store, self.clock, self.engine.recorder.answered, shared=self.store.shared)
         self.judging = Judging(self.catalogue, JudgingSettings(retry=RetryPolicy(3, SECOND, 30 * SECOND)))
         router = self.commands = self.router()
         each_item = EachItem(self.engine, self.requests, router)
