@@ -16,6 +16,7 @@ from orchestrator_svc.application.add_proposals import AddProposals
 from orchestrator_svc.application.caller import Caller
 from orchestrator_svc.application.cancel import Cancel
 from orchestrator_svc.application.catalogue import ToolCatalogue
+from orchestrator_svc.application.commands.neighbours import Neighbours
 from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.decide import DecideProposals, DecisionSpec
 from orchestrator_svc.application.each_item import EachItem
@@ -33,6 +34,7 @@ from orchestrator_svc.application.retry_proposals import RetryProposals
 from orchestrator_svc.application.sessions import SessionContexts
 from orchestrator_svc.application.soft_confirm import SoftConfirm
 from orchestrator_svc.application.submit import BatchSpec, SubmitBatch
+from orchestrator_svc.application.waking import Looks, Waking
 from orchestrator_svc.application.watch import Watch
 from orchestrator_svc.domain.proposal import Proposal, ProposalSpec, Verdict
 from orchestrator_svc.domain.tool import Effect, RetryPolicy, Tier, ToolDescriptor, ToolKey
@@ -75,7 +77,7 @@ class World:
         settings: EngineSettings = SETTINGS,
         bus: WakeupBus | None = None,
     ) -> None:
-        self.clock = clock or ManualClock()
+        self.clock, self.settings = clock or ManualClock(), settings
         self.codec = ProtobufEventCodec()
         self.store: WholeStore = store or MemoryStore(self.codec)
         self.executors = executors or MemoryExecutors(self.clock)
@@ -101,9 +103,9 @@ class World:
         self.owner = Owner(
             self.store, self.engine, self.wakeups, self.clock, period, lambda time, age: None, self._taken
         )
-        self.requests = Requests(self.store, self.clock, self.engine.recorder.answered)
+        self.requests = Requests(self.store, self.clock, self.engine.recorder.answered, shared=self.store.shared)
         self.judging = Judging(self.catalogue, JudgingSettings(retry=RetryPolicy(3, SECOND, 30 * SECOND)))
-        router = self.router()
+        router = self.commands = self.router()
         each_item = EachItem(self.engine, self.requests, router)
         templates = ExpandTemplate(FolderTemplates([], schemas), schemas)
         self.submit = SubmitBatch(
@@ -132,7 +134,12 @@ class World:
 
     def router(self) -> CommandRouter:
         """One more, for use cases beside the world's own."""
-        return CommandRouter(self.engine, self.requests, self.ids, self.clock)
+        store, period = self.store, self.settings.lease_period
+        to = Neighbours(store, self.wakeups, self.incarnation.id, lambda: self.owner.has_company, 3 * period)
+        return CommandRouter(self.engine, self.requests, self.ids, self.clock, to if store.shared else None)
+
+    def waking(self) -> Waking:
+        return Waking(self.wakeups, self.feed, Looks(self.commands.look, self.commands.answered, self.owner.look))
 
     async def settle(self) -> None:
         """Until nothing moves any more by itself."""
@@ -188,10 +195,15 @@ async def running(world: World, tools: Sequence[ToolDescriptor] = TOOLS, *, slot
         await world.store.start(world.incarnation)
         await world.catalogue.load()
         await world.engine.prepare()
+        await world.engine.prepare()
         supervisor.start(world.engine.run(), "engine")
         supervisor.start(world.owner.sweep_on(), "sweep")
         supervisor.start(world.owner.let_go_on(), "let go")
         supervisor.start(world.catalogue.run(), "catalogue")
+        supervisor.start(world.commands.receive(), "commands")
+        if world.store.shared:
+            await world.wakeups.start()
+            supervisor.start(world.waking().run(), "wake-ups")
         if tools:
             world.executors.add(tools, slots=slots)
         await world.settle()

@@ -45,10 +45,9 @@ class Performer:
 
     async def _once(self, errand: Errand[Any, R], key: RequestKey, look: bool) -> R:
         """A batch that was this orchestrator's all the time has answered to nobody else."""
-        tenant, batch_id = errand.caller.tenant, errand.batch_id
-        held = self._engine.live.get(batch_id)
-        look = look or held is None or not held.owned
-        async with self._engine.live.pin(tenant, batch_id) as batch:
+        tenant, batch_id, live = errand.caller.tenant, errand.batch_id, self._engine.live
+        look = look or live.may_be_taken(batch_id)
+        async with live.pin(tenant, batch_id) as batch:
             if look:
                 recorded = await self._requests.recorded(tenant, batch_id, key)
                 if recorded is not None:

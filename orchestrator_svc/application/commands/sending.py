@@ -110,6 +110,7 @@ class Sender:
                     raise
                 trouble = error
             pause = min(2 * pause, LONGEST_PAUSE)
+        await self._withdraw(command)
         raise _not_known(command, trouble, self._to.patience)
 
     async def _write(self, command: SentCommand, owner: str) -> UnavailableError | None:
@@ -144,7 +145,7 @@ class Sender:
         try:
             await self._to.commands.withdraw(*sent(command))
         except UnavailableError as error:
-            _log.warning("a command that was refused stays until it is forgotten: %s", error)
+            _log.warning("a command that nobody waits for may be carried out: %s", error)
 
 
 def _not_known(command: SentCommand, trouble: UnavailableError | None, patience: float) -> UnavailableError:
