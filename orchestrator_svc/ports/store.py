@@ -14,6 +14,7 @@ from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import StoredFrame
+from orchestrator_svc.ports.feed import Stand
 from orchestrator_svc.ports.views import (
     BatchFilter,
     BatchPage,
@@ -191,6 +192,10 @@ class Store(Protocol):
         ...
 
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None: ...
+
+    async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
+        """Of those (tenant, batch id) that are there; one statement, however many."""
+        ...
 
     async def session_heads(
         self, tenant: str, session_id: str, after_no: int, also: Sequence[int]

@@ -19,16 +19,24 @@ class WakeKind(Enum):
 
 
 class Wake(NamedTuple):
-    """`tenant`, `session_id`, `batch_id`: of MOVED. `to`: an incarnation, of COMMAND and ANSWER."""
+    """Of MOVED: `tenant`, `session_id`, `batch_id`, `head` (its last event). Of COMMAND, ANSWER: `to`, an incarnation."""
 
     kind: WakeKind
     tenant: str = ""
     session_id: str = ""
     batch_id: str = ""
     to: str = ""
+    head: int = 0
 
 
 class Wakeups(Protocol):
+    """What waits to be sent, or to be received, is there once, whatever its number: of a batch's MOVED the highest
+    `head`; of very many wakes MISSED alone."""
+
+    async def start(self) -> None:
+        """From now on it receives, as far as it can: where that is not yet so, it will be, and MISSED says so."""
+        ...
+
     def send(self, wakes: Sequence[Wake]) -> None:
         """To all others, soon, if there are any. Never blocks, never fails."""
         ...
@@ -38,4 +46,6 @@ class Wakeups(Protocol):
         this start."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """What was sent goes out first, if that takes no longer than a second."""
+        ...

@@ -14,6 +14,7 @@ from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame
+from orchestrator_svc.ports.feed import Stand
 from orchestrator_svc.ports.store import (
     BatchHead,
     Committed,
@@ -116,6 +117,10 @@ class MemoryStore:
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None:
         kept = self._find(tenant, batch_id)
         return kept.head() if kept else None
+
+    async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
+        found = [(tenant, batch_id, self._find(tenant, batch_id)) for tenant, batch_id in batches]
+        return [Stand(tenant, kept.shell.session_id, each, kept.header.head) for tenant, each, kept in found if kept]
 
     async def session_heads(
         self, tenant: str, session_id: str, after_no: int, also: Sequence[int]

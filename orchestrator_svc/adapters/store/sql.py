@@ -16,6 +16,7 @@ from orchestrator_svc.adapters.store.reading import (
     proposals,
     requests,
     sessions,
+    stands,
     tools,
     whole,
 )
@@ -23,6 +24,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import StoredFrame
+from orchestrator_svc.ports.feed import Stand
 from orchestrator_svc.ports.store import (
     BatchHead,
     Compaction,
@@ -99,6 +101,9 @@ class SqlStore(ABC):
 
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None:
         return await self._read(batches.head, tenant, batch_id)
+
+    async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
+        return await self._read(stands.find, batches) if batches else []
 
     async def session_heads(
         self, tenant: str, session_id: str, after_no: int, also: Sequence[int]
