@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.executor.memory import MemoryExecutors
@@ -10,8 +10,6 @@ from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.adapters.store.memory_commits import Holdings
 from orchestrator_svc.adapters.wakeups.memory import WakeupBus
-from orchestrator_svc.application.waking import Looks, Waking
-from shared.kernel.tasks import Supervisor
 from tests.support.clock import ManualClock
 from tests.support.world import SETTINGS, TOOLS, World, running
 
@@ -50,19 +48,14 @@ async def joined(
 
     Leaving it is a kill: nothing is ended or let go of, and the stream to the executor breaks.
     """
-    async with AsyncExitStack() as stack:
-        supervisor = await stack.enter_async_context(Supervisor())
-        await world.wakeups.start()
-        stack.push_async_callback(world.wakeups.close)
-        looks = Looks(lambda: None, lambda: None, world.owner.look)
-        supervisor.start(Waking(world.wakeups, world.feed, looks).run(), "wake-ups")
-        await stack.enter_async_context(running(world, ()))
+    async with running(world, ()):
         await world.owner.renew()
         replica = known or world.executors.prepare(TOOLS, slots=slots, executor_id=executor_id)
         replica.connect()
         await world.settle()
         yield replica
     replica.cut()
+    await world.wakeups.close()
 
 
 async def settled(*worlds: World) -> None:

@@ -39,7 +39,7 @@ class Replica:
         looks = Looks(*[self._look(name) for name in ("commands", "answers", "released")])
         self.waking = Waking(wakeups, self.feed, looks)
         self.polling = Polling(store, self.feed, self.others, POLLED)
-        self.watch = Watch(store, self.feed, ProtobufEventCodec(), SystemClock(), heartbeat=15.0)
+        self.watch = Watch(store, self.feed, ProtobufEventCodec(), SystemClock(), heartbeat=3600.0)
 
     def others(self) -> bool:
         return not self.alone

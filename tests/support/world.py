@@ -195,7 +195,6 @@ async def running(world: World, tools: Sequence[ToolDescriptor] = TOOLS, *, slot
         await world.store.start(world.incarnation)
         await world.catalogue.load()
         await world.engine.prepare()
-        await world.engine.prepare()
         supervisor.start(world.engine.run(), "engine")
         supervisor.start(world.owner.sweep_on(), "sweep")
         supervisor.start(world.owner.let_go_on(), "let go")

@@ -184,3 +184,15 @@ async def test_what_is_sent_while_one_is_under_way_goes_together(join: Join, far
     while Wake(WakeKind.COMMAND, to="near") not in found:
         found += await near.receive()
     assert [wake for wake in found if wake.kind is WakeKind.MOVED] == [Wake(WakeKind.MOVED, "t", "s", "b", head=1000)]
+
+
+async def test_what_may_not_have_gone_out_is_sent_again(join: Join, far: str, proxy: CuttableProxy) -> None:
+    """No answer comes back while its statement is prepared, then the connection breaks: it never was executed."""
+    near, cut = await join("near"), await join("cut", far)
+    proxy.swallowing = True
+    cut.send([Wake(WakeKind.COMMAND, to="near")])
+    await asyncio.sleep(0.05)
+    cut.send([END])
+    await proxy.cut()
+    proxy.swallowing = False
+    assert await until_end(near) == [Wake(WakeKind.COMMAND, to="near")]

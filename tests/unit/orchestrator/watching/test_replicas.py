@@ -13,7 +13,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import Session
 from tests.support.batches import START, Builder, judged
-from tests.support.replicas import Replica, replicas
+from tests.support.replicas import Replica, events, replicas
 
 
 @pytest.fixture
@@ -131,8 +131,11 @@ class TestStreams:
 
 
 class TestUntilBlocked:
-    async def test_one_that_comes_later_is_not_told_of_what_is_over(self, store: MemoryStore) -> None:
-        """Blocked when it was written here; another one has let it go on since, and its wake-up is lost."""
+    """Blocked when it was written here; another one has let it go on since, and its wake-up is lost."""
+
+    @pytest.fixture
+    async def gone_on(self, store: MemoryStore) -> AsyncIterator[tuple[Replica, Replica, Builder, int]]:
+        """Where it is watched, where it goes on, and where it was blocked."""
         async with replicas(store, 2, deaf=True) as (here, there):
             builder = Builder(session_id="s")
             await here.write(builder.submit([judged("a", tier=Tier.SOFT), judged("b", tier=Tier.SOFT)]))
@@ -140,9 +143,28 @@ class TestUntilBlocked:
                 await here.write(builder.reject("b"))
                 blocked = builder.batch.head
                 await there.write(builder.approve("a"))
-                events = here.batch_events(builder.batch.id, Until.BLOCKED, blocked)
-                async with asyncio.TaskGroup() as tasks:
-                    watching = tasks.create_task(events)
-                    await there.write(builder.dispatch("a"))
-                    await there.write(builder.succeed("a"))
-                assert watching.result() == contiguous(builder.batch, blocked)
+                yield here, there, builder, blocked
+
+    async def test_one_that_comes_later_is_not_told_of_what_is_over(
+        self, gone_on: tuple[Replica, Replica, Builder, int]
+    ) -> None:
+        here, there, builder, blocked = gone_on
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(here.batch_events(builder.batch.id, Until.BLOCKED, blocked))
+            await there.write(builder.dispatch("a"))
+            await there.write(builder.succeed("a"))
+        assert watching.result() == contiguous(builder.batch, blocked)
+
+    async def test_nor_one_that_goes_on_with_what_was_begun_before(
+        self, gone_on: tuple[Replica, Replica, Builder, int]
+    ) -> None:
+        """As a RunBatch that comes again: it subscribes, and looks nothing up."""
+        here, there, builder, blocked = gone_on
+        found: list[int] = []
+        with here.watch.subscribe("default", builder.batch.id) as subscription:
+            items = here.watch.follow(subscription, "default", builder.batch.id, blocked, Until.BLOCKED, None)
+            async for item in items:
+                found += [event.sequence for event in events(item)]
+                if not builder.batch.by_key["a"].attempts:
+                    await there.write(builder.dispatch("a"), builder.succeed("a"))
+        assert found == contiguous(builder.batch, blocked)
