@@ -173,6 +173,7 @@ async def test_taken_for_a_command_that_changed_nothing_it_is_let_go_again() -> 
         batch_id = await one.run(spec("pay", "a"))
         async with other.live.pin("default", batch_id):
             pass
+        await other.settle()
         assert company.whose(batch_id) == other.incarnation.id
         await other.owner.let_go()
         assert company.whose(batch_id) == ""
