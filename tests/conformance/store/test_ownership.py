@@ -111,6 +111,15 @@ async def test_a_batch_that_nobody_can_see_is_its_writers(one: WholeStore, two: 
     await taken(two, builder)
 
 
+async def test_one_that_was_nobodys_goes_on_and_may_be_so_again(store: WholeStore) -> None:
+    builder = await waiting(store)
+    for key in "ab":
+        assert not (await commit(store, builder.approve(key))).lost
+        assert not (await commit(store, builder.dispatch(key))).lost
+        assert not (await commit(store, builder.succeed(key))).lost
+    assert (await taken(store, builder)).state.finished
+
+
 # -- whether it is still so
 
 
