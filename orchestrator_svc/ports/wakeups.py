@@ -19,7 +19,7 @@ class WakeKind(Enum):
 
 
 class Wake(NamedTuple):
-    """Of MOVED: `tenant`, `session_id`, `batch_id`, `head` (its last event). Of COMMAND, ANSWER: `to`, an incarnation."""
+    """Of MOVED: `tenant`, `session_id`, `batch_id`, `head` (its last event). Of COMMAND, ANSWER: `to` (incarnation)."""
 
     kind: WakeKind
     tenant: str = ""

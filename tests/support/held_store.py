@@ -55,9 +55,15 @@ class HeldStore:
         return committed
 
     async def take(self, *arguments: Any) -> Any:
+        return await self._reach("take", *arguments)
+
+    async def take_due(self, *arguments: Any) -> Any:
+        return await self._reach("take_due", *arguments)
+
+    async def _reach(self, method: str, *arguments: Any) -> Any:
         if self.away:
             raise UnavailableError("STORE_UNAVAILABLE", "the store is away", retry_after=1.0)
-        return await self._inner.take(*arguments)
+        return await getattr(self._inner, method)(*arguments)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

@@ -54,6 +54,12 @@ class Opener(ABC):
         self.store = store
         return store
 
+    async def restart(self) -> WholeStore:
+        """Another start, which ends the one before; where there may be several, that one does so itself."""
+        if self.store is not None and self.store.shared:
+            await self.store.end()
+        return await self.open()
+
     async def close(self) -> None:
         if self.store is not None:
             await self.store.close()
@@ -86,18 +92,14 @@ class SqliteOpener(Opener):
 
 
 class PostgresqlOpener(Opener):
-    """`prefix`: of its incarnations' ids. `taken`: how often a store said that another orchestrator has taken over."""
+    """`prefix`: of its incarnations' ids."""
 
     def __init__(self, url: str, codec: EventCodec | None = None, prefix: str = "incarnation") -> None:
         super().__init__(codec)
         self.url, self.prefix = url, prefix
-        self.taken = 0
 
     def _make(self) -> WholeStore:
-        return PostgresqlStore(parse_url(self.url), self.codec, SystemClock(), self._count)
-
-    def _count(self) -> None:
-        self.taken += 1
+        return PostgresqlStore(parse_url(self.url), self.codec, SystemClock())
 
 
 async def commit(store: Store, *changes: Changes) -> Committed:
@@ -110,10 +112,10 @@ async def commit(store: Store, *changes: Changes) -> Committed:
     return committed
 
 
-async def submitted(store: Store, builder: Builder, changes: Changes) -> Builder:
-    """Commits a submission that must not be lost."""
-    committed = await commit(store, changes)
-    assert not committed.lost
+async def submitted(store: Store, builder: Builder, *changes: Changes) -> Builder:
+    """Commits a submission that must not be lost, with what else there is."""
+    committed = await commit(store, *changes)
+    assert not committed.lost | committed.unwritable
     return builder
 
 
@@ -124,7 +126,7 @@ async def taken(store: Ownership, builder: Builder) -> Batch:
     return batch
 
 
-async def taken_due(store: Ownership, now: int = EVERYTHING << 30) -> list[Batch]:
+async def taken_due(store: Ownership, now: int = 1 << 62) -> list[Batch]:
     """All that are due; the end of time is far away."""
     found: list[Batch] = []
     while page := await store.take_due(now, AnyArguments()):

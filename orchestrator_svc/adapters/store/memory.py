@@ -107,7 +107,7 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
         return kept.head() if kept else None
 
     async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
-        found = [(tenant, batch_id, self._find(tenant, batch_id)) for tenant, batch_id in batches]
+        found = [(tenant, batch_id, self._held.find(tenant, batch_id)) for tenant, batch_id in batches]
         return [Stand(tenant, kept.shell.session_id, each, kept.header.head) for tenant, each, kept in found if kept]
 
     async def session_heads(

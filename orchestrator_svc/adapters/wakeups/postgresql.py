@@ -77,6 +77,8 @@ class PostgresqlWakeups:
                 if not is_unavailable(error):
                     raise
                 self._tell_away(problem(error))
+            if self._closing:
+                return
             self._tried.set()
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

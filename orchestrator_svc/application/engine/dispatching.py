@@ -14,7 +14,6 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.digest import idempotency_key
 from orchestrator_svc.domain.proposal import Proposal
-from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import Ending, dispatch, settle
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, ToolKey
 from orchestrator_svc.ports.executor import Call, Executors, Origin, Target
@@ -264,35 +263,6 @@ class Sender:
             if flight.current:
                 work.setdefault(flight.batch, []).append(_never_sent(flight.proposal))
         return work
-
-    def queue_timeouts(self, now: float, timeout: float) -> dict[Batch, list[Callable[[Batch, Changes], None]]]:
-        """Those for whose tool no executor was connected for too long, or only such as describe it differently."""
-        work: dict[Batch, list[Callable[[Batch, Changes], None]]] = {}
-        for lane in self._dispatcher.lanes():
-            if lane.unserved_since is None or self._executors.serves(lane.tool):
-                continue
-            message = f"no executor with {lane.tool} was connected for {timeout:g} s"
-            if self._executors.differs(lane.tool):
-                message = (
-                    f"an executor has {lane.tool}, described differently than on record: give it another version "
-                    f"(none with the one on record was connected for {timeout:g} s)"
-                )
-            for ready in lane.overdue(now - timeout):
-                self._dispatcher.left(ready)
-                if not ready.stale:
-                    work.setdefault(ready.batch, []).append(_timed_out(ready.proposal, message))
-        return work
-
-
-def _timed_out(proposal: Proposal, message: str) -> Callable[[Batch, Changes], None]:
-    failure = Failure(FailureClass.UNAVAILABLE, KnownEffect.NONE, "QUEUE_TIMEOUT", message)
-
-    def operation(batch: Batch, changes: Changes) -> None:
-        if proposal.state is State.APPROVED:  # it may stand in its lane twice
-            batch.fail(changes, proposal, failure)
-            batch.ended(changes, proposal)
-
-    return operation
 
 
 def _never_sent(proposal: Proposal) -> Callable[[Batch, Changes], None]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator_svc.application.engine.concluding import batch_lost
 from orchestrator_svc.application.engine.live import OwnedElsewhereError
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
@@ -49,6 +50,20 @@ class Faults:
         self._engine.live.drop(batch.id)
         self._engine.flights.forget_batch(batch.id)
         self._engine.dispatcher.drop(batch)
+
+    def lost(self, batch_id: str) -> None:
+        """Somebody else has it: what memory holds is not what is on record."""
+        batch = self._engine.live.get(batch_id)
+        if batch is not None:
+            self.forget(batch)
+
+    def unwritable(self, batch_id: str) -> None:
+        """What memory holds never will be on record."""
+        batch = self._engine.live.get(batch_id)
+        if batch is not None and batch.number:
+            self.end(batch, batch_lost())
+        elif batch is not None:
+            self.forget(batch)
 
     def recorded(self, group: Sequence[Changes]) -> None:
         """What can be written is not stuck."""

@@ -4,13 +4,12 @@ A batch that rests (it waits for people only, or is finished) belongs to nobody.
 as nobody took it: where others may, whoever uses it asks first.
 """
 
-import asyncio
 import copy
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 
 from orchestrator_svc.application.engine.resting import Resting
+from orchestrator_svc.application.engine.uses import Use, Uses
 from orchestrator_svc.domain.batch import MAX_BATCH_ARGUMENTS, Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import Changes
@@ -27,16 +26,8 @@ class OwnedElsewhereError(Exception):
         self.incarnation = incarnation
 
 
-@dataclass(slots=True)
-class _Use:
-    """Of one batch: how many use it, and who brings it into memory."""
-
-    users: int = 0
-    loading: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
 class LiveBatches:
-    """One object a batch. `pin` keeps it while a command is on its way. What the engine leaves to it stands in hooks."""
+    """One object a batch. `pin` keeps it while a command is on its way. The engine sets the hooks."""
 
     pending: Callable[[str], bool]
     """Whether changes of a batch wait to be recorded: then it stays."""
@@ -62,10 +53,11 @@ class LiveBatches:
         self.check_taking, self.on_rest = (lambda: None), (lambda: None)
         self._owners, self.judge, self._max_arguments = owners, judge, max_arguments
         self._batches: dict[str, Batch] = {}
-        self._uses: dict[str, _Use] = {}
+        self._uses = Uses(self._free)
         self._ours: set[str] = set()
         self._resting = Resting()
         self._idle: dict[str, Batch] = {}
+        self._in_doubt: dict[str, str] = {}
         self.next_wake: int | None = None
         """The earliest `wake_time` that is known of, of batches that belong to nobody."""
 
@@ -109,12 +101,12 @@ class LiveBatches:
 
         Not `resumes`: one that is taken does not go on by itself yet.
         """
-        with self._used(batch_id) as use:
+        with self._uses.of(batch_id) as use:
             yield await self._find(tenant, batch_id, use, resumes=resumes)
 
     async def adopt(self, batch: Batch) -> None:
         """One that was taken because it was due."""
-        with self._used(batch.id) as use:
+        with self._uses.of(batch.id) as use:
             async with use.loading:
                 known = self._batches.get(batch.id)
                 if known is not None and known.epoch >= batch.epoch:
@@ -124,25 +116,15 @@ class LiveBatches:
                 if self.pending(batch.id):
                     await self._take(batch.tenant, batch.id, resumes=True)
                 else:
-                    await self._arrive(batch, resumes=True)
+                    with self._taking(batch.tenant, batch.id):
+                        await self._arrive(batch, resumes=True)
 
-    @contextmanager
-    def _used(self, batch_id: str) -> Generator[_Use]:
-        use = self._uses.get(batch_id)
-        if use is None:
-            use = self._uses[batch_id] = _Use()
-        use.users += 1
-        try:
-            yield use
-        finally:
-            use.users -= 1
-            if not use.users:
-                del self._uses[batch_id]
-                batch = self._batches.get(batch_id)
-                if batch is not None:
-                    self.settle(batch)
+    def _free(self, batch_id: str) -> None:
+        batch = self._batches.get(batch_id)
+        if batch is not None:
+            self.settle(batch)
 
-    async def _find(self, tenant: str, batch_id: str, use: _Use, *, resumes: bool) -> Batch:
+    async def _find(self, tenant: str, batch_id: str, use: Use, *, resumes: bool) -> Batch:
         while True:
             batch = self._batches.get(batch_id)
             if batch is not None:
@@ -178,10 +160,37 @@ class LiveBatches:
     async def _take(self, tenant: str, batch_id: str, *, resumes: bool) -> Batch | Elsewhere | None:
         if self.pending(batch_id):
             await self.recorded(batch_id)
-        found = await self._owners.take(tenant, batch_id, self.judge)
-        if isinstance(found, Batch):
-            await self._arrive(found, resumes=resumes)
+        with self._taking(tenant, batch_id):
+            found = await self._owners.take(tenant, batch_id, self.judge)
+            if isinstance(found, Batch):
+                await self._arrive(found, resumes=resumes)
         return found
+
+    @contextmanager
+    def _taking(self, tenant: str, batch_id: str) -> Generator[None]:
+        """What is on record as this start's, and in nobody's memory, would be looked at by nobody."""
+        self._in_doubt[batch_id] = tenant
+        try:
+            yield
+        except BaseException:
+            self.on_rest()
+            raise
+        self._in_doubt.pop(batch_id, None)
+
+    async def clear_doubts(self) -> None:
+        """Takes up those that may have been taken by who then was told that the store is away, or gave up.
+
+        Raises UnavailableError.
+        """
+        for batch_id, tenant in list(self._in_doubt.items()):
+            if batch_id in self._uses:
+                continue
+            try:
+                async with self.pin(tenant, batch_id):
+                    pass
+            except (NotFoundError, OwnedElsewhereError):
+                pass  # then it is not this start's
+            self._in_doubt.pop(batch_id, None)
 
     async def _arrive(self, batch: Batch, *, resumes: bool) -> None:
         await self.arriving(batch)
@@ -265,11 +274,11 @@ class LiveBatches:
                 self._ours.add(batch.id)
                 self._idle[batch.id] = known
 
-    def leave(self, stays: Callable[[Batch], bool]) -> list[Batch]:
-        """Forgets all but those that somebody uses, or that `stay`. Returns this start's among them, as they stand."""
+    def leave(self, running: Collection[str]) -> list[Batch]:
+        """Forgets all but those that run, or that somebody uses. Returns this start's among them, as they stand."""
         leaving: list[Batch] = []
         for batch in list(self._batches.values()):
-            if batch.id in self._uses or self.pending(batch.id) or stays(batch):
+            if batch.id in self._uses or self.pending(batch.id) or batch.id in running:
                 continue
             if batch.id in self._ours:
                 leaving.append(batch)

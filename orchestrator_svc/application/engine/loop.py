@@ -23,15 +23,15 @@ from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.engine.patrol import Patrol
 from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.application.engine.recorder import Recorder
+from orchestrator_svc.application.engine.resuming import Resuming
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.engine.signals import SignalHandler
 from orchestrator_svc.application.engine.silence import Silence
 from orchestrator_svc.application.engine.timers import Timers
+from orchestrator_svc.application.engine.unserved import Unserved
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes, Timer
 from orchestrator_svc.domain.firing import fire
-from orchestrator_svc.domain.proposal import ProposalState as State
-from orchestrator_svc.domain.recovering import recover
 from orchestrator_svc.domain.tool import ToolDescriptor
 from orchestrator_svc.ports.executor import Executors, Signal, Target
 from orchestrator_svc.ports.feed import Feed
@@ -85,11 +85,11 @@ class Engine:
         faults = self.faults = Faults(self)
         tenure = self.tenure = Tenure(clock, settings.lease_period if live.shared else None)
         recorder = self.recorder = Recorder(
-            store, clock, self._lost, self._unwritable, settings.max_backlog, settings.store_patience
+            store, clock, faults.lost, faults.unwritable, settings.max_backlog, settings.store_patience
         )
         recorder.on_commit = self._committed
         live.pending, live.recorded, live.awaited = recorder.pending, recorder.recorded, flights.awaits
-        live.arriving, live.resume, live.check_taking = self._arriving, self.resume, self._check_taking
+        live.resume, live.check_taking = self.resume, self._check_taking
         live.forget, live.evicted = faults.forget, dispatcher.drop
         self._announcer = Announcer(observer, feed, live)
         reattaching = self.reattaching = Reattaching(flights, executors)
@@ -97,10 +97,13 @@ class Engine:
         sender = self._sender = Sender(flights, dispatcher, executors, observer, clock, tenure)
         grace = settings.cancel_grace / _SECOND
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
-        self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, recorder, clock, settings)
+        unserved = Unserved(dispatcher, executors)
+        self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, unserved, recorder, clock, settings)
         self._concluder = Concluder(
             live, recorder, dispatcher, sender, flights, timers, executors, clock, tenure, faults.end, self._wake.set
         )
+        self._resuming = Resuming(store, reattaching, signals, self._concluder, self._begin, faults.end)
+        live.arriving = self._resuming.arriving
 
     # -- what use cases call
 
@@ -131,24 +134,13 @@ class Engine:
     # -- its own life
 
     async def prepare(self) -> None:
-        """How far the executors' journals stood is known before any of them is asked about what it ran."""
-        self.reattaching.load(await self._store.journal_positions())
-
-    async def _arriving(self, batch: Batch) -> None:
-        """What ran may have been recorded by others since."""
-        if self.live.shared and (batch.counts[State.RUNNING] or batch.counts[State.OUTCOME_UNKNOWN]):
-            await self.prepare()
+        """Call before `run`."""
+        await self._resuming.prepare()
 
     def resume(self, batch: Batch) -> None:
         """Goes on with a batch that was just taken."""
-        changes = self._begin(batch)
-        try:
-            self._signals.expect(batch, recover(batch, changes))
-        except Exception as error:
-            self.faults.end(batch, error)
-        else:
-            self._concluder.record(changes)
-            self._wake.set()
+        self._resuming.resume(batch)
+        self._wake.set()
 
     def _check_taking(self) -> None:
         if self.draining:
@@ -158,27 +150,6 @@ class Engine:
         """Starts nothing more; what runs may end. Takes no more submissions, and lets the watchers go."""
         self._concluder.draining = True
         self._feed.close(WHILE_CALLS_RUN if self.flights.waiting else NOTHING_RUNS)
-
-    def leave(self) -> list[Batch]:
-        """Forgets what nothing runs of. Returns this start's among it, to be handed over."""
-        running = self.flights.running()
-        return self.live.leave(lambda batch: batch.id in running)
-
-    async def turn(self, seconds: float) -> None:
-        """Until something has happened, or that long."""
-        self._stepped.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stepped.wait()
-        except TimeoutError:
-            pass
-
-    def renewed(self, begun: float) -> None:
-        """The lease, at that time (monotonic s): what waited for it goes on."""
-        lapsed = not self.tenure.holds
-        self.tenure.renewed(begun)
-        if lapsed:
-            self.look()
 
     async def landed(self) -> None:
         """Until no attempt is under way."""
@@ -311,20 +282,6 @@ class Engine:
 
     def _begin(self, batch: Batch) -> Changes:
         return batch.begin(self._clock.time_ns(), self._clock.monotonic())
-
-    def _lost(self, batch_id: str) -> None:
-        """Somebody else has it: what memory holds is not what is on record."""
-        batch = self.live.get(batch_id)
-        if batch is not None:
-            self.faults.forget(batch)
-
-    def _unwritable(self, batch_id: str) -> None:
-        """What memory holds never will be on record."""
-        batch = self.live.get(batch_id)
-        if batch is not None and batch.number:
-            self.faults.end(batch, batch_lost())
-        elif batch is not None:
-            self.faults.forget(batch)
 
     def _committed(self, group: Sequence[Changes], committed: Committed) -> None:
         self.faults.recorded(group)

@@ -1,5 +1,5 @@
-"""This start as an owner of batches: renews its lease, ends starts whose leases are over, takes what is due, and lets go
-of what it has no use for.
+"""This start as an owner of batches: renews its lease, ends starts whose leases are over, takes what is due, and lets
+go of what it has no use for.
 
 Everything here may be late, or be done twice: whose a batch is, the store says.
 """
@@ -19,7 +19,7 @@ from shared.kernel.errors import GreenlightError, PreconditionError, Unavailable
 SWEEP_EVERY, SWEEP_PAUSE = 1.0, 0.05
 LET_GO_AFTER = 0.1
 PAUSE = 0.25
-TURN = 0.1
+TURN = 0.02
 MARGIN = 250_000_000
 """ns that the timers of whoever had a batch last have before it is taken: it may have it in memory."""
 
@@ -84,10 +84,16 @@ class Owner:
         ended = self._clock.monotonic()
         self._found()
         self._on_clock(beat.time, ended - begun)
-        self._engine.renewed(begun)
+        self._hold(begun)
         self._others = bool(beat.others)
         for lease in self._watch.look(beat.others, begun, ended):
             await self._supersede(lease)
+
+    def _hold(self, begun: float) -> None:
+        lapsed = not self._engine.tenure.holds
+        self._engine.tenure.renewed(begun)
+        if lapsed:
+            self._engine.look()  # what waited for it goes on
 
     async def _supersede(self, lease: Lease) -> None:
         if await self._owners.supersede(lease):
@@ -124,14 +130,22 @@ class Owner:
                 break
             count += len(page)
             for batch in page:
-                await self._live.adopt(batch)
+                await self._adopt(batch)
                 await asyncio.sleep(0)
+        await self._live.clear_doubts()
         if count:
             _log.info("took up %d batches that were due", count)
         self._live.next_wake = None
         known = await self._owners.next_wake()
         self._live.expect_wake(known)
         self._found()
+
+    async def _adopt(self, batch: Batch) -> None:
+        """One that cannot be taken in now is in doubt, and has its turn later."""
+        try:
+            await self._live.adopt(batch)
+        except UnavailableError as error:
+            self._missing(error)
 
     def _due_in(self) -> float | None:
         """Seconds; None: nothing is known that will be due."""
@@ -175,7 +189,7 @@ class Owner:
         self._leaving = True
         self.look()
         while self._owners.shared and not self._over:
-            leaving = self._engine.leave()
+            leaving = self._live.leave(self._engine.flights.running())
             while leaving:
                 try:
                     await self._give(leaving)
@@ -187,7 +201,7 @@ class Owner:
                     break
             if not self._live.has_own():
                 return
-            await self._engine.turn(TURN)
+            await asyncio.sleep(TURN)
         await self._engine.landed()
 
     async def end(self) -> None:

@@ -11,7 +11,7 @@ BYTES_OF_ONE = 4_096
 
 
 class Resting:
-    """The latest that came to rest or were used, as many as fit. A heavy one counts as many: by its proposals, or its arguments."""
+    """The latest that came to rest or were used, as many as fit: by number, by proposals, by the size of arguments."""
 
     def __init__(self) -> None:
         self._batches: OrderedDict[str, tuple[Batch, int]] = OrderedDict()

@@ -99,7 +99,7 @@ async def test_another_start_removes_what_was_never_published(store: WholeStore,
     builder = Large(command("r1"))
     await commit(store, builder.parts[0])
     await commit(store, builder.parts[1])
-    store = await opener.open()
+    store = await opener.restart()
 
     assert not await is_visible(store, builder)
     assert (await commit(store, builder.parts[2])).lost == {builder.batch.id}

@@ -111,6 +111,15 @@ async def test_a_batch_that_nobody_can_see_is_its_writers(one: WholeStore, two: 
     await taken(two, builder)
 
 
+async def test_one_that_was_nobodys_goes_on_and_may_be_so_again(store: WholeStore) -> None:
+    builder = await waiting(store)
+    for key in "ab":
+        assert not (await commit(store, builder.approve(key))).lost
+        assert not (await commit(store, builder.dispatch(key))).lost
+        assert not (await commit(store, builder.succeed(key))).lost
+    assert (await taken(store, builder)).state.finished
+
+
 # -- whether it is still so
 
 
@@ -208,15 +217,12 @@ async def test_what_another_has_by_now_is_not_let_go(one: WholeStore, two: Whole
 # -- starts
 
 
-async def test_where_one_may_write_a_start_ends_those_before(opener: Opener) -> None:
-    store = await opener.open()
+async def test_where_one_may_write_a_start_ends_those_before(store: WholeStore, opener: Opener) -> None:
     running, done, quiet, open_one = await busy(store), await busy(store), await waiting(store), await idle(store)
     await commit(store, done.dispatch("a"))
     await commit(store, done.succeed("a"), done.reject("b"))
     kept = await taken(store, open_one)
-    if store.shared:
-        await store.end()
-    store = await opener.open()
+    store = await opener.restart()
 
     assert (await commit(store, running.dispatch("a"))).lost == {running.batch.id}
     found = await taken_due(store, 0)

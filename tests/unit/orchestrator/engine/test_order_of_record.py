@@ -125,7 +125,9 @@ async def test_while_the_store_is_away_batches_wait_and_submissions_are_refused(
         await events(world, batch_id)
 
 
-async def test_a_batch_that_cannot_be_written_ends_with_events_and_its_slots_are_free(world: World, store: HeldStore) -> None:
+async def test_one_that_cannot_be_written_ends_with_events_and_its_slots_are_free(
+    world: World, store: HeldStore
+) -> None:
     async with started(world, slots=1) as replica:
         batch_id = await world.run(spec("read", "a"), spec("send", "b", "a"), spec("write", "c", "a"))
         neighbour = await world.run(spec("write", "d"))
