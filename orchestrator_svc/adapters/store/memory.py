@@ -1,6 +1,7 @@
 """The store in memory: for tests, and for a service that may forget. Nothing that it hands out is what it keeps."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame
-from orchestrator_svc.ports.feed import Stand
+from orchestrator_svc.ports.feed import SessionStand, Stand
 from orchestrator_svc.ports.store import (
     BatchHead,
     Committed,
@@ -121,6 +122,13 @@ class MemoryStore:
     async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
         found = [(tenant, batch_id, self._find(tenant, batch_id)) for tenant, batch_id in batches]
         return [Stand(tenant, kept.shell.session_id, each, kept.header.head) for tenant, each, kept in found if kept]
+
+    async def session_stands(self, sessions: Sequence[tuple[str, str]]) -> list[SessionStand]:
+        events: Counter[tuple[str, str]] = Counter()
+        for tenant in {tenant for tenant, _ in sessions}:
+            for kept in self._published(tenant):
+                events[tenant, kept.shell.session_id] += kept.header.head
+        return [SessionStand(*key, events[key]) for key in sessions if key in events]
 
     async def session_heads(
         self, tenant: str, session_id: str, after_no: int, also: Sequence[int]
