@@ -1,7 +1,6 @@
 """The store in memory: for tests, and for a service that may forget. Nothing that it hands out is what it keeps."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 
@@ -124,10 +123,11 @@ class MemoryStore:
         return [Stand(tenant, kept.shell.session_id, each, kept.header.head) for tenant, each, kept in found if kept]
 
     async def session_stands(self, sessions: Sequence[tuple[str, str]]) -> list[SessionStand]:
-        events: Counter[tuple[str, str]] = Counter()
+        events: dict[tuple[str, str], int] = {}
         for tenant in {tenant for tenant, _ in sessions}:
             for kept in self._published(tenant):
-                events[tenant, kept.shell.session_id] += kept.header.head
+                key = (tenant, kept.shell.session_id)
+                events[key] = events.get(key, 0) + kept.header.head
         return [SessionStand(*key, events[key]) for key in sessions if key in events]
 
     async def session_heads(
