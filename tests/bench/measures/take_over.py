@@ -1,8 +1,8 @@
 """From the end of an orchestrator to the next dispatch by another one: killed, or told to stop.
 
 A READ call is running when the one that has it goes; the other takes the batch up and sends it again. The end is the
-line that the tool writes when it starts. On SQLite the other one stands by; on PostgreSQL both are at work, and one that
-was killed is missed when its lease has run out. Needs a PostgreSQL on the machine (apt-get install postgresql).
+line that the tool writes when it starts. On SQLite the other one stands by; on PostgreSQL both are at work, and one
+that was killed is missed when its lease has run out. Needs a PostgreSQL on the machine (apt-get install postgresql).
 """
 
 import signal
