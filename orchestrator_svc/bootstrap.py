@@ -49,7 +49,7 @@ from orchestrator_svc.settings import Settings
 from shared.kernel.clock import SystemClock
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
-from shared.runtime.limits import MAX_REQUEST_BYTES
+from shared.runtime.limits import FRESH_CONNECTIONS, MAX_REQUEST_BYTES
 from shared.runtime.process import say, stop_signal, stop_with_parent, tune_gc
 from shared.runtime.server import GrpcServer
 from shared.runtime.telemetry.export import Telemetry
@@ -105,7 +105,7 @@ async def serving(settings: Settings, stopped: asyncio.Event | None = None) -> A
         failed.set()
 
     async with AsyncExitStack() as stack:
-        server = GrpcServer(settings.listen)
+        server = GrpcServer(settings.listen, options=FRESH_CONNECTIONS)
         standby = Standby(server, SERVICE_NAME)
         if settings.standby:
             stack.push_async_callback(server.stop, 0)

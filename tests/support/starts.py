@@ -23,10 +23,16 @@ def executor(folder: Path) -> AbstractContextManager[Process]:
 
 
 def orchestrator(
-    folder: Path, name: str, executors: str, *, store: str = "", standby: bool = False
+    folder: Path,
+    name: str,
+    executors: str,
+    *,
+    store: str = "",
+    standby: bool = False,
+    listen: str = "127.0.0.1:0",
 ) -> AbstractContextManager[Process]:
     """`store`: the address of a PostgreSQL database; none: a file below `folder`."""
-    command = python("-m", "orchestrator_svc", "--listen", "127.0.0.1:0", "--executors", executors)
+    command = python("-m", "orchestrator_svc", "--listen", listen, "--executors", executors)
     command += ["--data", str(folder / "data"), "--drain-grace", "0"]
     if standby:
         command.append("--standby")
