@@ -4,7 +4,9 @@ Behind one name gRPC itself spreads the requests (`round_robin`); of a list one 
 Either way gRPC watches the health of each, and asks none that drains or stands by.
 """
 
+import asyncio
 import random
+import time
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -33,6 +35,7 @@ SERVICE_CONFIG = (
     '{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": "' + _SERVICE + '"}}'
 )
 _SERVING = (grpc.ChannelConnectivity.READY,)
+_LOOK = 0.02
 _HOPEFUL = (grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING)
 
 
@@ -56,6 +59,17 @@ class Servers:
     def move_on(self) -> None:
         """The present one did not answer: the next request goes to the next one."""
         self._current = (self._current + 1) % len(self._channels)
+
+    async def rest(self, delay: float) -> None:
+        """For so many seconds; or, where none serves now, until one does."""
+        until, serves = time.monotonic() + delay, self._serves()
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(left if serves else min(left, _LOOK))
+            if not serves and self._serves():
+                return
+
+    def _serves(self) -> bool:
+        return any(channel.get_state(try_to_connect=True) in _SERVING for channel in self._channels)
 
     def choose(self) -> OrchestratorServiceStub:
         """The present one, if it serves; else the next one that does; while none is known to, the next that may yet."""

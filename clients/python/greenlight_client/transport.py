@@ -1,6 +1,5 @@
 """Requests to the orchestrator: who calls, how long to wait, and the one place where a request is tried again."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -91,7 +90,7 @@ class Transport:
         if on_retry is not None:
             on_retry(error)
         self._servers.move_on()
-        await asyncio.sleep(delay)
+        await self._servers.rest(delay)
 
 
 def _own_metadata(tenant: str | None, principal: str | None) -> list[tuple[str, str]]:

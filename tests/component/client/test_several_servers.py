@@ -99,6 +99,18 @@ async def test_when_none_serves_it_is_given_up_in_time(pair: Pair, server: str) 
         await _until_only(client, "b")
 
 
+async def test_one_that_comes_back_is_asked_at_once(pair: Pair, server: str) -> None:
+    """Not when the next try would have been."""
+    for one in pair:
+        await one.server.not_serving()
+    async with GreenlightClient(server, backoff=Backoff(1000.0, 1000.0), retry_for=10_000.0) as client:
+        async with asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(_answer(client))
+            await asyncio.sleep(0.1)
+            await pair[1].server.serving()
+        assert asking.result() == "b"
+
+
 async def test_of_a_list_one_is_kept_to(pair: Pair) -> None:
     async with GreenlightClient(", ".join(one.address for one in pair)) as client:
         assert len({await _answer(client) for _ in range(20)}) == 1
