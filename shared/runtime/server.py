@@ -27,7 +27,8 @@ class ListenError(Exception):
 
 
 class GrpcServer:
-    """Add services to `grpc`, then `start`. Health answers for the server as a whole ("") and for each service.
+    """Add services to `grpc`, then `start`. Health answers for the server as a whole ("") and for each service; for
+    itself it says SERVING whatever they say, for who wants to know no more than that this process answers.
 
     `on_lost(name, error)` is told when it has ceased to take calls, and nobody has stopped it. Then it must not be
     stopped either: gRPC would go on with memory that went with its task. Only the end of the process is safe.
@@ -63,6 +64,7 @@ class GrpcServer:
             await self.grpc.stop(None)  # neither started nor stopped, it would keep gRPC's thread, and so the process
             raise
         self._health.say(self._services, serving=serving)
+        self._health.say([health.SERVICE_NAME], serving=True)
         others = asyncio.all_tasks()
         await self.grpc.start()
         self._watch(asyncio.all_tasks() - others)

@@ -150,5 +150,7 @@ async def test_who_watches_health_does_not_hold_up_a_stop() -> None:
         assert (await unknown.read()).status == messages.HealthCheckResponse.SERVICE_UNKNOWN
         await a.server.not_serving()
         assert (await watching.read()).status == messages.HealthCheckResponse.NOT_SERVING
+        alive = await stub.Check(messages.HealthCheckRequest(service="grpc.health.v1.Health"))
+        assert alive.status == messages.HealthCheckResponse.SERVING, "the process answers"
         await a.server.stop(3600)
         assert await watching.read() is grpc.aio.EOF
