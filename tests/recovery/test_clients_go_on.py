@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import json
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from greenlight.orchestrator.v1 import batch_pb2
 from greenlight_client import GreenlightClient, call
 from tests.bench.processes import Process, free_port
+from tests.e2e.pair import GREENLIGHT, environment
 from tests.support.starts import executor, open_gates, orchestrator, said
 
 pytestmark = pytest.mark.slow
@@ -116,3 +119,27 @@ async def test_no_error_no_gap_no_repeat(tmp_path: Path, end: Callable[[Process]
     ledger = (tmp_path / "ledger").read_text().split()
     sent = [word for word in ledger if word[0] == "s" and word[1:].isdigit()]
     assert len(sent) == len({*sent}), "no side effect twice"
+
+
+def _greenlight(folder: Path, servers: str, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    env = environment(GREENLIGHT_SERVER=servers)
+    return subprocess.run(
+        [*GREENLIGHT, *words], input=stdin, capture_output=True, text=True, timeout=45, cwd=folder, env=env
+    )
+
+
+async def test_the_command_too(tmp_path: Path) -> None:
+    async with _servers(tmp_path) as servers, GreenlightClient(servers.names) as client:
+        await _until_known(client, "write")
+        proposals = json.dumps([{"key": "a", "tool": "write", "arguments": {"folder": str(tmp_path)}}])
+        submitted = await asyncio.to_thread(_greenlight, tmp_path, servers.names, "submit", "-", stdin=proposals)
+        assert submitted.returncode == 0, submitted.stderr
+        batch_id = submitted.stdout.strip()
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(asyncio.to_thread(_greenlight, tmp_path, servers.names, "watch", batch_id))
+            await servers.replace_active(_drain)
+            await servers.replace_active(_kill)
+            open_gates(tmp_path, "a")
+        assert watching.result().returncode == 0, watching.result().stderr
+        status = await asyncio.to_thread(_greenlight, tmp_path, servers.names, "status")
+        assert status.returncode == 0, status.stderr

@@ -14,13 +14,14 @@ SERVICE = "greenlight.orchestrator.v1.OrchestratorService"
 
 
 class ScriptedOrchestrator:
-    """Answers GetServerInfo with its name as the version; while `refusing`, with DRAINING; while `silent`, never."""
+    """Answers GetServerInfo with its name as the version; while `refusing`, with DRAINING; while `silent`, never; while
+    `dropping`, as a server that ends does what has just arrived."""
 
     def __init__(self, name: str, listen: str = "127.0.0.1:0", options: Sequence[tuple[str, Any]] = ()) -> None:
         self.name = name
         self.address = ""
         self.asked = 0
-        self.refusing = self.silent = False
+        self.refusing = self.silent = self.dropping = False
         self.server = GrpcServer(listen, options=options)
         make: Any = grpc
         handler = make.unary_unary_rpc_method_handler(
@@ -33,6 +34,8 @@ class ScriptedOrchestrator:
         self.asked += 1
         if self.silent:
             await asyncio.Event().wait()
+        if self.dropping:
+            await context.abort(grpc.StatusCode.CANCELLED)
         if self.refusing:
             raise UnavailableError("DRAINING", "it drains", retry_after=3600.0)
         return pb.GetServerInfoResponse(version=self.name)

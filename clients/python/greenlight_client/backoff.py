@@ -9,6 +9,9 @@ import grpc
 
 from greenlight_client.errors import GreenlightError
 
+# A server that ends drops what has just arrived: its client is told CANCELLED. What we cancel ourselves is no error.
+_NOBODY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -60,7 +63,7 @@ class Patience:
         if self._failures == 0:
             self._since = now
         self._failures += 1
-        of_server_alone = self._elsewhere and error.code is grpc.StatusCode.UNAVAILABLE
+        of_server_alone = self._elsewhere and error.code in _NOBODY
         wanted = 0.0 if of_server_alone else error.retry_after or 0.0
         delay = max(wanted, self._backoff.delay(self._failures, self._fraction()))
         return delay if now + delay - self._since <= self._limit else None
@@ -71,7 +74,7 @@ def is_passing(error: GreenlightError, *, elsewhere: bool = False) -> bool:
 
     With others to ask, no answer in time too: every request may be repeated.
     """
-    if error.code is grpc.StatusCode.UNAVAILABLE:
+    if error.code in _NOBODY:
         return True
     if error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return elsewhere

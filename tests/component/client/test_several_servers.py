@@ -61,6 +61,13 @@ async def test_one_that_drains_is_left_at_once_whatever_it_says_of_itself(pair: 
             gone.refusing = False
 
 
+async def test_one_that_drops_requests_is_left(pair: Pair, server: str) -> None:
+    a, _ = pair
+    a.dropping = True
+    async with GreenlightClient(server, backoff=_SOON) as client:
+        assert {await _answer(client) for _ in range(10)} == {"b"}
+
+
 async def test_one_that_is_gone_is_left(pair: Pair, server: str) -> None:
     a, _ = pair
     async with GreenlightClient(server, backoff=_SOON) as client:
