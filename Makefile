@@ -64,6 +64,10 @@ lock: $(DEV_DONE) ## Write the hash locks anew from requirements/*.in (UPGRADE=1
 demo: $(RUNTIME_DONE) ## Run the example, live; ARGS=--yes approves, ARGS=--sequential goes one by one
 	@$(BIN)/greenlight demo $(ARGS)
 
+.PHONY: up-scaled
+up-scaled: $(RUNTIME_DONE) ## 2 orchestrators, 2 executors and PostgreSQL here, until Ctrl-C (TOOLBOX=file.py DATA=folder)
+	@$(RUN) tools/up_scaled.py $(if $(TOOLBOX),--toolbox $(TOOLBOX)) $(if $(DATA),--data $(DATA))
+
 ##@ Check
 
 .PHONY: test

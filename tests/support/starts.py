@@ -31,9 +31,10 @@ def orchestrator(
     standby: bool = False,
     grace: float = 0,
     lease: float = 5,
+    listen: str = "127.0.0.1:0",
 ) -> AbstractContextManager[Process]:
     """`store`: the address of a PostgreSQL database; none: a file below `folder`. `grace`, `lease`: in s."""
-    command = python("-m", "orchestrator_svc", "--listen", "127.0.0.1:0", "--executors", executors)
+    command = python("-m", "orchestrator_svc", "--listen", listen, "--executors", executors)
     command += ["--data", str(folder / "data"), "--drain-grace", str(grace)]
     if standby:
         command.append("--standby")
