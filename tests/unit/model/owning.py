@@ -1,4 +1,4 @@
-"""What an orchestrator of the model does: keeps its lease, ends others, takes batches, carries out commands, sends calls;
+"""What an orchestrator of the model does: keeps its lease, ends others, takes batches, obeys commands, sends calls;
 and the promises that must hold whatever happens between its steps."""
 
 from collections.abc import Iterator
