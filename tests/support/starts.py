@@ -19,6 +19,7 @@ from tests.bench.processes import Process, environment, python, running, waiting
 def executor(folder: Path) -> AbstractContextManager[Process]:
     command = python("-m", "executor_svc", "--listen", "127.0.0.1:0")
     command += ["--toolbox", "tests.support.toolboxes.ledger", "--drain-grace", "0"]
+    command += ["--data", str(folder / "journal")]
     return running("executor", command, folder / "executor")
 
 

@@ -184,6 +184,17 @@ class Flights:
         """Ids of the batches with calls that run."""
         return {f.batch.id for f in self._by_call.values() if f.current and f.proposal.state is State.RUNNING}
 
+    def excuse(self, seconds: float) -> None:
+        """Nobody listened for so long: it counts for none of them."""
+        for target in self._lost_since:
+            self._lost_since[target] += seconds
+        for call_id in self._unanswered:
+            self._unanswered[call_id] += seconds
+        for flight in self._by_call.values():
+            flight.since = flight.since and flight.since + seconds
+            flight.sent = flight.sent and flight.sent + seconds
+            flight.asked = flight.asked and flight.asked + seconds
+
     @property
     def waiting(self) -> bool:
         """Whether any call runs. An outcome that is unknown may come late, or never: nobody waits for it."""

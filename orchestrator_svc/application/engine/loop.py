@@ -5,6 +5,7 @@ one batch ends that batch, with events that say so; the loop goes on.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -197,17 +198,17 @@ class Engine:
 
     async def _wait(self) -> None:
         """Until there is something to do."""
+        planned: float | None = 0.0
         if self._wake.is_set():
-            self._wake.clear()
             await asyncio.sleep(0)
-            return
-        dues = [due for due in (self.timers.due_in(), self._patrol.due_in()) if due is not None]
-        try:
-            async with asyncio.timeout(min(dues) if dues else None):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+        else:
+            dues = [due for due in (self.timers.due_in(), self._patrol.due_in()) if due is not None]
+            planned = min(dues) if dues else None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(planned):
+                    await self._wake.wait()
         self._wake.clear()
+        self._patrol.woke(planned, asyncio.get_running_loop().time())
 
     # -- one step
 
