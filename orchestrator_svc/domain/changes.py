@@ -24,6 +24,8 @@ class TimerKind(IntEnum):
     DEADLINE = 3
     IDLE = 4
     GRACE = 5
+    PROBE = 6
+    RESOLUTION = 7
 
 
 class Timer(NamedTuple):

@@ -8,6 +8,7 @@ from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect
+from orchestrator_svc.domain.unknown import look_after
 
 REASON = "ORCHESTRATOR_RESTARTED"
 MESSAGE = "the orchestrator was restarted while it ran"
@@ -26,8 +27,11 @@ def recover(batch: Batch, changes: Changes) -> list[Proposal]:
         elif proposal.state is State.RUNNING and proposal.effect is not Effect.NON_IDEMPOTENT:
             _run_again(batch, changes, proposal)
             sent.append(proposal)
-        elif proposal.state in (State.RUNNING, State.OUTCOME_UNKNOWN):
+        elif proposal.state is State.RUNNING:
             sent.append(proposal)
+        elif proposal.state is State.OUTCOME_UNKNOWN:
+            sent.append(proposal)
+            look_after(changes, proposal)
     batch.start_deadline(changes)
     if batch.state is BatchState.IDLE:
         changes.timers.append(Timer(batch.idle_end or changes.time, TimerKind.IDLE, 0, batch.head))

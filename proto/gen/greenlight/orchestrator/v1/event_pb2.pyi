@@ -701,12 +701,17 @@ class OutcomeGivenUp(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    DEADLINE_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deadline_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
+        *,
+        deadline_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline_time", b"deadline_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline_time", b"deadline_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

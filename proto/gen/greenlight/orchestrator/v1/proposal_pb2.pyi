@@ -111,8 +111,8 @@ class _WaitingReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Waiting
     WAITING_REASON_BACKOFF: _WaitingReason.ValueType  # 5
     """For its next attempt."""
     WAITING_REASON_RESOLUTION: _WaitingReason.ValueType  # 6
-    """For ResolveProposal, a late outcome or a probe that finds out. `until_time`: then it is given up: it stays
-    OUTCOME_UNKNOWN, and what needs its success is skipped.
+    """For ResolveProposal, a late outcome, or a probe that finds out. `until_time`: then it is given up, stays unknown,
+    and what needs its success is skipped.
     """
     WAITING_REASON_MATCHING_EXECUTOR: _WaitingReason.ValueType  # 7
     """A connected executor has the tool, but describes it differently than it is on record, and none has it as it is
@@ -137,8 +137,8 @@ WAITING_REASON_EXECUTOR: WaitingReason.ValueType  # 4
 WAITING_REASON_BACKOFF: WaitingReason.ValueType  # 5
 """For its next attempt."""
 WAITING_REASON_RESOLUTION: WaitingReason.ValueType  # 6
-"""For ResolveProposal, a late outcome or a probe that finds out. `until_time`: then it is given up: it stays
-OUTCOME_UNKNOWN, and what needs its success is skipped.
+"""For ResolveProposal, a late outcome, or a probe that finds out. `until_time`: then it is given up, stays unknown,
+and what needs its success is skipped.
 """
 WAITING_REASON_MATCHING_EXECUTOR: WaitingReason.ValueType  # 7
 """A connected executor has the tool, but describes it differently than it is on record, and none has it as it is
