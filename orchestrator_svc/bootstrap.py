@@ -175,7 +175,8 @@ async def _open(
     await catalogue.load()
     feed = MemoryFeed()
     observer = await _observer(stack, settings, incarnation, clock)
-    live = LiveBatches(store, catalogue, settings.max_batch_arguments_bytes)
+    deadline = _ns(settings.resolution_deadline) or None
+    live = LiveBatches(store, catalogue, settings.max_batch_arguments_bytes, deadline)
     engine = Engine(store, executors, feed, observer, live, clock, _engine_settings(settings), catalogue.seen)
     requests = Requests(store, clock, engine.recorder.answered)
     return _Parts(settings, incarnation, clock, ids, codec, store, feed, executors, catalogue, requests, engine)
@@ -207,6 +208,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         answer_margin=settings.answer_margin,
         store_patience=settings.store_patience,
         max_backlog=settings.max_backlog,
+        probe_max_delay=settings.probe_max_delay,
     )
 
 

@@ -31,7 +31,7 @@ def looked(batch: Batch, changes: Changes, proposal: Proposal, look: Look) -> No
     """
     last = proposal.attempts[-1]
     before = last.probe
-    probe = Probe(look.finding, changes.time, before.count + 1 if before else 1, look.message)
+    probe = Probe(look.finding, changes.time, before.number + 1 if before else 1, look.message)
     proposal.attempts = (*proposal.attempts[:-1], last._replace(probe=probe))
     changes.touch(proposal)
     if before is None or before.finding is not look.finding:

@@ -106,11 +106,11 @@ class Finding(IntEnum):
 
 
 class Probe(NamedTuple):
-    """The last look, and how many there were. `message`: why it FAILED."""
+    """The last look; `number`: which one it was. `message`: why it FAILED."""
 
     finding: Finding
     time: int
-    count: int
+    number: int
     message: str = ""
 
 

@@ -70,6 +70,7 @@ class World:
         clock: ManualClock | None = None,
         executors: MemoryExecutors | None = None,
         settings: EngineSettings = SETTINGS,
+        resolution_deadline: int | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.codec = ProtobufEventCodec()
@@ -79,7 +80,7 @@ class World:
         self.ids = IdSource(self.clock)
         schemas = JsonSchemaRsCompiler()
         self.catalogue = ToolCatalogue(self.store, schemas, self.executors, self.clock)
-        self.live = LiveBatches(self.store, self.catalogue)
+        self.live = LiveBatches(self.store, self.catalogue, resolution_deadline=resolution_deadline)
         self.engine = Engine(
             self.store,
             self.executors,

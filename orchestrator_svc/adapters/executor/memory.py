@@ -97,7 +97,7 @@ class MemoryExecutors:
         return True
 
     def probe(self, call: Call, preferred: str) -> Target | None:
-        able = [replica for replica in self._serving(call.tool) if replica.can_probe(call.tool)]
+        able = [replica for replica in self._serving(call.tool) if replica.tools[call.tool].probes]
         if not able:
             return None
         chosen = next((replica for replica in able if replica.target.executor_id == preferred), able[0])

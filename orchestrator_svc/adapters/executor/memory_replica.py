@@ -63,7 +63,7 @@ class Replica:
     A tool with a function (`run`) ends its calls at once with what that gives; the others' calls, and all while
     `manual`, are `held` until the test ends them (`on_held` is told of each). A cancelled one ends at once, unless the
     replica is `stubborn`. `stuck`: ids of calls that have an outcome and do not stop. `probed`: ids that were looked for;
-    without a function (`probe`) a look is never answered. `received`: every call that was let in, once. `acknowledged`, `cancelled`: ids, as they came.
+    without a function (`probe`) a test answers (`answer_look`). `received`: every call that was let in, once. `acknowledged`, `cancelled`: ids, as they came.
     """
 
     def __init__(
@@ -85,8 +85,7 @@ class Replica:
         self.received: list[Call] = []
         self.acknowledged: list[str] = []
         self.cancelled: list[str] = []
-        self.probed: list[str] = []
-        self.stuck: set[str] = set()
+        self.probed, self.stuck = list[str](), set[str]()
         self._total = total
         self._limits: Mapping[ToolKey, int] = {key: tool.concurrency for key, tool in self.tools.items()}
         self._mailbox = mailbox
@@ -113,6 +112,10 @@ class Replica:
     def probe(self, name: str, probe: Probe, version: str = "1") -> None:
         """The tool looks so for effects."""
         self._probes[ToolKey(name, version)] = probe
+
+    def answer_look(self, call_id: str, look: Look) -> None:
+        still_running = call_id in self._held or call_id in self.stuck
+        self._mailbox.post(Looked(call_id, self.target, look, still_running))
 
     def start(self, call_id: str) -> None:
         """A held call runs now."""
@@ -195,14 +198,10 @@ class Replica:
             elif call_id in self._held and not self.stubborn:
                 self.end(call_id, Ending(None, _STOPPED if call_id in self._started else _CANCELLED))
 
-    def can_probe(self, tool: ToolKey) -> bool:
-        return self.tools[tool].probes
-
     def look(self, call: Call) -> None:
         self.probed.append(call.id)
         if call.tool in self._probes:
-            still_running = call.id in self._held or call.id in self.stuck
-            self._mailbox.post(Looked(call.id, self.target, self._probes[call.tool](call), still_running))
+            self.answer_look(call.id, self._probes[call.tool](call))
 
     def attach(self, asks: Sequence[Ask]) -> None:
         for ask in asks:

@@ -80,8 +80,15 @@ def _attempt(attempt: Attempt) -> tuple[Any, ...]:
         _failure(failure) if failure is not None else None,
         tuple(timing) if timing is not None else None,
         attempt.finish_sequence,
-        *((attempt.over, attempt.probe) if attempt.over or attempt.probe is not None else ()),
+        *_ending_of(attempt),
     )
+
+
+def _ending_of(attempt: Attempt) -> tuple[Any, ...]:
+    """Of most there is nothing to say, and nothing is written."""
+    if attempt.probe is not None:
+        return attempt.over, tuple(attempt.probe)
+    return (True,) if attempt.over else ()
 
 
 def _read_attempt(

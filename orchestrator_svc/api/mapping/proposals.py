@@ -145,6 +145,6 @@ def _probe(probe: Probe) -> pb.Probe:
     return pb.Probe(
         finding=pb.ProbeFinding.ValueType(probe.finding),
         probe_time=timestamp(probe.time),
-        count=probe.count,
+        count=probe.number,
         message=probe.message,
     )

@@ -32,9 +32,16 @@ class LiveBatches:
     awaited: Callable[[Batch], bool]
     """Whether an executor may still say how an attempt ended."""
 
-    def __init__(self, store: Store, judge: ArgumentsJudge, max_arguments: int = MAX_BATCH_ARGUMENTS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        judge: ArgumentsJudge,
+        max_arguments: int = MAX_BATCH_ARGUMENTS,
+        resolution_deadline: int | None = None,
+    ) -> None:
         self.busy, self.awaited = (lambda batch_id: False), (lambda batch: False)
         self._store, self.judge, self._max_arguments = store, judge, max_arguments
+        self._resolution_deadline = resolution_deadline
         self._batches: dict[str, Batch] = {}
         self._pins: dict[str, int] = {}
         self._loading: dict[str, asyncio.Lock] = {}
@@ -53,7 +60,7 @@ class LiveBatches:
         return batch if batch is not None and batch.tenant == tenant and batch.head == sequence else None
 
     def add(self, batch: Batch) -> None:
-        batch.max_arguments = self._max_arguments
+        batch.max_arguments, batch.resolution_deadline = self._max_arguments, self._resolution_deadline
         self._batches[batch.id] = batch
         self._forget(batch.id)
 

@@ -20,6 +20,7 @@ from orchestrator_svc.application.engine.flights import Flights
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.engine.patrol import Patrol
+from orchestrator_svc.application.engine.probing import Probing
 from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.application.engine.recorder import Recorder
 from orchestrator_svc.application.engine.settings import EngineSettings
@@ -27,7 +28,7 @@ from orchestrator_svc.application.engine.signals import SignalHandler
 from orchestrator_svc.application.engine.silence import Silence
 from orchestrator_svc.application.engine.timers import Timers
 from orchestrator_svc.domain.batch import Batch
-from orchestrator_svc.domain.changes import Changes, Timer
+from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
 from orchestrator_svc.domain.firing import fire
 from orchestrator_svc.domain.recovering import recover
 from orchestrator_svc.domain.tool import ToolDescriptor
@@ -90,7 +91,9 @@ class Engine:
         sender = self._sender = Sender(flights, dispatcher, executors, observer, clock)
         grace = settings.cancel_grace / _SECOND
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
-        self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, recorder, clock, settings)
+        probing = self._probing = Probing(executors, live, sender.call, clock, settings.probe_max_delay)
+        signals.on_looked, signals.on_lost = probing.answered, probing.lost
+        self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, probing, recorder, clock, settings)
         self._concluder = Concluder(
             live, recorder, dispatcher, sender, flights, timers, executors, clock, faults.end, self._wake.set
         )
@@ -257,7 +260,9 @@ class Engine:
 
     def _fire(self, batch_id: str, timer: Timer) -> None:
         batch = self.live.get(batch_id)
-        if batch is not None:
+        if batch is not None and timer.kind is TimerKind.PROBE:
+            self._probing.begin(batch, batch.proposals[timer.ordinal - 1])
+        elif batch is not None:
             self._each({batch: [lambda b, c: fire(b, c, timer, self._settings.cancel_grace)]})
 
     def _dispatch(self) -> None:
@@ -286,4 +291,5 @@ class Engine:
 
     def _tools_seen(self, target: Target, descriptors: tuple[ToolDescriptor, ...]) -> None:
         self._silence.described(descriptors)
+        self._probing.described(descriptors)
         self._on_tools(target, descriptors)

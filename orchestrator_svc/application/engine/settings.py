@@ -17,3 +17,4 @@ class EngineSettings:
     answer_margin: float = 10.0
     store_patience: float = 3.0
     max_backlog: int = 50_000
+    probe_max_delay: float = 60.0

@@ -20,6 +20,7 @@ from orchestrator_svc.ports.executor import (
     Connected,
     Ended,
     Executors,
+    Looked,
     Lost,
     Progressed,
     Signal,
@@ -38,6 +39,11 @@ Work = dict[Batch, list[Operation]]
 
 class SignalHandler:
     """`on_tools` is told what executors describe."""
+
+    on_looked: Callable[[Looked, Work], None]
+    """What an executor's look for an effect found. Set by the engine, as is the next."""
+    on_lost: Callable[[Target], None]
+    """A stream broke."""
 
     def __init__(
         self,
@@ -76,6 +82,9 @@ class SignalHandler:
                     for flight in self._flights.lose(target, now):
                         settle_lost(work, flight, "EXECUTOR_LOST", "the connection to the executor was lost")
                     self._reattaching.lost(target, now)
+                    self.on_lost(target)
+                case Looked():
+                    self.on_looked(signal, work)
                 case ToolsSeen(target, descriptors):
                     self._on_tools(target, descriptors)
                 case CapacityChanged():
