@@ -35,3 +35,11 @@ def give_up(batch: Batch, changes: Changes, proposal: Proposal, deadline: int) -
     changes.touch(proposal)
     changes.emit(proposal, events.OutcomeGivenUp(deadline))
     batch.ended(changes, proposal)
+
+
+def arrive_late(changes: Changes, proposal: Proposal, number: int, result: str | None, failure: Failure | None) -> None:
+    """How an attempt ended that a person had resolved. It is over; nothing else changes."""
+    attempt = proposal.attempts[number - 1]._replace(over=True)
+    proposal.attempts = (*proposal.attempts[: number - 1], attempt, *proposal.attempts[number:])
+    changes.touch(proposal)
+    changes.emit(proposal, events.OutcomeArrivedLate(result, failure), attempt=number)

@@ -17,6 +17,7 @@ from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.draining import NOTHING_RUNS, WHILE_CALLS_RUN, draining
 from orchestrator_svc.application.engine.faults import Faults
 from orchestrator_svc.application.engine.flights import Flights
+from orchestrator_svc.application.engine.late import LateEndings
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.engine.patrol import Patrol
@@ -92,7 +93,8 @@ class Engine:
         grace = settings.cancel_grace / _SECOND
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
         probing = self._probing = Probing(executors, live, sender.call, clock, settings.probe_max_delay)
-        signals.on_looked, signals.on_lost = probing.answered, probing.lost
+        late = self._late = LateEndings(live, executors, self.execute)
+        signals.on_looked, signals.on_lost, signals.on_late = probing.answered, probing.lost, late.put
         self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, probing, recorder, clock, settings)
         self._concluder = Concluder(
             live, recorder, dispatcher, sender, flights, timers, executors, clock, faults.end, self._wake.set
@@ -182,6 +184,7 @@ class Engine:
             tasks.create_task(self.recorder.run(), name="recorder")
             tasks.create_task(self._listen(), name="signals")
             tasks.create_task(self.faults.run(), name="faults")
+            tasks.create_task(self._late.run(), name="late endings")
             while True:
                 await self._wait()
                 self.step()

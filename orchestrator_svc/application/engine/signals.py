@@ -41,7 +41,9 @@ class SignalHandler:
     """`on_tools` is told what executors describe."""
 
     on_looked: Callable[[Looked, Work], None]
-    """What an executor's look for an effect found. Set by the engine, as is the next."""
+    """What an executor's look for an effect found. Set by the engine, as are the next two."""
+    on_late: Callable[[Flight, Ending], None]
+    """What a person had resolved has ended."""
     on_lost: Callable[[Target], None]
     """A stream broke."""
 
@@ -122,6 +124,9 @@ class SignalHandler:
     def _ended(self, signal: Ended, work: Work) -> None:
         flight = self._flights.pop(signal.call_id)
         if flight is None:
+            return
+        if flight.was_resolved:
+            self.on_late(flight, signal.ending)
             return
         if not flight.current:
             self._executors.acknowledge(flight.target, [flight.call_id])

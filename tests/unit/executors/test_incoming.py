@@ -32,7 +32,12 @@ def test_a_success_with_its_times():
     outcome.queue_duration.FromNanoseconds(5)
     outcome.run_duration.FromNanoseconds(3_000_000_001)
     ending = incoming.read_ending(outcome)
-    assert ending == Ending('{"a":12345678901234567890}', None, 1_700_000_000_123_456_789, 5, 3_000_000_001)
+    assert ending == Ending('{"a":12345678901234567890}', None, 1_700_000_000_123_456_789, 5, 3_000_000_001, over=True)
+
+
+def test_one_that_does_not_stop_is_not_over():
+    assert _ending(failure=tool_pb2.Failure()).over
+    assert not _ending(failure=tool_pb2.Failure(), still_running=True).over
 
 
 def test_without_a_start_time_it_never_started():

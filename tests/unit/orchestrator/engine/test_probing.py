@@ -7,7 +7,7 @@ from orchestrator_svc.domain.probing import Look
 from orchestrator_svc.domain.proposal import Finding, Probe
 from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import Effect, FailureClass, KnownEffect, RetryPolicy, Tier
-from tests.support.engine_world import events, failed, keys, later, spec, started, story
+from tests.support.engine_world import events, keys, later, possible, spec, started, story
 from tests.support.world import CALLER, SECOND, World, running, tool
 
 TOOLS = (replace(tool("send", Effect.NON_IDEMPOTENT, Tier.AUTO), probes=True), tool("read"))
@@ -25,10 +25,6 @@ class Effects:
 
     def place(self, replica: Replica) -> None:
         replica.probe("send", lambda _: self.looks.pop(0) if len(self.looks) > 1 else self.looks[0])
-
-
-def possible(failure_class: FailureClass = FailureClass.TRANSIENT):
-    return failed(failure_class, KnownEffect.POSSIBLE)
 
 
 async def test_found_it_succeeds_at_once_and_its_dependents_go_on() -> None:
