@@ -32,7 +32,7 @@ def _parents(connection: Connection, rows: Sequence[AnyRow]) -> Parents:
     for start in range(0, len(wanted), PLACES):
         statement = select(*place, proposals.c.key, standings.c.state, standings.c.finish_time)
         for row in connection.execute(statement.select_from(chosen(wanted[start : start + PLACES]))):
-            over = row.finish_time is not None
+            over = row.finish_time > 0
             parents.setdefault(row.batch_no, {})[row.ordinal] = (row.key, ProposalState(row.state), over)
     return parents
 
