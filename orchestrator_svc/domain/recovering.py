@@ -14,9 +14,12 @@ REASON = "ORCHESTRATOR_RESTARTED"
 MESSAGE = "the orchestrator was restarted while it ran"
 
 
-def recover(batch: Batch, changes: Changes) -> list[Proposal]:
+def recover(batch: Batch, changes: Changes, grace: int) -> list[Proposal]:
     """Returns those whose last attempt an executor may know of: the ones that only it can tell about, and the ones
-    that run again, so that what it still holds of them can be let go."""
+    that run again, so that what it still holds of them can be let go. `grace`: of cancels, in ns.
+
+    One that was asked to stop is asked anew, with the grace before it: its executor's word counts, whatever its effect.
+    """
     sent: list[Proposal] = []
     for proposal in batch.unfinished():
         if proposal.state is State.PROPOSED and proposal.expire_time is not None:
@@ -24,6 +27,10 @@ def recover(batch: Batch, changes: Changes) -> list[Proposal]:
             changes.timers.append(timer)
         elif proposal.state is State.APPROVED and proposal.open_dependencies == 0:
             _go_on(batch, changes, proposal)
+        elif proposal.state is State.RUNNING and proposal.cancel_requested:
+            due = changes.time + grace
+            changes.timers.append(Timer(due, TimerKind.GRACE, proposal.ordinal, len(proposal.attempts)))
+            sent.append(proposal)
         elif proposal.state is State.RUNNING and proposal.effect is not Effect.NON_IDEMPOTENT:
             _run_again(batch, changes, proposal)
             sent.append(proposal)
@@ -48,7 +55,7 @@ def _go_on(batch: Batch, changes: Changes, proposal: Proposal) -> None:
 
 def _run_again(batch: Batch, changes: Changes, proposal: Proposal) -> None:
     """The attempt was cut off by us: it does not count against the policy."""
-    if proposal.cancel_requested or batch.cancelling:
+    if batch.cancelling:
         lost(batch, changes, proposal, REASON, MESSAGE)
         return
     failure = Failure(FailureClass.UNAVAILABLE, KnownEffect.POSSIBLE, REASON, MESSAGE)

@@ -144,7 +144,7 @@ class Engine:
     def resume(self, batch: Batch) -> None:
         """Goes on with a batch that was just loaded."""
         changes = batch.begin(self._clock.time_ns(), self._clock.monotonic())
-        self._signals.expect(batch, recover(batch, changes))
+        self._signals.expect(batch, recover(batch, changes, self._settings.cancel_grace))
         self._concluder.record(changes)
 
     def drain(self) -> None:
