@@ -72,13 +72,12 @@ async def test_ended_first_its_real_outcome_counts(site: Site) -> None:
 async def test_never_started_it_is_cancelled_and_never_will(site: Site, tool: str) -> None:
     """Its frame did not come through; the executor is another start, too, when it is asked."""
     site.open("p.go", "p.gate")
-    with site.executor() as executor:
-        with site.orchestrator() as orchestrator:
-            async with stub(orchestrator) as client:
-                executor.popen.send_signal(signal.SIGSTOP)
-                batch_id = await submit(client, site, "p", tool=tool)
-                await cancel_and_die(client, batch_id, orchestrator)
-                kill(executor)
+    with site.executor() as executor, site.orchestrator() as orchestrator:
+        async with stub(orchestrator) as client:
+            executor.popen.send_signal(signal.SIGSTOP)
+            batch_id = await submit(client, site, "p", tool=tool)
+            await cancel_and_die(client, batch_id, orchestrator)
+            kill(executor)
     with site.executor(), site.orchestrator() as orchestrator:
         async with stub(orchestrator) as client:
             assert await finished(client, batch_id) == {"p": "CANCELLED"}

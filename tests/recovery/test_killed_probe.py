@@ -1,4 +1,4 @@
-"""Real processes: an outcome is unknown, and its tool looks for the effect in a ledger that is no part of the system."""
+"""Real processes: an outcome is unknown, and its tool looks for the effect in a ledger outside of the system."""
 
 import asyncio
 from pathlib import Path
@@ -50,16 +50,15 @@ async def test_killed_in_the_call_the_effect_is_found_or_the_call_is_made_again(
 
 async def test_the_orchestrator_was_killed_too(site: Site) -> None:
     """It had found the outcome to be unknown; the next start goes on looking."""
-    with site.executor() as executor:
-        with site.orchestrator(0.5) as orchestrator:
-            async with stub(orchestrator) as client:
-                batch_id = await submit(client, site, "p", tool="transfer")
-                await until_accepted(client, batch_id, "p")
-                site.open("p.go")
-                await until_started(site.folder, ("p", "1"))
-                kill(executor)
-                assert await settled(client, batch_id) == {"p": UNKNOWN}
-                kill(orchestrator)
+    with site.executor() as executor, site.orchestrator(0.5) as orchestrator:
+        async with stub(orchestrator) as client:
+            batch_id = await submit(client, site, "p", tool="transfer")
+            await until_accepted(client, batch_id, "p")
+            site.open("p.go")
+            await until_started(site.folder, ("p", "1"))
+            kill(executor)
+            assert await settled(client, batch_id) == {"p": UNKNOWN}
+            kill(orchestrator)
     with site.orchestrator() as orchestrator, site.executor():
         async with stub(orchestrator) as client:
             assert await finished(client, batch_id) == {"p": "SUCCEEDED"}
