@@ -15,7 +15,8 @@ from tests.support.batches import AnyArguments, Builder
 from tests.support.random_batches import Life, proposals, same, waits
 from tests.support.stores import Opener, commit
 
-_BATCH = [item.name for item in fields(Batch) if item.name not in ("judge", "graph", "proposals", "by_key", "epoch")]
+_GIVEN = ("judge", "graph", "proposals", "by_key", "epoch", "resolution_deadline")
+_BATCH = [item.name for item in fields(Batch) if item.name not in _GIVEN]
 _PROPOSAL = [item.name for item in fields(Proposal) if item.name != "open_dependencies"]
 # Becoming ready is no fact of its own: it is written with the proposal's next one, and worked out anew after a start.
 _UNTIL_DISPATCH = ("ready_time", "next_time")
