@@ -38,6 +38,12 @@ class Flight:
         return under_way and len(self.proposal.attempts) == self.attempt
 
     @property
+    def was_resolved(self) -> bool:
+        """Whether a person said how it ended, before its executor did."""
+        attempt = self.proposal.attempts[self.attempt - 1]
+        return self.proposal.effect is Effect.NON_IDEMPOTENT and attempt.may_still_run and not self.current
+
+    @property
     def recorded_boot(self) -> str:
         """The start that it was sent to."""
         return self.proposal.attempts[self.attempt - 1].boot_id

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from orchestrator_svc.application.engine.dispatcher import Dispatcher
 from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.flights import Flights
+from orchestrator_svc.application.engine.probing import Probing
 from orchestrator_svc.application.engine.recorder import Recorder
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.engine.signals import SignalHandler, Work
@@ -34,13 +35,14 @@ class Patrol:
         signals: SignalHandler,
         silence: Silence,
         unserved: Unserved,
+        probing: Probing,
         recorder: Recorder,
         clock: Clock,
         settings: EngineSettings,
     ) -> None:
         self._flights, self._dispatcher, self._sender, self._signals = flights, dispatcher, sender, signals
-        self._silence, self._unserved, self._recorder = silence, unserved, recorder
-        self._clock, self._settings = clock, settings
+        self._silence, self._unserved, self._probing = silence, unserved, probing
+        self._recorder, self._clock, self._settings = recorder, clock, settings
         self._look = min(LOOK, settings.reattach_window / 4)
         self._woke: float | None = None
 
@@ -51,7 +53,7 @@ class Patrol:
         if lost is not None:
             lost = min(lost, self._look)
         queued = min(1.0, self._settings.queue_timeout) if self._dispatcher.waiting() else None
-        dues = (lost, queued, self._silence.due_in(), self._recorder.patience_left())
+        dues = (lost, queued, self._silence.due_in(), self._probing.due_in(), self._recorder.patience_left())
         return min((due for due in dues if due is not None), default=None)
 
     def woke(self, planned: float | None, now: float) -> None:
@@ -66,6 +68,7 @@ class Patrol:
         """What is to be done, each before the next is looked for."""
         now = self._clock.monotonic()
         self._recorder.lose_patience()
+        self._probing.look()
         yield self._sender.take_unsent()
         yield self._signals.give_up(self._flights.overdue(now - self._settings.reattach_window))
         yield self._silence.look()
