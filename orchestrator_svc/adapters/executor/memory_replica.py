@@ -62,8 +62,9 @@ class Replica:
 
     A tool with a function (`run`) ends its calls at once with what that gives; the others' calls, and all while
     `manual`, are `held` until the test ends them (`on_held` is told of each). A cancelled one ends at once, unless the
-    replica is `stubborn`. `stuck`: ids of calls that have an outcome and do not stop. `probed`: ids that were looked for;
-    without a function (`probe`) a test answers (`answer_look`). `received`: every call that was let in, once. `acknowledged`, `cancelled`: ids, as they came.
+    replica is `stubborn`. `stuck`: ids of calls that have an outcome and do not stop. `probed`: ids that were looked
+    for; without a function (`probe`) a test answers (`answer_look`). `received`: every call that was let in, once.
+    `acknowledged`, `cancelled`: ids, as they came.
     """
 
     def __init__(
