@@ -64,6 +64,10 @@ lock: $(DEV_DONE) ## Write the hash locks anew from requirements/*.in (UPGRADE=1
 demo: $(RUNTIME_DONE) ## Run the example, live; ARGS=--yes approves, ARGS=--sequential goes one by one
 	@$(BIN)/greenlight demo $(ARGS)
 
+.PHONY: up-scaled
+up-scaled: $(RUNTIME_DONE) ## 2 orchestrators, 2 executors and PostgreSQL here, until Ctrl-C (TOOLBOX=file.py DATA=folder)
+	@$(RUN) tools/up_scaled.py $(if $(TOOLBOX),--toolbox $(TOOLBOX)) $(if $(DATA),--data $(DATA))
+
 ##@ Check
 
 .PHONY: test
@@ -95,7 +99,7 @@ test-e2e: $(DEV_DONE) ## The command line and the demo, as processes
 	@tools/run_tests.sh e2e $(PYTEST_ARGS)
 
 .PHONY: chaos
-chaos: $(DEV_DONE) ## Real processes killed, stopped and cut off under load: BATCHES=n SEED=s STORE=sqlite; last line JSON
+chaos: $(DEV_DONE) ## Real processes killed, stopped and cut off under load: BATCHES=n SEED=s STORE=sqlite|postgresql; last line JSON
 	@$(RUN) -m tests.chaos --batches $(or $(BATCHES),100) --seed $(or $(SEED),1) --store $(or $(STORE),sqlite)
 
 .PHONY: lint

@@ -20,6 +20,7 @@ from orchestrator_svc.bootstrap.parts import Parts, open_parts
 from orchestrator_svc.bootstrap.use_cases import facts, make_router, make_use_cases
 from orchestrator_svc.settings import Settings
 from shared.kernel.tasks import Supervisor
+from shared.runtime.limits import FRESH_CONNECTIONS
 from shared.runtime.process import say, stop_signal, stop_with_parent, tune_gc
 from shared.runtime.server import GrpcServer
 
@@ -50,7 +51,7 @@ async def serving(settings: Settings, stopped: asyncio.Event | None = None) -> A
         failed.set()
 
     async with AsyncExitStack() as stack:
-        server = GrpcServer(settings.listen)
+        server = GrpcServer(settings.listen, options=FRESH_CONNECTIONS)
         standby = Standby(server, SERVICE_NAME)
         stands_by = settings.standby and not settings.store.get_secret_value()
         if stands_by:

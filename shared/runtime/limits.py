@@ -24,6 +24,10 @@ SERVER_OPTIONS: list[tuple[str, int]] = [
     ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
 ]
 
+FRESH_CONNECTIONS: list[tuple[str, int]] = [("grpc.max_connection_age_ms", 300_000)]
+"""Of a server that clients find by a name: their connections end now and then, without any harm to what runs on them,
+because it is only then that gRPC looks whether there are more servers by now."""
+
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.keepalive_time_ms", _CLIENT_PING_MS),

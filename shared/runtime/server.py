@@ -9,9 +9,10 @@ from typing import Any, cast
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
+from shared.runtime import health
 from shared.runtime.departures import take_departures_calmly
 from shared.runtime.interceptors import ErrorInterceptor
 from shared.runtime.limits import SERVER_OPTIONS
@@ -26,7 +27,8 @@ class ListenError(Exception):
 
 
 class GrpcServer:
-    """Add services to `grpc`, then `start`. Health answers for the server as a whole ("") and for each service.
+    """Add services to `grpc`, then `start`. Health answers for the server as a whole ("") and for each service; for
+    itself it says SERVING whatever they say, for who wants to know no more than that this process answers.
 
     `on_lost(name, error)` is told when it has ceased to take calls, and nobody has stopped it. Then it must not be
     stopped either: gRPC would go on with memory that went with its task. Only the end of the process is safe.
@@ -43,7 +45,7 @@ class GrpcServer:
         self._errors = ErrorInterceptor()
         self.grpc = grpc.aio.server(interceptors=[self._errors], options=[*SERVER_OPTIONS, *options])
         self._listen = listen
-        self._health = health.aio.HealthServicer()
+        self._health = health.HealthServicer()
         self._services: list[str] = []
         self._on_lost = on_lost
         self._stopping = False
@@ -61,7 +63,8 @@ class GrpcServer:
         except ListenError:
             await self.grpc.stop(None)  # neither started nor stopped, it would keep gRPC's thread, and so the process
             raise
-        await self._set_health(serving=serving)
+        self._health.say(self._services, serving=serving)
+        self._health.say([health.SERVICE_NAME], serving=True)
         others = asyncio.all_tasks()
         await self.grpc.start()
         self._watch(asyncio.all_tasks() - others)
@@ -70,15 +73,16 @@ class GrpcServer:
     async def serving(self) -> None:
         """Takes `not_serving` back; the handlers that are there now answer."""
         self._errors.forget()
-        await self._set_health(serving=True)
+        self._health.say(self._services, serving=True)
 
     async def not_serving(self) -> None:
         """Says so to who asks for health; what runs goes on."""
-        await self._set_health(serving=False)
+        self._health.say(self._services, serving=False)
 
     async def stop(self, grace: float) -> None:
         """Takes no more RPCs, waits up to `grace` seconds for those that run, cancels the rest."""
         self._stopping = True
+        self._health.end()
         await self.grpc.stop(grace)
 
     def _watch(self, started: set[asyncio.Task[Any]]) -> None:
@@ -101,12 +105,6 @@ class GrpcServer:
             return self.grpc.add_insecure_port(self._listen)
         except (OSError, UnicodeError, RuntimeError) as error:
             raise ListenError(f"cannot listen on {self._listen}: taken, or no address of this host") from error
-
-    async def _set_health(self, *, serving: bool) -> None:
-        answer: Any = health_pb2.HealthCheckResponse
-        status = answer.SERVING if serving else answer.NOT_SERVING
-        for service in self._services:
-            await self._health.set(service, status)
 
     def _add_reflection(self, services: Sequence[str]) -> None:
         servicer: Any = reflection.aio.ReflectionServicer(services)

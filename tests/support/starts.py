@@ -19,6 +19,7 @@ from tests.bench.processes import Process, environment, python, running, waiting
 def executor(folder: Path) -> AbstractContextManager[Process]:
     command = python("-m", "executor_svc", "--listen", "127.0.0.1:0")
     command += ["--toolbox", "tests.support.toolboxes.ledger", "--drain-grace", "0"]
+    command += ["--data", str(folder / "journal")]
     return running("executor", command, folder / "executor")
 
 
@@ -31,9 +32,10 @@ def orchestrator(
     standby: bool = False,
     grace: float = 0,
     lease: float = 5,
+    listen: str = "127.0.0.1:0",
 ) -> AbstractContextManager[Process]:
     """`store`: the address of a PostgreSQL database; none: a file below `folder`. `grace`, `lease`: in s."""
-    command = python("-m", "orchestrator_svc", "--listen", "127.0.0.1:0", "--executors", executors)
+    command = python("-m", "orchestrator_svc", "--listen", listen, "--executors", executors)
     command += ["--data", str(folder / "data"), "--drain-grace", str(grace)]
     if standby:
         command.append("--standby")

@@ -9,6 +9,9 @@ import grpc
 
 from greenlight_client.errors import GreenlightError
 
+# A server that ends drops what has just arrived: its client is told CANCELLED. What we cancel ourselves is no error.
+_NOBODY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -24,18 +27,24 @@ class Backoff:
 
 
 class Patience:
-    """Counts the failures of one request, and says how long to wait before the next try, for `limit` seconds in all."""
+    """Counts the failures of one request, and says how long to wait before the next try, for `limit` seconds in all.
+
+    `elsewhere`: the next try may reach another server. Then it does not wait for what this one says of itself, and goes
+    also where this one gave no answer in time.
+    """
 
     def __init__(
         self,
         backoff: Backoff,
         limit: float,
         *,
+        elsewhere: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         fraction: Callable[[], float] = random.random,
     ) -> None:
         self._backoff = backoff
         self._limit = limit
+        self._elsewhere = elsewhere
         self._monotonic = monotonic
         self._fraction = fraction
         self._failures = 0
@@ -48,18 +57,25 @@ class Patience:
 
     def delay_after(self, error: GreenlightError) -> float | None:
         """Seconds to wait before the next try; None = give up and raise it. The server's own delay is honoured."""
-        if not is_passing(error):
+        if not is_passing(error, elsewhere=self._elsewhere):
             return None
         now = self._monotonic()
         if self._failures == 0:
             self._since = now
         self._failures += 1
-        delay = max(error.retry_after or 0.0, self._backoff.delay(self._failures, self._fraction()))
+        of_server_alone = self._elsewhere and error.code in _NOBODY
+        wanted = 0.0 if of_server_alone else error.retry_after or 0.0
+        delay = max(wanted, self._backoff.delay(self._failures, self._fraction()))
         return delay if now + delay - self._since <= self._limit else None
 
 
-def is_passing(error: GreenlightError) -> bool:
-    """Worth another try as it is: nobody there, or a limit about which the server says when to come back."""
-    if error.code is grpc.StatusCode.UNAVAILABLE:
+def is_passing(error: GreenlightError, *, elsewhere: bool = False) -> bool:
+    """Worth another try as it is: nobody there, or a limit about which the server says when to come back.
+
+    With others to ask, no answer in time too: every request may be repeated.
+    """
+    if error.code in _NOBODY:
         return True
+    if error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return elsewhere
     return error.code is grpc.StatusCode.RESOURCE_EXHAUSTED and error.retry_after is not None

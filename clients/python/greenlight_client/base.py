@@ -12,7 +12,6 @@ class Connected:
     """Holds the transport from `async with` to its end."""
 
     _open_transport: Transport | None = None
-    _open_stub: OrchestratorServiceStub | None = None
 
     @property
     def _transport(self) -> Transport:
@@ -22,9 +21,7 @@ class Connected:
 
     @property
     def _stub(self) -> OrchestratorServiceStub:
-        if self._open_stub is None:
-            raise RuntimeError("the client is not open: `async with GreenlightClient(...) as client:`")
-        return self._open_stub
+        return self._transport.stub
 
 
 def checked(answer: orchestrator_pb2.ProposalAnswer) -> orchestrator_pb2.ProposalAnswer:

@@ -1,4 +1,4 @@
-"""The client: opened by `async with`, one channel, every RPC of the orchestrator by a short name."""
+"""The client: opened by `async with`, every RPC of the orchestrator by a short name."""
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -6,7 +6,6 @@ from typing import Self
 
 import grpc
 
-from greenlight.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServiceStub
 from greenlight_client.backoff import Backoff
 from greenlight_client.deciding import Deciding
 from greenlight_client.operating import Operating
@@ -17,7 +16,7 @@ DEFAULT_SERVER = "127.0.0.1:50051"
 
 
 class GreenlightClient(Submitting, Deciding, Operating):
-    """A caller of one orchestrator, for one tenant and principal.
+    """A caller of one orchestrator, or of several that serve the same, for one tenant and principal.
 
     Methods return the generated messages, raise the errors of `greenlight_client.errors`, and give each mutation a
     request id of its own, so that trying again after a lost answer does nothing twice. Any number of tasks of one
@@ -39,10 +38,11 @@ class GreenlightClient(Submitting, Deciding, Operating):
     ) -> None:
         """Says what to connect to; `async with` connects.
 
-        `server` is a gRPC target: "host:port", "dns:///name:port". `principal` is "kind:name". `timeout` is that of one
-        unary request, in seconds. A server that is not there is tried again for `retry_for` seconds; a stream that was
-        connected, for `reconnect_for`. `credentials` make the channel a TLS one. `metadata` is asked at each request
-        for more to send, for example a `traceparent`. Raises ValueError for a tenant or principal that cannot be sent.
+        `server` is "host:port"; "dns:///name:port" is every server behind a name, and several may be divided by commas.
+        `principal` is "kind:name". `timeout` is that of one unary request, in seconds. A server that is not there is
+        tried again, of several another one, for `retry_for` seconds; a stream that was connected, for `reconnect_for`.
+        `credentials` make it TLS. `metadata` is asked at each request for more to send, for example a `traceparent`.
+        `async with` raises ValueError for a server, tenant or principal that cannot be.
         """
         self._server = server
         self._tenant = tenant
@@ -71,12 +71,11 @@ class GreenlightClient(Submitting, Deciding, Operating):
             credentials=self._credentials,
             metadata=self._metadata,
         )
-        self._open_stub = OrchestratorServiceStub(self._open_transport.channel)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        transport, self._open_transport, self._open_stub = self._open_transport, None, None
+        transport, self._open_transport = self._open_transport, None
         if transport is not None:
             await transport.close()

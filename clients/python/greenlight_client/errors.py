@@ -136,6 +136,7 @@ _BY_CODE: dict[grpc.StatusCode, type[GreenlightError]] = {
     grpc.StatusCode.UNAUTHENTICATED: DeniedError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: ExhaustedError,
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
+    grpc.StatusCode.CANCELLED: UnavailableError,  # by the server, which ended when the request had just arrived
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
 }
 

@@ -14,7 +14,7 @@ import grpc
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2, orchestrator_pb2
 from greenlight_client.errors import EventsCompactedError, GreenlightError, ServerError, error_from_rpc
 from greenlight_client.openings import Cursor, Message, Opening, StreamCall
-from greenlight_client.transport import Transport, pause
+from greenlight_client.transport import Transport
 
 _LATE = 1.0
 
@@ -126,7 +126,7 @@ class EventStream:
                 raise error from None
             if isinstance(error, EventsCompactedError) and self._passes_over(error):
                 return
-            await pause(self._patience, error, self._interrupted)
+            await self._transport.pause(self._patience, error, self._interrupted)
             return
         except BaseException:
             # Cancelled while reading: the call ends, and whoever goes on iterating goes on after the last event.

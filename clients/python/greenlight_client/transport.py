@@ -1,31 +1,20 @@
-"""One channel to an orchestrator: who calls, how long to wait, and the one place where a request is tried again."""
+"""Requests to the orchestrator: who calls, how long to wait, and the one place where a request is tried again."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import grpc
 
+from greenlight.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServiceStub
 from greenlight_client.backoff import Backoff, Patience
 from greenlight_client.errors import GreenlightError, error_from_rpc
+from greenlight_client.servers import Servers
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 TENANT_METADATA_KEY = "greenlight-tenant"
 PRINCIPAL_METADATA_KEY = "greenlight-principal"
-
-# Pings agree with what the services permit; a lost server is found again within two seconds of its return.
-_OPTIONS: list[tuple[str, int]] = [
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-]
-_LOOPBACK = ("127.", "localhost", "[::1]")
 
 
 class Transport:
@@ -44,23 +33,22 @@ class Transport:
         credentials: grpc.ChannelCredentials | None,
         metadata: Callable[[], Mapping[str, str]] | None,
     ) -> None:
-        self.server = server
         self.timeout = timeout
         self.reconnect_for = reconnect_for
         self._retry_for = retry_for
         self._backoff = backoff
         self._own_metadata = _own_metadata(tenant, principal)
         self._more_metadata = metadata
-        options = channel_options(server)
-        self.channel = (
-            grpc.aio.secure_channel(server, credentials, options=options)
-            if credentials is not None
-            else grpc.aio.insecure_channel(server, options=options)
-        )
+        self._servers = Servers(server, credentials)
+
+    @property
+    def stub(self) -> OrchestratorServiceStub:
+        """Of the server, or of whichever is chosen at each request."""
+        return self._servers.stub
 
     async def close(self) -> None:
-        """Ends the channel, and with it what still runs on it."""
-        await self.channel.close()
+        """Ends the channels, and with them what still runs on them."""
+        await self._servers.close()
 
     def metadata(self) -> grpc.aio.Metadata:
         """What each request carries: tenant, principal, and what the user's own callback adds."""
@@ -71,7 +59,7 @@ class Transport:
 
     def patience(self) -> Patience:
         """For one request."""
-        return Patience(self._backoff, self._retry_for)
+        return Patience(self._backoff, self._retry_for, elsewhere=self._servers.several)
 
     async def unary(
         self,
@@ -87,24 +75,22 @@ class Transport:
                 return await method(request, metadata=self.metadata(), timeout=timeout or self.timeout)
             except grpc.aio.AioRpcError as raised:
                 error = error_from_rpc(raised)
-            await pause(patience, error)
+            await self.pause(patience, error)
 
-
-async def pause(
-    patience: Patience, error: GreenlightError, on_retry: Callable[[GreenlightError], None] | None = None
-) -> None:
-    """Waits before the next try; raises `error` where there is to be none."""
-    delay = patience.delay_after(error)
-    if delay is None:
-        raise error
-    if on_retry is not None:
-        on_retry(error)
-    await asyncio.sleep(delay)
-
-
-def channel_options(server: str) -> list[tuple[str, int]]:
-    """Keepalive and reconnection; a loopback address is never sought through an HTTP proxy."""
-    return [*_OPTIONS, ("grpc.enable_http_proxy", 0)] if server.startswith(_LOOPBACK) else list(_OPTIONS)
+    async def pause(
+        self,
+        patience: Patience,
+        error: GreenlightError,
+        on_retry: Callable[[GreenlightError], None] | None = None,
+    ) -> None:
+        """Waits before the next try, which goes elsewhere if it can; raises `error` where there is to be none."""
+        delay = patience.delay_after(error)
+        if delay is None:
+            raise error
+        if on_retry is not None:
+            on_retry(error)
+        self._servers.move_on()
+        await self._servers.rest(delay)
 
 
 def _own_metadata(tenant: str | None, principal: str | None) -> list[tuple[str, str]]:

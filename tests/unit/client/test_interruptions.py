@@ -30,7 +30,7 @@ def test_a_restart_is_two_lines() -> None:
     for _ in range(5):
         watched.interruptions.lost(_GONE)
     watched.interruptions.restored()
-    assert watched.said == ["the orchestrator is draining; this goes on when it is back"]
+    assert watched.said == ["the orchestrator is draining; this goes on as soon as one serves"]
     watched.now += 2
     watched.interruptions.tick()
     watched.interruptions.tick()

@@ -30,7 +30,7 @@ from greenlight_client.calls import BatchOptions, batch_spec
 from greenlight_client.errors import error_from_rpc
 from greenlight_client.ids import new_request_id
 from greenlight_client.openings import Cursor
-from greenlight_client.transport import channel_options
+from greenlight_client.servers import channel_options, targets
 
 
 def test_a_call() -> None:
@@ -134,6 +134,14 @@ def test_the_servers_own_delay_is_honoured() -> None:
     assert patience.delay_after(_unavailable(7.0)) == 7.0
 
 
+def test_with_others_to_ask_what_one_says_of_itself_is_not_waited_for() -> None:
+    patience = Patience(Backoff(1.0, 1.0), 60.0, elsewhere=True, monotonic=lambda: 0.0, fraction=lambda: 0.0)
+    assert patience.delay_after(_unavailable(7.0)) == 0.5
+    late = error_from_status(status_pb2.Status(code=grpc.StatusCode.DEADLINE_EXCEEDED.value[0]))
+    assert patience.delay_after(late) == 0.5
+    assert Patience(Backoff(), 60.0).delay_after(late) is None
+
+
 def test_only_what_passes_is_tried_again() -> None:
     patience = Patience(Backoff(), 60.0)
     assert patience.delay_after(ServerError("no", code=grpc.StatusCode.INTERNAL)) is None
@@ -189,5 +197,15 @@ def test_a_client_that_is_not_open_says_so() -> None:
 
 
 def test_a_loopback_address_is_never_sought_through_a_proxy() -> None:
-    assert ("grpc.enable_http_proxy", 0) in channel_options("127.0.0.1:1")
+    for target in ("127.0.0.1:1", "localhost:1", "dns:///localhost:1", "ipv4:127.0.0.1:1,127.0.0.2:1"):
+        assert ("grpc.enable_http_proxy", 0) in channel_options(target)
     assert ("grpc.enable_http_proxy", 0) not in channel_options("example.com:1")
+
+
+def test_a_list_of_servers() -> None:
+    assert targets("a:1") == ["a:1"]
+    assert targets("a:1, b:2") == ["a:1", "b:2"]
+    assert targets("ipv4:10.0.0.1:1,10.0.0.2:1") == ["ipv4:10.0.0.1:1,10.0.0.2:1"]
+    for wrong in ("", "a:1,", ",", " "):
+        with pytest.raises(ValueError, match="server must be HOST:PORT"):
+            targets(wrong)

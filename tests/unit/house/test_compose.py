@@ -202,19 +202,27 @@ def test_paths_in_the_container_are_absolute() -> None:
     assert Path(IMAGE.folder) != Path("/")
 
 
-ON_POSTGRESQL = pytest.mark.parametrize("service", ["orchestrator-a", "orchestrator-b"])
+SCALED = pytest.mark.parametrize("service", ["orchestrator-a", "orchestrator-b"])
+SCALED_EXECUTORS = pytest.mark.parametrize("service", ["executor-a", "executor-b"])
 
 
-@ON_POSTGRESQL
+def _differing(service: str, base: str, *fields: str) -> dict[str, Any]:
+    """What it says otherwise than the one that it is made from; nothing but `fields` may."""
+    own, of_file = _service(service), _service(base)
+    assert {**own, **dict.fromkeys(fields)} == {**of_file, **dict.fromkeys(fields)}
+    assert own["profiles"] == ["scaled"]
+    return own
+
+
+@SCALED
 def test_the_orchestrators_of_the_profile_are_that_one_on_another_store(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, of_file = _service(service), _service("orchestrator")
-    assert own["profiles"] == ["postgresql"]
-    differing = {"profiles", "environment", "ports", "volumes", "depends_on"}
-    assert {**own, **dict.fromkeys(differing)} == {**of_file, **dict.fromkeys(differing)}
-    more = {name: value for name, value in own["environment"].items() if of_file["environment"].get(name) != value}
-    assert more.keys() == {"GREENLIGHT_STORE", "GREENLIGHT_STANDBY"} <= containers.variables(SETTINGS["orchestrator"])
+    fields = ("profiles", "environment", "ports", "networks", "volumes", "depends_on")
+    own, of_file = _differing(service, "orchestrator", *fields), _service("orchestrator")
+    more = {name for name, value in own["environment"].items() if of_file["environment"].get(name) != value}
+    assert more == {"GREENLIGHT_STORE", "GREENLIGHT_STANDBY", "GREENLIGHT_EXECUTORS"}
+    assert more <= containers.variables(SETTINGS["orchestrator"])
     monkeypatch.setitem(SETTINGS, service, SETTINGS["orchestrator"])
     settings = _read(service, monkeypatch)
     assert settings.standby
@@ -223,17 +231,47 @@ def test_the_orchestrators_of_the_profile_are_that_one_on_another_store(
     assert re.fullmatch(rf"127\.0\.0\.1:\d+:{_port(settings.listen)}", published)
 
 
+@SCALED
+def test_they_use_the_executors_of_the_profile(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTINGS, service, SETTINGS["orchestrator"])
+    addresses = _read(service, monkeypatch).executors
+    assert [address.rpartition(":")[0] for address in addresses] == ["executor-a", "executor-b"]
+    for address in addresses:
+        name = address.rpartition(":")[0]
+        monkeypatch.setitem(SETTINGS, name, SETTINGS["executor"])
+        assert _port(address) == _port(_read(name, monkeypatch).listen)
+        assert _service(service)["depends_on"][name] == {"condition": "service_healthy"}
+    assert "executor" not in _service(service)["depends_on"], "that one is the other orchestrator's"
+
+
+@SCALED
+def test_one_name_stands_for_both(service: str) -> None:
+    assert _service(service)["networks"] == {"default": {"aliases": ["orchestrators"]}}
+    text = (containers.ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert f"dns:///orchestrators:{_port(_environment(service)['GREENLIGHT_LISTEN'])}" in text
+
+
+@SCALED_EXECUTORS
+def test_the_executors_of_the_profile_have_a_journal_each(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = _differing(service, "executor", "profiles", "ports", "volumes")
+    monkeypatch.setitem(SETTINGS, service, SETTINGS["executor"])
+    data = _read(service, monkeypatch).data.as_posix()
+    others = [_mounts(name) for name in COMPOSE["services"] if name.startswith("executor") and name != service]
+    assert _mounts(service)[data] not in [volume for mounts in others for volume in mounts.values()]
+    assert own["ports"] == [], "it is for the orchestrators of this file only"
+
+
 def test_no_two_services_are_published_at_one_port() -> None:
     ports = [port.rpartition(":")[0] for service in COMPOSE["services"].values() for port in service.get("ports", [])]
     assert len({*ports}) == len(ports)
 
 
-@ON_POSTGRESQL
+@SCALED
 def test_they_find_the_database_of_this_file(service: str) -> None:
     database = _service("postgresql")
     given = database["environment"]
     url = parse_url(_service(service)["environment"]["GREENLIGHT_STORE"])
-    assert database["profiles"] == ["postgresql"]
+    assert database["profiles"] == ["scaled"]
     assert (url.host, url.port) == ("postgresql", 5432)
     assert (url.username, url.database) == (given["POSTGRES_USER"], given["POSTGRES_DB"])
     assert url.password == given["POSTGRES_PASSWORD"]
@@ -242,3 +280,9 @@ def test_they_find_the_database_of_this_file(service: str) -> None:
     (volume,) = database["volumes"]
     assert volume.partition(":")[0] in COMPOSE["volumes"]
     assert "ports" not in database, "it is for the services of this file only"
+
+
+def test_the_database_puts_on_the_disk_what_it_says_to_be_committed() -> None:
+    program, *options = _service("postgresql")["command"]
+    assert program == "postgres"
+    assert {"fsync=on", "full_page_writes=on", "synchronous_commit=on"} == {*options} - {"-c"}

@@ -39,6 +39,7 @@ _OTHERS = {
         "CURRENT_RUN",
     ),
     *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRICS_EXPORTER"),
+    "NOT_FOUND",  # what a probe returns
 }
 
 

@@ -1,7 +1,9 @@
 """docs/wire.md computes digests as the services do, and names limits that are those of the code."""
 
+import json
 import re
 
+from greenlight_client.servers import SERVICE_CONFIG
 from orchestrator_svc.application.judging import JudgingSettings
 from orchestrator_svc.domain.canonical import MAX_DEPTH
 from orchestrator_svc.domain.digest import call_digest, idempotency_key
@@ -37,3 +39,9 @@ def test_the_limits():
         f"nesting deeper than {MAX_DEPTH}",
     ):
         assert row in TEXT.replace("\n", " ") or row in TEXT
+
+
+def test_the_service_config_is_that_of_our_client():
+    found = re.search(r"<!-- service config -->\n```json\n(.*?)```", TEXT, flags=re.DOTALL)
+    assert found is not None
+    assert json.loads(found[1]) == json.loads(SERVICE_CONFIG)

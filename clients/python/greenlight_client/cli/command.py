@@ -23,7 +23,7 @@ Command = Callable[..., Coroutine[Any, Any, ExitCode]]
 
 _PANEL = "Connection and output"
 _CONNECTION = {
-    "--server": ("HOST:PORT", f"The orchestrator; else GREENLIGHT_SERVER, else {DEFAULT_SERVER}."),
+    "--server": ("HOST:PORT", f"The orchestrator, or A,B of several; else GREENLIGHT_SERVER, else {DEFAULT_SERVER}."),
     "--tenant": ("NAME", "The tenant; else GREENLIGHT_TENANT."),
     "--principal": ("KIND:NAME", "Who is calling, for example user:ann; else GREENLIGHT_PRINCIPAL."),
 }

@@ -52,6 +52,6 @@ class Interruptions:
 
 def _text(error: GreenlightError) -> str:
     if error.reason == _DRAINING:
-        return "the orchestrator is draining; this goes on when it is back"
+        return "the orchestrator is draining; this goes on as soon as one serves"
     what = error.message if error.reason else f"the connection is lost ({error.message})"
     return f"{what}; trying again"

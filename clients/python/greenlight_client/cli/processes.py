@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -48,8 +48,16 @@ class Child(asyncio.SubprocessProtocol):
         self._rest = {1: b"", 2: b""}
 
     @classmethod
-    async def start(cls, name: str, command: Sequence[str], *, on_line: OnLine, folder: Path | None = None) -> Self:
-        """In a session of its own: a Ctrl-C of the terminal reaches it only through `stop`."""
+    async def start(
+        cls,
+        name: str,
+        command: Sequence[str],
+        *,
+        on_line: OnLine,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Self:
+        """In a session of its own: a Ctrl-C of the terminal reaches it only through `stop`. No `environment`: ours."""
         loop = asyncio.get_running_loop()
         theirs, ours = os.pipe()
         try:
@@ -59,6 +67,7 @@ class Child(asyncio.SubprocessProtocol):
                 f"--parent-pipe={theirs}",
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=folder,
+                env=environment,
                 start_new_session=True,
                 pass_fds=(theirs,),
             )
@@ -68,6 +77,11 @@ class Child(asyncio.SubprocessProtocol):
         finally:
             os.close(theirs)
         return child
+
+    @property
+    def pid(self) -> int:
+        assert self._transport is not None
+        return self._transport.get_pid() or 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.SubprocessTransport, transport)

@@ -189,10 +189,10 @@ async def test_when_it_is_loaded_at_the_start(monkeypatch: pytest.MonkeyPatch) -
 def _raising_for(batch_id: str, module: str) -> Callable[[Batch, Changes], list[Proposal]]:
     real = __import__(module, fromlist=["recover"]).recover
 
-    def recover(batch: Batch, changes: Changes) -> list[Proposal]:
+    def recover(batch: Batch, changes: Changes, grace: int) -> list[Proposal]:
         if batch.id == batch_id:
             raise ZeroDivisionError
-        return real(batch, changes)
+        return real(batch, changes, grace)
 
     return recover
 
