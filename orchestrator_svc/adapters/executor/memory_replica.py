@@ -145,6 +145,10 @@ class Replica:
             call = self._held[held]
             self.end(held, self._runs.get(call.tool, succeed())(call))
 
+    def come_late(self, call: Call) -> None:
+        """A frame that was under way on an earlier stream. Nobody hears what is said of it."""
+        self._accept(call)
+
     def grant(self, total: int, limits: Mapping[ToolKey, int] | None = None) -> None:
         """Other slots from now on: in all, and of tools with limits of their own."""
         self._total, self._limits = total, limits or {}
