@@ -5,6 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+try:
+    _STEADY = time.CLOCK_BOOTTIME
+except AttributeError:  # not every system has it
+    _STEADY = time.CLOCK_MONOTONIC
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +41,7 @@ class SystemClock:
 
 def _steady_ns() -> int:
     """Goes on while the machine sleeps, where it has such a clock; nobody can set it."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic_ns()
+    return time.clock_gettime_ns(_STEADY)
 
 
 class AnchoredClock:
