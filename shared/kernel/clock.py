@@ -5,10 +5,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-try:
-    _STEADY = time.CLOCK_BOOTTIME
-except AttributeError:  # not every system has it
-    _STEADY = time.CLOCK_MONOTONIC
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,7 +37,10 @@ class SystemClock:
 
 def _steady_ns() -> int:
     """Goes on while the machine sleeps, where it has such a clock; nobody can set it."""
-    return time.clock_gettime_ns(_STEADY)
+    try:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    except AttributeError:
+        return time.monotonic_ns()
 
 
 class AnchoredClock:
