@@ -1,6 +1,7 @@
 """The writer's transactions about commands for owners. The caller begins and ends them."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select, tuple_, update
 
@@ -27,7 +28,7 @@ def send(connection: Connection, sent: Sequence[SentCommand], now: int) -> None:
         connection.execute(statement, rows)
 
 
-def _members(command: SentCommand) -> dict[str, object]:
+def _members(command: SentCommand) -> dict[str, Any]:
     return {name: value for name, value in command._asdict().items() if name != "batch_id"} | {"refusal": None}
 
 

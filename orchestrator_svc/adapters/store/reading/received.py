@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Column, Connection, Select, Table, exists, select, tuple_
+from sqlalchemy import Column, Connection, Table, exists, select, tuple_
 
-from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
+from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
 from orchestrator_svc.adapters.store.tables import OWNED, batches, commands, inbox
 from orchestrator_svc.ports.commands import CommandAnswer, CommandId, SentCommand
 
@@ -46,7 +46,7 @@ def answers(connection: Connection, asked: Collection[CommandId]) -> dict[Comman
     return {one: said for one, said in found.items() if one in wanted}
 
 
-def _of(asked: Collection[CommandId], table: Table, said: Column[bytes]) -> Select[tuple[str, str, str, bytes]]:
+def _of(asked: Collection[CommandId], table: Table, said: Column[bytes]) -> AnySelect:
     """All that was said to those requests by those batches: also to other commands of them."""
     columns = (table.c.tenant, batches.c.id, table.c.request_id, said.label("said"))
     requests = tuple_(table.c.tenant, table.c.request_id).in_({(one.tenant, one.request_id) for one in asked})
