@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from orchestrator_svc.adapters.store.backing_up import back_up
 from orchestrator_svc.adapters.store.opening import DATABASE
-from orchestrator_svc.bootstrap import serve
+from orchestrator_svc.bootstrap.service import serve
 from orchestrator_svc.settings import Settings
 from shared.kernel.errors import GreenlightError, InvalidError
 from shared.runtime.output import release_output

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     store_patience: Seconds = Field(
         3, description="How long a caller waits for a disk that does not write, before it is told to ask again"
     )
+    lease_period: Seconds = Field(
+        5,
+        description="After so long without a sign of it, other orchestrators on the same PostgreSQL database take over",
+    )
     cancel_grace: Seconds = Field(5, description="How long a cancelled call has to stop")
     drain_grace: float = Field(30, ge=0, description="How long a shutdown waits for what runs")
     heartbeat_interval: Seconds = Field(15, description="The longest silence on a stream")

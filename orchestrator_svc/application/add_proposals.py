@@ -6,15 +6,16 @@ from dataclasses import dataclass
 import orjson
 
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.commands.kind import CommandKind, load_nothing, remember
+from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.judging import Judging, invalid
-from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.structure import check_structure
 from orchestrator_svc.domain import adding
 from orchestrator_svc.domain.adding import Judged
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.canonical import size_of
-from orchestrator_svc.domain.changes import Changes, CommandRecord
+from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.proposal import ProposalSpec
 from orchestrator_svc.domain.states import OnInvalid
 from shared.kernel.errors import FieldViolation, PreconditionError
@@ -30,11 +31,25 @@ class Added:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Adding:
+    specs: list[ProposalSpec]
+    on_invalid: OnInvalid
+    close: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Nothing more is said."""
+
+
 class AddProposals:
     """AddProposals and CloseBatch."""
 
-    def __init__(self, engine: Engine, judging: Judging, requests: Requests) -> None:
-        self._engine, self._judging, self._requests = engine, judging, requests
+    def __init__(self, engine: Engine, router: CommandRouter, judging: Judging) -> None:
+        self._engine, self._router, self._judging = engine, router, judging
+        self._adding = router.serve(CommandKind("AddProposals", Adding, self._join, _load))
+        self._closing = router.serve(CommandKind("CloseBatch", Closing, self._close, load_nothing))
 
     async def add(
         self,
@@ -46,36 +61,34 @@ class AddProposals:
         key: RequestKey | None,
     ) -> Added:
         """All or none. Raises NotFoundError (BATCH_UNKNOWN), PreconditionError (BATCH_CLOSED), and as a submission."""
-        async with (
-            self._requests.once(caller.tenant, key) as earlier,
-            self._engine.live.pin(caller.tenant, batch_id) as batch,
-        ):
-            if earlier is not None and batch_id in earlier.answers:
-                answer = orjson.loads(earlier.answers[batch_id])
-                return Added(answer["first"], answer["count"])
-            if not specs and not close:
-                raise invalid([FieldViolation(FIELD, "is empty; send at least one")])
-            self._engine.check_capacity()
-            _check_open(batch)
-            existing = dict(batch.by_key)
-            judged = await self._judging.judge(specs, on_invalid, existing, FIELD, batch.argument_bytes)
-
-            def operation(batch: Batch, changes: Changes) -> Added:
-                _rename(batch, judged, [spec.key for spec in specs], existing.keys())
-                self._judging.check_total(len(batch.proposals) + len(judged), FIELD)
-                self._judging.check_size(batch.argument_bytes + sum(size_of(one.arguments) for one in judged), FIELD)
-                return _add(batch, changes, judged, caller.principal, close, key)
-
-            return await self._engine.execute(batch, operation)
+        return await self._router.run(self._adding, caller, batch_id, Adding(list(specs), on_invalid, close), key)
 
     async def close(self, caller: Caller, batch_id: str, key: RequestKey | None) -> None:
         """Closing a closed one changes nothing. Raises NotFoundError (BATCH_UNKNOWN)."""
-        async with (
-            self._requests.once(caller.tenant, key) as earlier,
-            self._engine.live.pin(caller.tenant, batch_id) as batch,
-        ):
-            if earlier is None or batch_id not in earlier.answers:
-                await self._engine.execute(batch, lambda b, c: _close(b, c, caller.principal, key))
+        await self._router.run(self._closing, caller, batch_id, Closing(), key)
+
+    async def _join(self, caller: Caller, batch: Batch, of: Adding, key: RequestKey | None) -> Added:
+        if not of.specs and not of.close:
+            raise invalid([FieldViolation(FIELD, "is empty; send at least one")])
+        self._engine.check_capacity()
+        _check_open(batch)
+        existing = dict(batch.by_key)
+        judged = await self._judging.judge(of.specs, of.on_invalid, existing, FIELD, batch.argument_bytes)
+
+        def operation(batch: Batch, changes: Changes) -> Added:
+            _rename(batch, judged, [spec.key for spec in of.specs], existing.keys())
+            self._judging.check_total(len(batch.proposals) + len(judged), FIELD)
+            self._judging.check_size(batch.argument_bytes + sum(size_of(one.arguments) for one in judged), FIELD)
+            return _add(batch, changes, judged, caller.principal, of.close, key)
+
+        return await self._engine.execute(batch, operation)
+
+    async def _close(self, caller: Caller, batch: Batch, of: Closing, key: RequestKey | None) -> None:
+        def operation(batch: Batch, changes: Changes) -> None:
+            adding.close(batch, changes, caller.principal)
+            remember(changes, key, {})
+
+        await self._engine.execute(batch, operation)
 
 
 def _add(
@@ -107,11 +120,6 @@ def _rename(batch: Batch, judged: list[Judged], keys: Sequence[str], judged_agai
         raise invalid(violations)
 
 
-def _close(batch: Batch, changes: Changes, principal: str, key: RequestKey | None) -> None:
-    adding.close(batch, changes, principal)
-    remember(changes, key, {})
-
-
 def _check_open(batch: Batch) -> None:
     if not batch.open or batch.cancelling or batch.state.finished:
         raise PreconditionError(
@@ -122,7 +130,6 @@ def _check_open(batch: Batch) -> None:
         )
 
 
-def remember(changes: Changes, key: RequestKey | None, answer: object) -> None:
-    """The request's answer is recorded with what it did."""
-    if key is not None:
-        changes.command = CommandRecord(key.request_id, key.kind, key.payload_hash, orjson.dumps(answer))
+def _load(recorded: bytes) -> Added:
+    answer = orjson.loads(recorded)
+    return Added(answer["first"], answer["count"])

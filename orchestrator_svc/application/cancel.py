@@ -1,13 +1,14 @@
 """CancelBatch and CancelProposals."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from orchestrator_svc.application.add_proposals import remember
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.commands.kind import CommandKind, load_nothing, remember
+from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.each_item import EachItem
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.items import ItemAnswer, done, fault, split_id
-from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.cancelling import cancel_batch, cancel_proposal
 from orchestrator_svc.domain.changes import Changes
@@ -18,37 +19,59 @@ MAX_ITEMS = 1000
 MAX_REASON = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancellingItems:
+    """Position in the request -> proposal id."""
+
+    items: dict[int, str]
+    reason: str
+
+    def ids(self) -> dict[int, str]:
+        return self.items
+
+
 class Cancel:
     """`grace`: how long a running call has to stop, in ns."""
 
-    def __init__(self, engine: Engine, requests: Requests, each_item: EachItem, grace: int) -> None:
-        self._engine, self._requests, self._each_item, self._grace = engine, requests, each_item, grace
+    def __init__(self, engine: Engine, router: CommandRouter, each_item: EachItem, grace: int) -> None:
+        self._engine, self._router, self._each_item, self._grace = engine, router, each_item, grace
+        self._of_batch = router.serve(CommandKind("CancelBatch", Cancelling, self._cancel, load_nothing))
+        self._of_items = each_item.serve("CancelProposals", CancellingItems, self._for_items)
 
     async def batch(self, caller: Caller, batch_id: str, reason: str, key: RequestKey | None) -> None:
         """Raises NotFoundError (BATCH_UNKNOWN). A finished batch stays as it is."""
         check_reason(reason)
-
-        def operation(batch: Batch, changes: Changes) -> None:
-            cancel_batch(batch, changes, caller.principal, reason, self._grace)
-            remember(changes, key, {})
-
-        async with (
-            self._requests.once(caller.tenant, key) as earlier,
-            self._engine.live.pin(caller.tenant, batch_id) as batch,
-        ):
-            if earlier is None or batch_id not in earlier.answers:
-                await self._engine.execute(batch, operation)
+        await self._router.run(self._of_batch, caller, batch_id, Cancelling(reason), key)
 
     async def proposals(
         self, caller: Caller, proposal_ids: Sequence[str], reason: str, key: RequestKey | None
     ) -> list[ItemAnswer]:
         check_items(proposal_ids)
         check_reason(reason)
+        return await self._each_item.run(
+            self._of_items,
+            caller,
+            proposal_ids,
+            lambda positions: CancellingItems({p: proposal_ids[p] for p in positions}, reason),
+            key,
+        )
 
-        def for_batch(batch: Batch, changes: Changes, positions: Sequence[int]) -> list[ItemAnswer]:
-            return [self._one(batch, changes, proposal_ids[p], caller.principal, reason) for p in positions]
+    async def _cancel(self, caller: Caller, batch: Batch, of: Cancelling, key: RequestKey | None) -> None:
+        def operation(batch: Batch, changes: Changes) -> None:
+            cancel_batch(batch, changes, caller.principal, of.reason, self._grace)
+            remember(changes, key, {})
 
-        return await self._each_item.run(caller, proposal_ids, for_batch, key)
+        await self._engine.execute(batch, operation)
+
+    def _for_items(
+        self, caller: Caller, batch: Batch, changes: Changes, of: CancellingItems, known: Sequence[int]
+    ) -> list[ItemAnswer]:
+        return [self._one(batch, changes, of.items[p], caller.principal, of.reason) for p in known]
 
     def _one(self, batch: Batch, changes: Changes, proposal_id: str, principal: str, reason: str) -> ItemAnswer:
         proposal = batch.by_key[split_id(proposal_id)[1]]

@@ -31,24 +31,41 @@ class DecisionSpec:
     accept_unbound: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Those of one batch, by position in the request."""
+
+    items: dict[int, DecisionSpec]
+    atomic: bool
+
+    def ids(self) -> dict[int, str]:
+        return {position: spec.proposal_id for position, spec in self.items.items()}
+
+
 class DecideProposals:
     """`self_approval`: whether a proposer may approve its own HARD proposals."""
 
     def __init__(self, each_item: EachItem, judging: Judging, self_approval: bool) -> None:
         self._each_item, self._judging, self._self_approval = each_item, judging, self_approval
+        self._kind = each_item.serve("DecideProposals", Decisions, self._for_items)
 
     async def decide(
         self, caller: Caller, specs: Sequence[DecisionSpec], atomic: bool, key: RequestKey | None
     ) -> list[ItemAnswer]:
         """Raises InvalidError (DECISIONS_INVALID, ATOMIC_SPANS_BATCHES, REQUEST_ID_REUSED)."""
         _check(specs, atomic)
+        ids = [spec.proposal_id for spec in specs]
+        return await self._each_item.run(
+            self._kind, caller, ids, lambda positions: Decisions({p: specs[p] for p in positions}, atomic), key
+        )
 
-        def for_batch(batch: Batch, changes: Changes, positions: Sequence[int]) -> list[ItemAnswer]:
-            if atomic and len(positions) < len(specs):
-                return [self._not_applied(batch, specs[p]) for p in positions]
-            return self._decide(batch, changes, [specs[p] for p in positions], caller.principal, atomic)
-
-        return await self._each_item.run(caller, [spec.proposal_id for spec in specs], for_batch, key)
+    def _for_items(
+        self, caller: Caller, batch: Batch, changes: Changes, of: Decisions, known: Sequence[int]
+    ) -> list[ItemAnswer]:
+        specs = [of.items[p] for p in known]
+        if of.atomic and len(specs) < len(of.items):
+            return [self._not_applied(batch, spec) for spec in specs]
+        return self._decide(batch, changes, specs, caller.principal, of.atomic)
 
     def _decide(
         self, batch: Batch, changes: Changes, specs: Sequence[DecisionSpec], principal: str, atomic: bool

@@ -1,9 +1,11 @@
 """Runs a request of many items, a command a batch; each batch's answers are recorded with what the command did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
-from orchestrator_svc.application.add_proposals import remember
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.commands.kind import CommandKind, remember
+from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.items import ItemAnswer, by_batch, dump, load, split_id, unknown
 from orchestrator_svc.application.requests import Requests
@@ -11,50 +13,70 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from shared.kernel.errors import NotFoundError
 
+
+class OfItems(Protocol):
+    """Arguments of a command about items of one batch."""
+
+    def ids(self) -> Mapping[int, str]:
+        """Position in the request -> proposal id."""
+        ...
+
+
+A = TypeVar("A", bound=OfItems)
+
+Items = dict[int, ItemAnswer]
+ItemsKind = CommandKind[A, Items]
 ForBatch = Callable[[Batch, Changes, Sequence[int]], list[ItemAnswer]]
+ForItems = Callable[[Caller, Batch, Changes, A, Sequence[int]], list[ItemAnswer]]
 
 
 class EachItem:
-    """`for_batch` gets the positions of the items that belong to a batch, whose keys exist there."""
+    def __init__(self, engine: Engine, requests: Requests, router: CommandRouter) -> None:
+        self._engine, self._requests, self._router = engine, requests, router
 
-    def __init__(self, engine: Engine, requests: Requests) -> None:
-        self._engine, self._requests = engine, requests
+    def serve(self, name: str, arguments: type[A], for_items: ForItems[A]) -> ItemsKind[A]:
+        """`for_items` gets the positions of the items whose keys exist in the batch."""
 
-    async def run(
-        self, caller: Caller, proposal_ids: Sequence[str], for_batch: ForBatch, key: RequestKey | None
-    ) -> list[ItemAnswer]:
-        """Answers in request order. Raises InvalidError (REQUEST_ID_REUSED), UnavailableError."""
-        answers: dict[int, ItemAnswer] = {}
-        async with self._requests.once(caller.tenant, key) as earlier:
-            groups = by_batch(proposal_ids)
-            if earlier is None and len(groups) > 1:
-                await self._requests.claim(caller.tenant, key, b"")
-            for batch_id, positions in groups.items():
-                recorded = earlier.answers.get(batch_id) if earlier is not None else None
-                if recorded is not None:
-                    answers |= load(recorded)
-                else:
-                    answers |= await self._of_batch(caller, batch_id, positions, proposal_ids, for_batch, key)
-        return [answers[position] for position in range(len(proposal_ids))]
+        async def handle(caller: Caller, batch: Batch, of: A, key: RequestKey | None) -> Items:
+            def for_batch(batch: Batch, changes: Changes, known: Sequence[int]) -> list[ItemAnswer]:
+                return for_items(caller, batch, changes, of, known)
 
-    async def _of_batch(
-        self,
-        caller: Caller,
-        batch_id: str,
-        positions: Sequence[int],
-        proposal_ids: Sequence[str],
-        for_batch: ForBatch,
-        key: RequestKey | None,
-    ) -> dict[int, ItemAnswer]:
-        def operation(batch: Batch, changes: Changes) -> dict[int, ItemAnswer]:
-            known = [p for p in positions if split_id(proposal_ids[p])[1] in batch.by_key]
+            return await self.answer(batch, of.ids(), for_batch, key)
+
+        return self._router.serve(CommandKind(name, arguments, handle, load))
+
+    async def answer(self, batch: Batch, ids: Mapping[int, str], for_batch: ForBatch, key: RequestKey | None) -> Items:
+        """What a handler does: answers the items of its batch, and records the answers."""
+
+        def operation(batch: Batch, changes: Changes) -> Items:
+            known = [p for p in ids if split_id(ids[p])[1] in batch.by_key]
             found = dict(zip(known, for_batch(batch, changes, known), strict=True)) if known else {}
-            found |= {p: unknown(proposal_ids[p]) for p in positions if p not in found}
+            found |= {p: unknown(ids[p]) for p in ids if p not in found}
             remember(changes, key, dump(found.items()))
             return found
 
-        try:
-            async with self._engine.live.pin(caller.tenant, batch_id) as batch:
-                return await self._engine.execute(batch, operation)
-        except NotFoundError:
-            return {position: unknown(proposal_ids[position]) for position in positions}
+        return await self._engine.execute(batch, operation)
+
+    async def run(
+        self,
+        kind: ItemsKind[A],
+        caller: Caller,
+        proposal_ids: Sequence[str],
+        arguments: Callable[[Sequence[int]], A],
+        key: RequestKey | None,
+    ) -> list[ItemAnswer]:
+        """Answers in request order. `arguments`: of a batch's command, by the positions of its items.
+
+        Raises InvalidError (REQUEST_ID_REUSED), UnavailableError.
+        """
+        answers: Items = {}
+        async with self._requests.once(caller.tenant, key) as earlier:
+            groups = by_batch(proposal_ids)
+            if earlier is None and len(groups) > 1:
+                earlier = await self._requests.claim(caller.tenant, key, b"")
+            for batch_id, positions in groups.items():
+                try:
+                    answers |= await self._router.carry_out(kind, caller, batch_id, arguments(positions), key, earlier)
+                except NotFoundError:
+                    answers |= {position: unknown(proposal_ids[position]) for position in positions}
+        return [answers[position] for position in range(len(proposal_ids))]

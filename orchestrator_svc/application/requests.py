@@ -12,6 +12,7 @@ from shared.kernel.errors import FieldViolation, InvalidError, UnavailableError
 
 RETENTION = 24 * 3600 * 1_000_000_000
 _SWEEP_SECONDS = 3600.0
+_PAUSES = (0.01, 0.04, 0.1)
 
 _log = logging.getLogger(__name__)
 
@@ -19,12 +20,15 @@ _log = logging.getLogger(__name__)
 class Requests:
     """One at a time per id; `run` forgets those older than 24 h.
 
-    `answered`: waits for what is still being recorded of one whose caller is gone, or was told to ask again.
+    `shared`: other orchestrators may get the same one. `answered`: waits for what is still being recorded of one whose
+    caller is gone, or was told to ask again.
     """
 
-    def __init__(self, store: Store, clock: Clock, answered: Callable[[str, str], Awaitable[None]]) -> None:
-        self._store, self._clock, self._answered = store, clock, answered
-        self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
+    def __init__(
+        self, store: Store, clock: Clock, answered: Callable[[str, str], Awaitable[None]], *, shared: bool = False
+    ) -> None:
+        self._store, self._clock, self._answered, self._shared = store, clock, answered, shared
+        self._locks: dict[tuple[str, ...], tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
     async def once(self, tenant: str, key: RequestKey | None) -> AsyncGenerator[Request | None]:
@@ -32,27 +36,62 @@ class Requests:
         if key is None:
             yield None
             return
-        name = (tenant, key.request_id)
+        async with self._one_at_a_time((tenant, key.request_id)):
+            yield await self.remembered(tenant, key)
+
+    async def remembered(self, tenant: str, key: RequestKey) -> Request | None:
+        """As it is on record now. Raises as `once`."""
+        await self._answered(tenant, key.request_id)
+        found = await self._store.find_request(tenant, key.request_id)
+        check_same(found, key)
+        return found
+
+    @asynccontextmanager
+    async def command(self, tenant: str, batch_id: str, key: RequestKey) -> AsyncGenerator[bool]:
+        """One at a time per id and batch, whoever sent it. Yields whether there was another one."""
+        async with self._one_at_a_time((tenant, key.request_id, batch_id)) as waited:
+            yield waited
+
+    async def recorded(self, tenant: str, batch_id: str, key: RequestKey) -> bytes | None:
+        """What was answered for a batch, by whichever orchestrator had it. Raises as `once`."""
+        found = await self.remembered(tenant, key)
+        return None if found is None else found.answers.get(batch_id)
+
+    async def done_elsewhere(self, tenant: str, key: RequestKey | None) -> Request | None:
+        """After a conflict, which may be one with the same request on another orchestrator, that has it done but not
+        remembered yet. Raises as `once`."""
+        if key is None or not self._shared:
+            return None
+        for pause in _PAUSES:
+            request = await self.remembered(tenant, key)
+            if request is not None:
+                return request
+            await asyncio.sleep(pause)
+        return None
+
+    async def claim(self, tenant: str, key: RequestKey | None, chosen: bytes) -> Request | None:
+        """Remembers it before its commands run, where they are several. Returns the one that another orchestrator has
+        remembered meanwhile. Raises InvalidError (REQUEST_ID_REUSED)."""
+        if key is None:
+            return None
+        request = Request(key.request_id, key.kind, key.payload_hash, chosen, {})
+        earlier = await self._store.claim_request(tenant, request, self._clock.time_ns())
+        check_same(earlier, key)
+        return earlier
+
+    @asynccontextmanager
+    async def _one_at_a_time(self, name: tuple[str, ...]) -> AsyncGenerator[bool]:
         lock, users = self._locks.get(name, (asyncio.Lock(), 0))
         self._locks[name] = (lock, users + 1)
         try:
             async with lock:
-                await self._answered(tenant, key.request_id)
-                found = await self._store.find_request(tenant, key.request_id)
-                check_same(found, key)
-                yield found
+                yield users > 0
         finally:
             lock, users = self._locks[name]
             if users == 1:
                 del self._locks[name]
             else:
                 self._locks[name] = (lock, users - 1)
-
-    async def claim(self, tenant: str, key: RequestKey | None, chosen: bytes) -> None:
-        """Remembers it before its commands run, where they are several."""
-        if key is not None:
-            request = Request(key.request_id, key.kind, key.payload_hash, chosen, {})
-            await self._store.claim_request(tenant, request, self._clock.time_ns())
 
     async def run(self) -> None:
         while True:

@@ -1,11 +1,13 @@
 """ResolveProposal: a person says what became of an unknown outcome."""
 
-from orchestrator_svc.application.add_proposals import remember
+from dataclasses import dataclass
+
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.cancel import MAX_REASON
+from orchestrator_svc.application.commands.kind import CommandKind, load_nothing, remember
+from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.items import split_id, unknown_proposal
-from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.canonical import JsonError, parse
 from orchestrator_svc.domain.changes import Changes
@@ -16,9 +18,21 @@ from shared.kernel.errors import FieldViolation, InvalidError, NotFoundError
 MAX_RESULT = 1 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Resolving:
+    """`key`: of the proposal in its batch. `result`: JSON text, "" where there is none."""
+
+    key: str
+    resolution: Resolution
+    result: str
+    reason: str
+    revision: int | None
+
+
 class ResolveProposal:
-    def __init__(self, engine: Engine, requests: Requests) -> None:
-        self._engine, self._requests = engine, requests
+    def __init__(self, engine: Engine, router: CommandRouter) -> None:
+        self._engine, self._router = engine, router
+        self._kind = router.serve(CommandKind("ResolveProposal", Resolving, self._resolve, load_nothing))
 
     async def resolve(
         self,
@@ -34,27 +48,25 @@ class ResolveProposal:
         (REVISION_MISMATCH), InvalidError (RESOLUTION_INVALID, REQUEST_ID_REUSED)."""
         kind = _check(resolution, result, reason)
         batch_id, proposal_key = split_id(proposal_id)
-
-        def operation(batch: Batch, changes: Changes) -> None:
-            proposal = batch.by_key.get(proposal_key)
-            if proposal is None:
-                raise unknown_proposal(proposal_id)
-            error = check_resolve(batch, proposal, revision)
-            if error is not None:
-                raise error
-            found = (result or "null") if kind is Resolution.SUCCEEDED else ""
-            resolve(batch, changes, proposal, kind, caller.principal, reason, found)
-            remember(changes, key, {})
-
+        found = (result or "null") if kind is Resolution.SUCCEEDED else ""
+        resolving = Resolving(proposal_key, kind, found, reason, revision)
         try:
-            async with (
-                self._requests.once(caller.tenant, key) as earlier,
-                self._engine.live.pin(caller.tenant, batch_id) as batch,
-            ):
-                if earlier is None or batch_id not in earlier.answers:
-                    await self._engine.execute(batch, operation)
+            await self._router.run(self._kind, caller, batch_id, resolving, key)
         except NotFoundError:
             raise unknown_proposal(proposal_id) from None
+
+    async def _resolve(self, caller: Caller, batch: Batch, of: Resolving, key: RequestKey | None) -> None:
+        def operation(batch: Batch, changes: Changes) -> None:
+            proposal = batch.by_key.get(of.key)
+            if proposal is None:
+                raise unknown_proposal(f"{batch.id}/{of.key}")
+            error = check_resolve(batch, proposal, of.revision)
+            if error is not None:
+                raise error
+            resolve(batch, changes, proposal, of.resolution, caller.principal, of.reason, of.result)
+            remember(changes, key, {})
+
+        await self._engine.execute(batch, operation)
 
 
 def _check(resolution: Resolution | None, result: str, reason: str) -> Resolution:

@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 
-from orchestrator_svc.application.add_proposals import remember
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.cancel import MAX_ITEMS, check_reason
+from orchestrator_svc.application.commands.kind import CommandKind, remember
+from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.items import ItemAnswer, done, dump, fault, undump
-from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.resuming import resume
@@ -25,16 +25,24 @@ class Resumed:
     answers: list[ItemAnswer]
 
 
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    reason: str
+
+
 class ResumeBatch:
-    def __init__(self, engine: Engine, requests: Requests) -> None:
-        self._engine, self._requests = engine, requests
+    def __init__(self, engine: Engine, router: CommandRouter) -> None:
+        self._engine, self._router = engine, router
+        self._kind = router.serve(CommandKind("ResumeBatch", Resuming, self._resume, _load))
 
     async def resume(self, caller: Caller, batch_id: str, reason: str, key: RequestKey | None) -> Resumed:
         """Raises NotFoundError (BATCH_UNKNOWN), PreconditionError (BATCH_CANCELLING), InvalidError."""
         check_reason(reason)
+        return await self._router.run(self._kind, caller, batch_id, Resuming(reason), key)
 
+    async def _resume(self, caller: Caller, batch: Batch, of: Resuming, key: RequestKey | None) -> Resumed:
         def operation(batch: Batch, changes: Changes) -> Resumed:
-            found = resume(batch, changes, caller.principal, reason)
+            found = resume(batch, changes, caller.principal, of.reason)
             resumed = sum(error is None for _, error in found)
             answers = [
                 fault(batch.proposal_id(proposal), error, proposal) if error is not None else done(batch, proposal)
@@ -44,13 +52,7 @@ class ResumeBatch:
             remember(changes, key, _dump(answer))
             return answer
 
-        async with (
-            self._requests.once(caller.tenant, key) as earlier,
-            self._engine.live.pin(caller.tenant, batch_id) as batch,
-        ):
-            if earlier is not None and batch_id in earlier.answers:
-                return _load(earlier.answers[batch_id])
-            return await self._engine.execute(batch, operation)
+        return await self._engine.execute(batch, operation)
 
 
 def _dump(answer: Resumed) -> dict[str, Any]:

@@ -1,22 +1,36 @@
 """RetryProposals: single ones, or all of a batch (or of some of its agents) that can be."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from orchestrator_svc.application.add_proposals import remember
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.cancel import check_items, check_reason, request_invalid
-from orchestrator_svc.application.each_item import EachItem
+from orchestrator_svc.application.commands.kind import CommandKind, remember
+from orchestrator_svc.application.commands.router import CommandRouter
+from orchestrator_svc.application.each_item import EachItem, Items
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.items import ItemAnswer, done, dump, fault, load, split_id
-from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.retrying import check_retry, retry
 
 
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """Those of one batch: position in the request -> proposal id; None: all that can be, of these agents if any."""
+
+    items: dict[int, str] | None
+    agents: tuple[str, ...]
+    reason: str
+
+    def ids(self) -> dict[int, str]:
+        return self.items or {}
+
+
 class RetryProposals:
-    def __init__(self, engine: Engine, requests: Requests, each_item: EachItem) -> None:
-        self._engine, self._requests, self._each_item = engine, requests, each_item
+    def __init__(self, engine: Engine, router: CommandRouter, each_item: EachItem) -> None:
+        self._engine, self._router, self._each_item = engine, router, each_item
+        self._kind = router.serve(CommandKind("RetryProposals", Retrying, self._retry, load))
 
     async def retry(
         self,
@@ -32,38 +46,40 @@ class RetryProposals:
         if bool(proposal_ids) == bool(batch_id):
             raise request_invalid("proposal_ids", "give either proposal_ids or batch_id")
         if batch_id:
-            return await self._batch(caller, batch_id, agents, reason, key)
+            whole = Retrying(None, tuple(agents), reason)
+            return list((await self._router.run(self._kind, caller, batch_id, whole, key)).values())
         if agents:
             raise request_invalid("agents", "goes with batch_id only")
         check_items(proposal_ids)
+        return await self._each_item.run(
+            self._kind,
+            caller,
+            proposal_ids,
+            lambda positions: Retrying({p: proposal_ids[p] for p in positions}, (), reason),
+            key,
+        )
 
-        def for_batch(batch: Batch, changes: Changes, positions: Sequence[int]) -> list[ItemAnswer]:
-            return [_one(batch, changes, proposal_ids[p], caller.principal, reason) for p in positions]
+    async def _retry(self, caller: Caller, batch: Batch, of: Retrying, key: RequestKey | None) -> Items:
+        if of.items is not None:
+            items = of.items
 
-        return await self._each_item.run(caller, proposal_ids, for_batch, key)
+            def for_batch(batch: Batch, changes: Changes, known: Sequence[int]) -> list[ItemAnswer]:
+                return [_one(batch, changes, items[p], caller.principal, of.reason) for p in known]
 
-    async def _batch(
-        self, caller: Caller, batch_id: str, agents: Sequence[str], reason: str, key: RequestKey | None
-    ) -> list[ItemAnswer]:
-        wanted = set(agents)
+            return await self._each_item.answer(batch, items, for_batch, key)
+        wanted = set(of.agents)
 
-        def operation(batch: Batch, changes: Changes) -> list[ItemAnswer]:
+        def operation(batch: Batch, changes: Changes) -> Items:
             chosen = [
                 batch.proposal_id(p)
                 for p in batch.proposals
                 if (not wanted or p.agent in wanted) and check_retry(batch, p) is None
             ]
-            answers = [_one(batch, changes, proposal_id, caller.principal, reason) for proposal_id in chosen]
+            answers = [_one(batch, changes, proposal_id, caller.principal, of.reason) for proposal_id in chosen]
             remember(changes, key, dump(enumerate(answers)))
-            return answers
+            return dict(enumerate(answers))
 
-        async with (
-            self._requests.once(caller.tenant, key) as earlier,
-            self._engine.live.pin(caller.tenant, batch_id) as batch,
-        ):
-            if earlier is not None and batch_id in earlier.answers:
-                return list(load(earlier.answers[batch_id]).values())
-            return await self._engine.execute(batch, operation)
+        return await self._engine.execute(batch, operation)
 
 
 def _one(batch: Batch, changes: Changes, proposal_id: str, principal: str, reason: str) -> ItemAnswer:

@@ -101,13 +101,13 @@ class Sessions:
                 now,
                 now,
             )
-            if not await self._store.create_session(session):
-                raise AlreadyExistsError(
-                    "SESSION_EXISTS",
-                    f"the session {session.id!r} exists; use it, or UpdateSession",
-                    metadata={"session_id": session.id},
-                )
-            await self._requests.claim(caller.tenant, key, orjson.dumps({"session_id": session.id}))
+            if await self._store.create_session(session):
+                chosen = orjson.dumps({"session_id": session.id})
+                earlier = await self._requests.claim(caller.tenant, key, chosen)
+            elif (earlier := await self._requests.done_elsewhere(caller.tenant, key)) is None:
+                raise _exists(session.id)
+            if earlier is not None:  # another orchestrator was first with the same request
+                return await self.get(caller.tenant, orjson.loads(earlier.chosen)["session_id"])
             self._contexts.put(caller.tenant, session.id, session.context)
         return await self.get(caller.tenant, session.id)
 
@@ -131,7 +131,12 @@ class Sessions:
         async with self._requests.once(caller.tenant, key) as earlier:
             if earlier is not None:
                 return await self.get(caller.tenant, session_id)
-            session = await self._replace(caller.tenant, session_id, update, context)
+            try:
+                session = await self._replace(caller.tenant, session_id, update, context)
+            except ConflictError:
+                if await self._requests.done_elsewhere(caller.tenant, key) is None:
+                    raise
+                return await self.get(caller.tenant, session_id)
             await self._requests.claim(caller.tenant, key, b"{}")
             self._contexts.put(caller.tenant, session_id, session.context)
         return await self.get(caller.tenant, session_id)
@@ -149,6 +154,14 @@ class Sessions:
             if await self._store.update_session(session, expected):
                 return session
             # Another one came in between.
+
+
+def _exists(session_id: str) -> AlreadyExistsError:
+    return AlreadyExistsError(
+        "SESSION_EXISTS",
+        f"the session {session_id!r} exists; use it, or UpdateSession",
+        metadata={"session_id": session_id},
+    )
 
 
 def _moved(session_id: str, revision: int | None) -> ConflictError:

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
-from orchestrator_svc.application.add_proposals import remember
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.commands.kind import CommandKind, remember
+from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.items import ItemAnswer, dump, fault, undump
 from orchestrator_svc.application.requests import Requests
@@ -59,6 +59,10 @@ class Confirmation:
         lists = ("confirmed", "objected", "expired", "not_shown", "window_passed")
         return orjson.dumps({name: getattr(self, name) for name in lists})
 
+    @staticmethod
+    def load(chosen: bytes) -> "Confirmation":
+        return Confirmation(**orjson.loads(chosen))
+
     def decided(self) -> list[str]:
         return [*self.confirmed, *self.objected]
 
@@ -73,31 +77,54 @@ class Confirmation:
             self.not_pending += late
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What it is about in one batch. `objections`: key -> message."""
+
+    keys: list[str]
+    objections: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """The batch's last sequence before, and what came too late."""
+
+    after: int
+    late: list[ItemAnswer]
+
+
 class SoftConfirm:
     """`window`: ns in which a turn still confirms. `expired_since`: how long ago an expiry is still told of, in ns."""
 
     def __init__(
-        self, engine: Engine, store: Store, requests: Requests, watch: Watch, clock: Clock, window: int, told: int
+        self,
+        engine: Engine,
+        router: CommandRouter,
+        store: Store,
+        requests: Requests,
+        watch: Watch,
+        clock: Clock,
+        window: int,
+        told: int,
     ) -> None:
-        self._engine, self._store, self._requests, self._watch = engine, store, requests, watch
-        self._clock, self._window, self._told = clock, window, told
+        self._engine, self._router, self._store, self._requests = engine, router, store, requests
+        self._watch, self._clock, self._window, self._told = watch, clock, window, told
+        self._kind = router.serve(CommandKind("SoftConfirm", Turn, self._decide, _load))
 
     async def confirm(self, caller: Caller, spec: SoftConfirmSpec, key: RequestKey | None) -> Confirmation:
         """Returns when all of it is on record. Raises NotFoundError (SESSION_UNKNOWN), InvalidError."""
         cursor = _cursor(caller.tenant, spec)
         async with self._requests.once(caller.tenant, key) as earlier:
-            if earlier is not None and earlier.chosen:
-                confirmation = Confirmation(**orjson.loads(earlier.chosen))
+            if earlier is not None:
+                confirmation = Confirmation.load(earlier.chosen)
             else:
                 confirmation = await self._choose(caller.tenant, spec, cursor)
-                await self._requests.claim(caller.tenant, key, confirmation.chosen())
-            done = earlier.answers if earlier is not None else {}
+                earlier = await self._requests.claim(caller.tenant, key, confirmation.chosen())
+                confirmation = confirmation if earlier is None else Confirmation.load(earlier.chosen)
             for batch_id, keys in _by_batch(confirmation).items():
-                if batch_id in done:
-                    answer = orjson.loads(done[batch_id])
-                else:
-                    answer = await self._apply(caller, batch_id, keys, spec.objections, key)
-                confirmation.tell(batch_id, answer["after"], list(undump(answer["late"]).values()), len(keys))
+                turn = _turn(batch_id, keys, spec.objections)
+                done = await self._router.carry_out(self._kind, caller, batch_id, turn, key, earlier)
+                confirmation.tell(batch_id, done.after, done.late, len(keys))
         return confirmation
 
     async def _choose(self, tenant: str, spec: SoftConfirmSpec, cursor: SessionCursor | None) -> Confirmation:
@@ -151,20 +178,13 @@ class SoftConfirm:
         else:
             chosen.confirmed.append(proposal_id)
 
-    async def _apply(
-        self,
-        caller: Caller,
-        batch_id: str,
-        keys: Sequence[str],
-        objections: Mapping[str, str],
-        key: RequestKey | None,
-    ) -> dict[str, Any]:
-        """Decides what is still pending. Returns, as recorded: the last sequence before; what came too late."""
+    async def _decide(self, caller: Caller, batch: Batch, turn: Turn, key: RequestKey | None) -> Turned:
+        """What is still pending."""
 
-        def operation(batch: Batch, changes: Changes) -> dict[str, Any]:
-            after, late = batch.head, list[ItemAnswer]()
-            for name in keys:
-                message = objections.get(f"{batch_id}/{name}")
+        def operation(batch: Batch, changes: Changes) -> Turned:
+            turned = Turned(batch.head, [])
+            for name in turn.keys:
+                message = turn.objections.get(name)
                 verdict = Verdict.APPROVE if message is None else Verdict.REJECT
                 decision = Decision(name, verdict, message or "", soft_confirmed=message is None)
                 proposal = batch.by_key[name]
@@ -173,13 +193,11 @@ class SoftConfirm:
                 if error is None:
                     make(batch, changes, decision, caller.principal)
                 else:
-                    late.append(fault(f"{batch_id}/{name}", error, proposal))
-            answer = {"after": after, "late": dump(enumerate(late))}
-            remember(changes, key, answer)
-            return answer
+                    turned.late.append(fault(f"{batch.id}/{name}", error, proposal))
+            remember(changes, key, {"after": turned.after, "late": dump(enumerate(turned.late))})
+            return turned
 
-        async with self._engine.live.pin(caller.tenant, batch_id) as batch:
-            return await self._engine.execute(batch, operation)
+        return await self._engine.execute(batch, operation)
 
     async def follow(
         self, tenant: str, session_id: str, confirmation: Confirmation, until: Until, max_wait: float | None
@@ -195,6 +213,16 @@ def _by_batch(confirmation: Confirmation) -> dict[str, list[str]]:
         batch_id, _, key = proposal_id.partition("/")
         groups.setdefault(batch_id, []).append(key)
     return groups
+
+
+def _turn(batch_id: str, keys: list[str], objections: Mapping[str, str]) -> Turn:
+    ids = {name: f"{batch_id}/{name}" for name in keys}
+    return Turn(keys, {name: objections[id_] for name, id_ in ids.items() if id_ in objections})
+
+
+def _load(recorded: bytes) -> Turned:
+    answer = orjson.loads(recorded)
+    return Turned(answer["after"], list(undump(answer["late"]).values()))
 
 
 def _cursor(tenant: str, spec: SoftConfirmSpec) -> SessionCursor | None:

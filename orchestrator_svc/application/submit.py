@@ -20,8 +20,10 @@ from orchestrator_svc.domain.proposal import Proposal, ProposalSpec
 from orchestrator_svc.domain.states import OnInvalid
 from orchestrator_svc.ports.store import Request
 from shared.kernel.clock import Clock
-from shared.kernel.errors import FieldViolation
+from shared.kernel.errors import FieldViolation, UnavailableError
 from shared.kernel.ids import IdSource
+
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,24 @@ class SubmitBatch:
             if key is not None:
                 answer = orjson.dumps({"total": prepared.total})
                 changes.command = CommandRecord(key.request_id, key.kind, key.payload_hash, answer)
-            await self._engine.create(changes)
+            try:
+                await self._engine.create(changes)
+            except UnavailableError as error:
+                if key is None or error.reason != "BATCH_LOST":
+                    raise
+                return _earlier(await self._first(caller.tenant, key, error), key)
         return prepared
+
+    async def _first(self, tenant: str, key: RequestKey, error: UnavailableError) -> Request:
+        """The same request, with which another orchestrator was first; it may still be writing a large batch."""
+        for pause in _PAUSES:
+            request = await self._requests.remembered(tenant, key)
+            if request is None:
+                break
+            if request.answers:
+                return request
+            await asyncio.sleep(pause)
+        raise error
 
     async def submit(self, caller: Caller, spec: BatchSpec, key: RequestKey | None) -> Prepared:
         return await self.commit(caller, await self.prepare(caller, spec, key))

@@ -97,7 +97,7 @@ class Watch:
     ) -> AsyncIterator[Item]:
         """Raises NotFoundError (BATCH_UNKNOWN), OutOfRangeError (SEQUENCE_IN_FUTURE, EVENTS_COMPACTED)."""
         with self._feed.watch_batch(tenant, batch_id) as subscription:
-            _check_cursor(batch_id, after, await self._head(tenant, batch_id))
+            _check_cursor(batch_id, after, await self._look(subscription, tenant, batch_id))
             async for item in self.follow(subscription, tenant, batch_id, after, until, max_wait):
                 yield item
 
@@ -135,7 +135,7 @@ class Watch:
         deadline = Deadline(self._clock, max_wait)
         with self._feed.watch_batch(tenant, batch_id) as subscription:
             while True:
-                reached = until.reached((await self._head(tenant, batch_id)).state)
+                reached = until.reached((await self._look(subscription, tenant, batch_id)).state)
                 if reached or deadline.over:
                     return Ended([batch_id], waited=not reached)
                 _leave(self._feed)
@@ -147,7 +147,7 @@ class Watch:
         tail = subscription.tail(cursor)
         if tail is not None:
             return list(tail.frames), tail.head, tail.state
-        head = await self._head(tenant, batch_id)
+        head = await self._look(subscription, tenant, batch_id)
         return await self._read(tenant, batch_id, head, cursor), head.head, head.state
 
     async def _read(
@@ -174,6 +174,11 @@ class Watch:
             size += len(payload)
             cursor = frame.last
         return b"".join(payloads), cursor
+
+    async def _look(self, subscription: Subscription, tenant: str, batch_id: str) -> BatchHead:
+        head = await self._head(tenant, batch_id)
+        subscription.found(head.head)
+        return head
 
     async def _head(self, tenant: str, batch_id: str) -> BatchHead:
         head = await self._store.batch_head(tenant, batch_id)

@@ -19,6 +19,7 @@ from orchestrator_svc.domain.tool import Failure, Tier
 
 MAX_MISSING = 100
 MAX_BATCH_ARGUMENTS = 64 << 20
+_MOVING = (BatchState.RUNNING, BatchState.CANCELLING)
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +29,8 @@ class Batch:
     `trace_parent`: the submitter's span (16 hex digits) in the trace that the batch joined, empty where it joined none.
     `ready_count`: APPROVED proposals that wait for no other. `asked`: PROPOSED ones that a person is asked for.
     `argument_bytes`: of all arguments, proposed and bound; nothing is bound or added beyond `max_arguments`.
+    `owned`: whether it is an orchestrator's; one that only waits for people, or is finished, belongs to nobody.
+    `next_expiry`: no proposal that is asked for expires before it. `idle_end`: when an IDLE one is closed.
     """
 
     id: str
@@ -65,6 +68,9 @@ class Batch:
     ready_count: int = 0
     max_arguments: int = MAX_BATCH_ARGUMENTS
     argument_bytes: int = 0
+    owned: bool = True
+    next_expiry: int | None = None
+    idle_end: int | None = None
 
     def proposal_id(self, proposal: Proposal) -> str:
         return f"{self.id}/{proposal.key}"
@@ -148,12 +154,17 @@ class Batch:
         proposal.asked_time = changes.time
         proposal.expire_time = changes.time + proposal.approval_deadline
         self.asked += 1
+        self.expects_expiry(proposal.expire_time)
         changes.touch(proposal)
         changes.timers.append(Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.expire_time))
         detail = events.DecisionRequested(
             proposal.tier, proposal.decidable_digest, proposal.revision, proposal.expire_time, proposal.bound
         )
         changes.emit(proposal, detail)
+
+    def expects_expiry(self, time: int) -> None:
+        """A proposal is asked for until then."""
+        self.next_expiry = time if self.next_expiry is None else min(time, self.next_expiry)
 
     def approval_stands(self, proposal: Proposal) -> bool:
         """Whether what would run is what was approved."""
@@ -185,6 +196,7 @@ class Batch:
         changes.records = {ordinal: p.record() for ordinal, p in changes.touched.items() if ordinal not in new}
         changes.publish = changes.created
         changes.sources = None
+        self.owned = self.busy
         changes.header = BatchRecord(
             self.state,
             self.head,
@@ -196,8 +208,22 @@ class Batch:
             self.deadline_left,
             self.finish_time,
             self.reopened_after,
+            self.owned,
+            self.wake_time,
         )
         return changes
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something that an orchestrator has to do with it."""
+        return self.state in _MOVING or self.counts[State.OUTCOME_UNKNOWN] > 0
+
+    @property
+    def wake_time(self) -> int | None:
+        """When one that belongs to nobody has to be looked at; perhaps earlier than there is something to do."""
+        if self.busy or self.state.finished:
+            return None
+        return self.idle_end if self.state is BatchState.IDLE else self.next_expiry
 
     def derive_state(self) -> BatchState:
         """O(1), from the counts."""
@@ -238,7 +264,8 @@ class Batch:
         detail = events.BatchStateChanged(state, self.asked, self.counts[State.OUTCOME_UNKNOWN])
         changes.emit_batch(detail)
         if state is BatchState.IDLE:
-            changes.timers.append(Timer(changes.time + self.idle_timeout, TimerKind.IDLE, 0, self.head))
+            self.idle_end = changes.time + self.idle_timeout
+            changes.timers.append(Timer(self.idle_end, TimerKind.IDLE, 0, self.head))
 
     def _hold_deadline(self, changes: Changes, state: BatchState) -> None:
         """The deadline stands still while nothing moves without a person."""

@@ -39,6 +39,8 @@ class BatchRecord(NamedTuple):
     """Everything of a batch that changes: what the row update of each commit writes. Times in ns.
 
     `reopened_after`: the last sequence when it was finished for the first time, if it went on later; 0: never.
+    `owned`: whether there is something that an orchestrator has to do; else the batch belongs to nobody from this
+    commit on, and `wake_time` says when it has to be looked at again, though nobody says anything (None: never).
     """
 
     state: BatchState
@@ -51,6 +53,8 @@ class BatchRecord(NamedTuple):
     deadline_left: int | None
     finish_time: int | None
     reopened_after: int
+    owned: bool
+    wake_time: int | None
 
 
 class CommandRecord(NamedTuple):
@@ -121,6 +125,11 @@ class Changes:
         return event
 
     @property
+    def writes(self) -> bool:
+        """Whether there is anything to record."""
+        return bool(self.events or self.records or self.command)
+
+    @property
     def rows(self) -> int:
         """Roughly what it costs to write."""
         return len(self.added) + len(self.records) + len(self.events) // 8 + 1
@@ -139,7 +148,7 @@ class Changes:
             events, added = self.events[first_event:until], self.added[start : start + PART_ROWS]
             parts.append(part)
             part.created, part.publish = start == 0, last
-            part.header = self.header if last else self.header._replace(head=events[-1].sequence)
+            part.header = self.header if last else self._part_header(events[-1].sequence)
             if last:
                 self.events, self.added = events, added
             else:
@@ -148,6 +157,11 @@ class Changes:
                 self.bytes -= part.bytes
             first_event = until
         return parts
+
+    def _part_header(self, head: int) -> BatchRecord:
+        """What nobody may see yet is its writer's, whatever it will be."""
+        assert self.header is not None
+        return self.header._replace(head=head, owned=True, wake_time=None)
 
 
 @dataclass(slots=True, eq=False)

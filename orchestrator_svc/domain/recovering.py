@@ -30,7 +30,7 @@ def recover(batch: Batch, changes: Changes) -> list[Proposal]:
             sent.append(proposal)
     batch.start_deadline(changes)
     if batch.state is BatchState.IDLE:
-        changes.timers.append(Timer(changes.time + batch.idle_timeout, TimerKind.IDLE, 0, batch.head))
+        changes.timers.append(Timer(batch.idle_end or changes.time, TimerKind.IDLE, 0, batch.head))
     return sent
 
 

@@ -1,4 +1,8 @@
-"""Wake-ups for watchers: what was just committed. Losing one costs time, never an event: the store has them all."""
+"""Wake-ups for watchers: what was just committed. Losing one costs time, never an event: the store has them all.
+
+Where several orchestrators share a store, each publishes what it committed; of what the others did it knows that a
+batch has moved (`nudge`), and its watchers read the store.
+"""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +23,22 @@ class News(NamedTuple):
     frames: tuple[StoredFrame, ...]
 
 
+class Stand(NamedTuple):
+    """`head`: of a batch's last event."""
+
+    tenant: str
+    session_id: str
+    batch_id: str
+    head: int
+
+
+class Watched(NamedTuple):
+    """(tenant, id) of what somebody watches now."""
+
+    batches: list[tuple[str, str]]
+    sessions: list[tuple[str, str]]
+
+
 class Tail(NamedTuple):
     """The latest of a batch. `frames` go on from the cursor without a gap."""
 
@@ -37,17 +57,37 @@ class Subscription(Protocol):
     def tail(self, after: int) -> Tail | None:
         """What came after that sequence, from memory; None: not known here (any more), read the store.
 
-        Only of a batch's subscription. At most about 1 MiB at a time.
+        Only of a batch's subscription. At most about 1 MiB at a time. On a store that is shared it says nothing of what
+        was published before the subscription: the batch may have moved on elsewhere since.
         """
+        ...
+
+    def found(self, head: int) -> None:
+        """What the store says of the batch: as if others had told it, but that this watcher knows."""
         ...
 
 
 class Feed(Protocol):
-    """In-process by nature: each replica publishes what it committed, and what others told it of."""
+    """In-process by nature: each replica publishes what it committed."""
 
     def publish(self, news: Sequence[News]) -> None:
         """After the commit; per batch in order of sequence. Never blocks."""
         ...
+
+    def nudge(self, stands: Sequence[Stand]) -> None:
+        """Where others are with their batches. One that is further than what was published here, or told before,
+        wakes its watchers, who read the store; the session's are woken anyway."""
+        ...
+
+    def wake_sessions(self) -> None:
+        """Their watchers read the store: where others are with sessions is not told."""
+        ...
+
+    def nudge_all(self) -> None:
+        """Anything may have moved elsewhere: all watchers read the store."""
+        ...
+
+    def watched(self) -> Watched: ...
 
     def watch_batch(self, tenant: str, batch_id: str) -> AbstractContextManager[Subscription]: ...
 

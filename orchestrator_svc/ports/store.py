@@ -5,17 +5,16 @@ committed and published rows only. Any method may raise UnavailableError (STORE_
 nothing was changed, or that is not known; repeating a commit with the same writes finds out, and does it once.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from orchestrator_svc.domain.batch import Batch
-from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import StoredFrame
+from orchestrator_svc.ports.feed import Stand
 from orchestrator_svc.ports.views import (
     BatchFilter,
     BatchPage,
@@ -49,12 +48,14 @@ class Compaction(NamedTuple):
 
 @dataclass(slots=True)
 class Committed:
-    """What a commit did. `lost`: ids of batches that are no longer this owner's; nothing of theirs was written.
+    """What a commit did. `lost`: ids of batches that are no longer this owner's, `unwritable`: of those that cannot be
+    written; nothing of either was written.
 
     `frames`: the events just stored, by batch id. `created`: batch id -> (number, session_no).
     """
 
     lost: set[str] = field(default_factory=set[str])
+    unwritable: set[str] = field(default_factory=set[str])
     frames: dict[str, list[StoredFrame]] = field(default_factory=dict[str, list[StoredFrame]])
     created: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
@@ -127,11 +128,12 @@ class Store(Protocol):
     """One owner a file or schema at a time writes a batch; the guard holds that, not the callers' good will."""
 
     async def start(self, incarnation: Incarnation) -> None:
-        """Opens, migrates, records the incarnation, and removes submissions that were never published.
+        """Opens, migrates, records the incarnation.
 
-        Raises PreconditionError STORE_LOCKED (another orchestrator has the file or the database; a store that stands
-        by waits instead), STORE_NEWER (a schema newer than the code) or STORE_UNSUITABLE (a server that would lose what
-        was acknowledged), each saying what to do.
+        Where only one orchestrator may work on it, all earlier starts are over: what was theirs belongs to nobody and
+        is due at once, and their submissions that were never published go. Raises PreconditionError STORE_LOCKED
+        (another orchestrator has it; a store that stands by waits instead), STORE_NEWER (a schema newer than the code)
+        or STORE_UNSUITABLE (a server that would lose what was acknowledged), each saying what to do.
         """
         ...
 
@@ -142,7 +144,8 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
-        """One transaction. Guarded: a batch whose head, epoch or owner is not what the writer believes is `lost`.
+        """One transaction. Guarded: a batch whose head or epoch is not what the writer believes, or that is another's,
+        is `lost`. From it on the batch is this start's, or nobody's, as its header says (`owned`).
 
         A created batch gets its number, makes its session if there is none, and stays invisible until `publish`. A
         created batch whose (tenant, request id) is already remembered is `lost`. Journal positions never fall. Not
@@ -158,14 +161,6 @@ class Store(Protocol):
         ...
 
     # -- batches
-
-    def unfinished(self, judge: ArgumentsJudge) -> AsyncIterator[Batch]:
-        """Every batch that is not finished, whole, by number, taken over for this incarnation (epoch + 1)."""
-        ...
-
-    async def load_batch(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | None:
-        """Whole, as the engine works on it; finished or not. Takes it over for this incarnation (epoch + 1)."""
-        ...
 
     async def get_batch(self, tenant: str, batch_id: str) -> BatchView | None: ...
 
@@ -197,6 +192,10 @@ class Store(Protocol):
         ...
 
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None: ...
+
+    async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
+        """Of those (tenant, batch id) that are there; one statement, however many."""
+        ...
 
     async def session_heads(
         self, tenant: str, session_id: str, after_no: int, also: Sequence[int]

@@ -1,8 +1,11 @@
 """The one source of time. Nothing else reads the clock, so that a test can hold it still."""
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -30,3 +33,35 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+def _steady_ns() -> int:
+    """Goes on while the machine sleeps, where it has such a clock; nobody can set it."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic_ns()
+
+
+class AnchoredClock:
+    """The machine's wall time at the start, carried on by a clock that nobody can set: steps of it move nothing.
+
+    `anchor` holds it to another clock, that several processes agree on. It never goes back.
+    """
+
+    monotonic = staticmethod(time.monotonic)
+
+    def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = _steady_ns) -> None:
+        self._steady = steady
+        self._offset = wall() - steady()
+        self._floor = 0
+
+    def now(self) -> datetime:
+        return _EPOCH + timedelta(microseconds=self.time_ns() // 1000)
+
+    def time_ns(self) -> int:
+        wall = self._steady() + self._offset
+        return wall if wall > self._floor else self._floor
+
+    def anchor(self, reading: int, age: float) -> None:
+        """What another clock said, at some time within the last `age` seconds: no nearer than that is it known."""
+        self._floor = self.time_ns()
+        least = reading - self._steady()
+        self._offset = min(max(self._offset, least), least + round(age * 1e9))

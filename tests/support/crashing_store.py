@@ -9,8 +9,9 @@ from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.store import Committed, Incarnation, Store
 from tests.support.fuse import Fuse, Quiet
 
-WRITES = ("claim_request", "create_session", "update_session", "save_tools", "load_batch")
-"""Beside `start` and `commit`; `load_batch` takes the batch over. Record times and forgetting may be lost."""
+_OF_OWNERS = ("take", "take_due", "let_go", "supersede", "end", "send", "refuse", "withdraw")
+WRITES = ("claim_request", "create_session", "update_session", "save_tools", *_OF_OWNERS)
+"""Beside `start` and `commit`. Record times, forgetting and renewals may be lost."""
 
 
 class CrashingStore:

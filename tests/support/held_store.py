@@ -5,23 +5,26 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from orchestrator_svc.domain.changes import BatchWrite
-from orchestrator_svc.ports.store import Committed, Store
+from orchestrator_svc.ports.store import Committed
 from shared.kernel.errors import UnavailableError
+from tests.support.stores import WholeStore
 
 
 class HeldStore:
-    """`hold()`: commits wait until `release()`. `away`: they fail. `lose`: which writes come back as lost.
+    """`hold()`: commits wait until `release()`. `away`: they fail, as takes do. `lose`: which writes come back as lost.
 
+    `spoil`: which writes come back as such that cannot be written.
     `poison`: which writes make the whole transaction raise what nobody foresaw. `groups`: the batches of each commit.
     """
 
-    def __init__(self, inner: Store) -> None:
+    def __init__(self, inner: WholeStore) -> None:
         self._inner = inner
         self._open = asyncio.Event()
         self._open.set()
         self.waiting = 0
         self.away = False
         self.lose: Callable[[BatchWrite], bool] = lambda write: False
+        self.spoil: Callable[[BatchWrite], bool] = lambda write: False
         self.poison: Callable[[BatchWrite], bool] = lambda write: False
         self.groups: list[list[str]] = []
 
@@ -32,8 +35,8 @@ class HeldStore:
         self._open.set()
 
     @property
-    def port(self) -> Store:
-        return cast(Store, self)
+    def port(self) -> WholeStore:
+        return cast(WholeStore, self)
 
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
         self.waiting += 1
@@ -45,14 +48,22 @@ class HeldStore:
         if any(self.poison(write) for write in writes):
             raise ValueError("a row that no database takes")
         lost = [write for write in writes if self.lose(write)]
-        committed = await self._inner.commit([write for write in writes if write not in lost])
+        spoilt = [write for write in writes if self.spoil(write)]
+        committed = await self._inner.commit([write for write in writes if write not in [*lost, *spoilt]])
         committed.lost |= {write.batch.id for write in lost}
+        committed.unwritable |= {write.batch.id for write in spoilt}
         return committed
 
-    async def load_batch(self, *arguments: Any) -> Any:
+    async def take(self, *arguments: Any) -> Any:
+        return await self._reach("take", *arguments)
+
+    async def take_due(self, *arguments: Any) -> Any:
+        return await self._reach("take_due", *arguments)
+
+    async def _reach(self, method: str, *arguments: Any) -> Any:
         if self.away:
             raise UnavailableError("STORE_UNAVAILABLE", "the store is away", retry_after=1.0)
-        return await self._inner.load_batch(*arguments)
+        return await getattr(self._inner, method)(*arguments)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

@@ -15,8 +15,8 @@ from executor_svc.settings import Settings as ExecutorSettings
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from greenlight.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServiceStub
-from orchestrator_svc.bootstrap import Serving
-from orchestrator_svc.bootstrap import serving as serve_orchestrator
+from orchestrator_svc.bootstrap.service import Serving
+from orchestrator_svc.bootstrap.service import serving as serve_orchestrator
 from orchestrator_svc.settings import Settings
 
 TOOLBOX = "tests.support.toolboxes.desk"

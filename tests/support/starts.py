@@ -29,14 +29,17 @@ def orchestrator(
     *,
     store: str = "",
     standby: bool = False,
+    grace: float = 0,
+    lease: float = 5,
     listen: str = "127.0.0.1:0",
 ) -> AbstractContextManager[Process]:
-    """`store`: the address of a PostgreSQL database; none: a file below `folder`."""
+    """`store`: the address of a PostgreSQL database; none: a file below `folder`. `grace`, `lease`: in s."""
     command = python("-m", "orchestrator_svc", "--listen", listen, "--executors", executors)
-    command += ["--data", str(folder / "data"), "--drain-grace", "0"]
+    command += ["--data", str(folder / "data"), "--drain-grace", str(grace)]
     if standby:
         command.append("--standby")
-    return running(name, command, folder / name, environment(GREENLIGHT_STORE=store))
+    env = environment(GREENLIGHT_STORE=store, GREENLIGHT_LEASE_PERIOD=str(lease))
+    return running(name, command, folder / name, env)
 
 
 def said(process: Process, event: str) -> dict[str, Any]:

@@ -5,21 +5,30 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.memory import MemoryStore
+from orchestrator_svc.adapters.store.memory_commits import Holdings
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
 from orchestrator_svc.adapters.store.postgresql_engines import parse_url
 from orchestrator_svc.adapters.store.sqlite import SqliteStore
+from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.ports.codec import EventCodec
+from orchestrator_svc.ports.commands import Commands
+from orchestrator_svc.ports.ownership import Ownership
 from orchestrator_svc.ports.store import Committed, Incarnation, Store
 from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalFilter, ProposalView
 from shared.kernel.clock import SystemClock
-from tests.support.batches import START, Builder, write
+from tests.support.batches import START, AnyArguments, Builder, write
 
 EVERYTHING = 1 << 40
 """Bytes: no limit."""
+
+
+class WholeStore(Store, Ownership, Commands, Protocol):
+    """What each of our stores is."""
 
 
 class Opener(ABC):
@@ -31,12 +40,12 @@ class Opener(ABC):
         self.codec = codec or ProtobufEventCodec()
         self.opened: list[str] = []
         self._numbers = itertools.count(1)
-        self.store: Store | None = None
+        self.store: WholeStore | None = None
 
     @abstractmethod
-    def _make(self) -> Store: ...
+    def _make(self) -> WholeStore: ...
 
-    async def open(self) -> Store:
+    async def open(self) -> WholeStore:
         """Another start; the one before is closed."""
         await self.close()
         store = self._make()
@@ -45,6 +54,12 @@ class Opener(ABC):
         self.store = store
         return store
 
+    async def restart(self) -> WholeStore:
+        """Another start, which ends the one before; where there may be several, that one does so itself."""
+        if self.store is not None and self.store.shared:
+            await self.store.end()
+        return await self.open()
+
     async def close(self) -> None:
         if self.store is not None:
             await self.store.close()
@@ -52,12 +67,15 @@ class Opener(ABC):
 
 
 class MemoryOpener(Opener):
-    def __init__(self, codec: EventCodec | None = None) -> None:
-        super().__init__(codec)
-        self._store = MemoryStore(self.codec)
+    """`held`: shared with other openers, which stand for other orchestrators. `prefix`: of its incarnations' ids."""
 
-    def _make(self) -> Store:
-        return self._store
+    def __init__(self, held: Holdings | None = None, prefix: str = "incarnation") -> None:
+        super().__init__()
+        self.prefix = prefix
+        self._held, self._shared = held or Holdings(), held is not None
+
+    def _make(self) -> WholeStore:
+        return MemoryStore(self.codec, self._held, shared=self._shared)
 
 
 class SqliteOpener(Opener):
@@ -69,23 +87,19 @@ class SqliteOpener(Opener):
         if template is not None:
             shutil.copy(template, path)
 
-    def _make(self) -> Store:
+    def _make(self) -> WholeStore:
         return SqliteStore(self.path, self.codec, SystemClock())
 
 
 class PostgresqlOpener(Opener):
-    """`prefix`: of its incarnations' ids. `taken`: how often a store said that another orchestrator has taken over."""
+    """`prefix`: of its incarnations' ids."""
 
     def __init__(self, url: str, codec: EventCodec | None = None, prefix: str = "incarnation") -> None:
         super().__init__(codec)
         self.url, self.prefix = url, prefix
-        self.taken = 0
 
-    def _make(self) -> Store:
-        return PostgresqlStore(parse_url(self.url), self.codec, SystemClock(), self._count)
-
-    def _count(self) -> None:
-        self.taken += 1
+    def _make(self) -> WholeStore:
+        return PostgresqlStore(parse_url(self.url), self.codec, SystemClock())
 
 
 async def commit(store: Store, *changes: Changes) -> Committed:
@@ -98,11 +112,26 @@ async def commit(store: Store, *changes: Changes) -> Committed:
     return committed
 
 
-async def submitted(store: Store, builder: Builder, changes: Changes) -> Builder:
-    """Commits a submission that must not be lost."""
-    committed = await commit(store, changes)
-    assert not committed.lost
+async def submitted(store: Store, builder: Builder, *changes: Changes) -> Builder:
+    """Commits a submission that must not be lost, with what else there is."""
+    committed = await commit(store, *changes)
+    assert not committed.lost | committed.unwritable
     return builder
+
+
+async def taken(store: Ownership, builder: Builder) -> Batch:
+    """The builder's batch, loaded for the store's start."""
+    batch = await store.take(builder.tenant, builder.batch.id, AnyArguments())
+    assert isinstance(batch, Batch), batch
+    return batch
+
+
+async def taken_due(store: Ownership, now: int = 1 << 62) -> list[Batch]:
+    """All that are due; the end of time is far away."""
+    found: list[Batch] = []
+    while page := await store.take_due(now, AnyArguments()):
+        found += page
+    return found
 
 
 async def listed(

@@ -11,14 +11,18 @@ from orchestrator_svc.adapters.observer.null import NullObserver
 from orchestrator_svc.adapters.schemas.jsonschema_rs import JsonSchemaRsCompiler
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.adapters.templates.folder import FolderTemplates
+from orchestrator_svc.adapters.wakeups.memory import MemoryWakeups, WakeupBus
 from orchestrator_svc.application.add_proposals import AddProposals
 from orchestrator_svc.application.caller import Caller
 from orchestrator_svc.application.cancel import Cancel
 from orchestrator_svc.application.catalogue import ToolCatalogue
+from orchestrator_svc.application.commands.neighbours import Neighbours
+from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.decide import DecideProposals, DecisionSpec
 from orchestrator_svc.application.each_item import EachItem
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.ownership import Owner
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.items import ItemAnswer
@@ -30,15 +34,16 @@ from orchestrator_svc.application.retry_proposals import RetryProposals
 from orchestrator_svc.application.sessions import SessionContexts
 from orchestrator_svc.application.soft_confirm import SoftConfirm
 from orchestrator_svc.application.submit import BatchSpec, SubmitBatch
+from orchestrator_svc.application.waking import Looks, Waking
 from orchestrator_svc.application.watch import Watch
 from orchestrator_svc.domain.proposal import Proposal, ProposalSpec, Verdict
 from orchestrator_svc.domain.tool import Effect, RetryPolicy, Tier, ToolDescriptor, ToolKey
-from orchestrator_svc.ports.store import Incarnation, Store
+from orchestrator_svc.ports.store import Incarnation
 from orchestrator_svc.ports.views import BatchView
 from shared.kernel.ids import IdSource
 from shared.kernel.tasks import Supervisor
 from tests.support.clock import ManualClock
-from tests.support.stores import EVERYTHING
+from tests.support.stores import EVERYTHING, WholeStore
 
 CALLER = Caller("default", "user:ann")
 SECOND = 1_000_000_000
@@ -66,14 +71,15 @@ class World:
 
     def __init__(
         self,
-        store: Store | None = None,
+        store: WholeStore | None = None,
         clock: ManualClock | None = None,
         executors: MemoryExecutors | None = None,
         settings: EngineSettings = SETTINGS,
+        bus: WakeupBus | None = None,
     ) -> None:
-        self.clock = clock or ManualClock()
+        self.clock, self.settings = clock or ManualClock(), settings
         self.codec = ProtobufEventCodec()
-        self.store: Store = store or MemoryStore(self.codec)
+        self.store: WholeStore = store or MemoryStore(self.codec)
         self.executors = executors or MemoryExecutors(self.clock)
         self.feed = MemoryFeed()
         self.ids = IdSource(self.clock)
@@ -90,11 +96,18 @@ class World:
             settings,
             self.catalogue.seen,
         )
-        self.requests = Requests(self.store, self.clock, self.engine.recorder.answered)
-        self.judging = Judging(self.catalogue, JudgingSettings(retry=RetryPolicy(3, SECOND, 30 * SECOND)))
-        each_item = EachItem(self.engine, self.requests)
-        templates = ExpandTemplate(FolderTemplates([], schemas), schemas)
+        self.taken_over = False
         self.incarnation = Incarnation(self.ids.new(), self.clock.time_ns(), "test")
+        self.wakeups = MemoryWakeups(bus or WakeupBus(), self.incarnation.id)
+        period = settings.lease_period
+        self.owner = Owner(
+            self.store, self.engine, self.wakeups, self.clock, period, lambda time, age: None, self._taken
+        )
+        self.requests = Requests(self.store, self.clock, self.engine.recorder.answered, shared=self.store.shared)
+        self.judging = Judging(self.catalogue, JudgingSettings(retry=RetryPolicy(3, SECOND, 30 * SECOND)))
+        router = self.commands = self.router()
+        each_item = EachItem(self.engine, self.requests, router)
+        templates = ExpandTemplate(FolderTemplates([], schemas), schemas)
         self.submit = SubmitBatch(
             self.engine,
             self.judging,
@@ -105,16 +118,28 @@ class World:
             self.clock,
             self.incarnation.id,
         )
-        self.add = AddProposals(self.engine, self.judging, self.requests)
+        self.add = AddProposals(self.engine, router, self.judging)
         self.decide = DecideProposals(each_item, self.judging, self_approval=True)
-        self.cancel = Cancel(self.engine, self.requests, each_item, 5 * SECOND)
-        self.retry = RetryProposals(self.engine, self.requests, each_item)
-        self.resume = ResumeBatch(self.engine, self.requests)
-        self.resolve = ResolveProposal(self.engine, self.requests)
+        self.cancel = Cancel(self.engine, router, each_item, 5 * SECOND)
+        self.retry = RetryProposals(self.engine, router, each_item)
+        self.resume = ResumeBatch(self.engine, router)
+        self.resolve = ResolveProposal(self.engine, router)
         self.watch = Watch(self.store, self.feed, self.codec, self.clock, heartbeat=15.0)
         self.soft = SoftConfirm(
-            self.engine, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND
+            self.engine, router, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND
         )
+
+    def _taken(self) -> None:
+        self.taken_over = True
+
+    def router(self) -> CommandRouter:
+        """One more, for use cases beside the world's own."""
+        store, period = self.store, self.settings.lease_period
+        to = Neighbours(store, self.wakeups, self.incarnation.id, lambda: self.owner.has_company, 3 * period)
+        return CommandRouter(self.engine, self.requests, self.ids, self.clock, to if store.shared else None)
+
+    def waking(self) -> Waking:
+        return Waking(self.wakeups, self.feed, Looks(self.commands.look, self.commands.answered, self.owner.look))
 
     async def settle(self) -> None:
         """Until nothing moves any more by itself."""
@@ -125,6 +150,7 @@ class World:
         """Time passes."""
         self.clock.advance(seconds)
         self.engine.look()
+        self.owner.look()
         await self.settle()
 
     async def run(self, *specs: ProposalSpec, **options: object) -> str:
@@ -168,9 +194,15 @@ async def running(world: World, tools: Sequence[ToolDescriptor] = TOOLS, *, slot
     async with Supervisor() as supervisor:
         await world.store.start(world.incarnation)
         await world.catalogue.load()
-        await world.engine.recover()
+        await world.engine.prepare()
         supervisor.start(world.engine.run(), "engine")
+        supervisor.start(world.owner.sweep_on(), "sweep")
+        supervisor.start(world.owner.let_go_on(), "let go")
         supervisor.start(world.catalogue.run(), "catalogue")
+        supervisor.start(world.commands.receive(), "commands")
+        if world.store.shared:
+            await world.wakeups.start()
+            supervisor.start(world.waking().run(), "wake-ups")
         if tools:
             world.executors.add(tools, slots=slots)
         await world.settle()

@@ -1,6 +1,7 @@
 """The feed within one process: what was just committed, kept for those who watch it now, at most 1 MiB a batch.
 
-No watcher has a queue of its own: all of a batch share one tail, and who is too slow for it reads the store.
+No watcher has a queue of its own: all of a batch share one tail, and who is too slow for it reads the store. So does,
+where the store is shared, who came after what is known here, and everybody once a batch has moved on elsewhere.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.codec import StoredFrame
-from orchestrator_svc.ports.feed import News, Subscription, Tail
+from orchestrator_svc.ports.feed import News, Stand, Subscription, Tail, Watched
 
 TAIL_BYTES = 1 << 20
 _Key = tuple[str, str]
@@ -22,8 +23,10 @@ class _Topic:
     def __init__(self) -> None:
         self.watchers = 0
         self.published = 0
+        self.news = 0
         self.woken = asyncio.Event()
-        self.head = -1  # nothing known yet
+        self.head = -1  # nothing known
+        self.told = -1  # where others are, or were
         self.state = BatchState.RUNNING
         self.frames: deque[StoredFrame] = deque()
         self.size = 0
@@ -40,7 +43,19 @@ class _Topic:
         self.woken.set()
         self.closed = True
 
+    def nudge(self, head: int) -> None:
+        """Somebody else's commit: what is here is not the latest, if that is new."""
+        if head > max(self.head, self.told):
+            self.told = head
+            self.start_anew()
+
+    def start_anew(self) -> None:
+        self.head = -1
+        self._forget()
+        self.wake()
+
     def extend(self, news: News) -> None:
+        self.news += 1
         for frame in news.frames:
             if frame.first != self.head + 1:
                 self._forget()
@@ -58,6 +73,8 @@ class _Topic:
         self.size = 0
 
     def tail(self, after: int) -> Tail | None:
+        if self.head < self.told:  # published here after somebody else had gone further
+            return None
         if after == self.head:
             return Tail(self.head, self.state, ())
         found: list[StoredFrame] = []
@@ -71,11 +88,12 @@ class _Topic:
 
 
 class _Watcher:
-    """Implements `Subscription`."""
+    """Implements `Subscription`. Where the store is shared it believes only what was published since it came."""
 
-    def __init__(self, topic: _Topic) -> None:
-        self._topic = topic
+    def __init__(self, topic: _Topic, *, shared: bool) -> None:
+        self._topic, self._shared = topic, shared
         self._seen = topic.published
+        self._before = topic.news if shared else -1
 
     async def wait(self, timeout: float | None) -> bool:
         topic = self._topic
@@ -89,13 +107,20 @@ class _Watcher:
         return True
 
     def tail(self, after: int) -> Tail | None:
-        return self._topic.tail(after)
+        return self._topic.tail(after) if self._topic.news > self._before else None
+
+    def found(self, head: int) -> None:
+        if self._shared:
+            published = self._topic.published
+            self._topic.nudge(head)
+            self._seen += self._topic.published - published
 
 
 class MemoryFeed:
-    """Implements `Feed`. Used from one event loop."""
+    """Implements `Feed`. Used from one event loop. `shared`: others write to the same store."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
+        self._shared = shared
         self._batches: dict[_Key, _Topic] = {}
         self._sessions: dict[_Key, _Topic] = {}
         self.closed = False
@@ -116,20 +141,41 @@ class MemoryFeed:
             if session is not None:
                 session.wake()
 
+    def nudge(self, stands: Sequence[Stand]) -> None:
+        for stand in stands:
+            batch = self._batches.get((stand.tenant, stand.batch_id))
+            if batch is not None:
+                batch.nudge(stand.head)
+            session = self._sessions.get((stand.tenant, stand.session_id))
+            if session is not None:
+                session.wake()
+
+    def wake_sessions(self) -> None:
+        for session in self._sessions.values():
+            session.wake()
+
+    def nudge_all(self) -> None:
+        for batch in self._batches.values():
+            batch.start_anew()
+        self.wake_sessions()
+
+    def watched(self) -> Watched:
+        return Watched(list(self._batches), list(self._sessions))
+
     def watch_batch(self, tenant: str, batch_id: str) -> AbstractContextManager[Subscription]:
-        return _watching(self._batches, (tenant, batch_id))
+        return _watching(self._batches, (tenant, batch_id), self._shared)
 
     def watch_session(self, tenant: str, session_id: str) -> AbstractContextManager[Subscription]:
-        return _watching(self._sessions, (tenant, session_id))
+        return _watching(self._sessions, (tenant, session_id), self._shared)
 
 
 @contextmanager
-def _watching(topics: dict[_Key, _Topic], key: _Key) -> Generator[_Watcher]:
+def _watching(topics: dict[_Key, _Topic], key: _Key, shared: bool) -> Generator[_Watcher]:
     """A topic exists while somebody watches it."""
     topic = topics.setdefault(key, _Topic())
     topic.watchers += 1
     try:
-        yield _Watcher(topic)
+        yield _Watcher(topic, shared=shared)
     finally:
         topic.watchers -= 1
         if not topic.watchers:

@@ -35,16 +35,22 @@ def _halves(connection: Connection, writes: Sequence[BatchWrite], codec: EventCo
             raise
         if len(writes) == 1:
             _log.exception("batch %s cannot be written and is dropped", writes[0].batch.id)
-            return Committed(lost={writes[0].batch.id})
+            return Committed(unwritable={writes[0].batch.id})
     middle = len(writes) // 2
     first = _halves(connection, writes[:middle], codec, now)
     second = _halves(connection, writes[middle:], codec, now)
-    return Committed(first.lost | second.lost, first.frames | second.frames, first.created | second.created)
+    return Committed(
+        first.lost | second.lost,
+        first.unwritable | second.unwritable,
+        first.frames | second.frames,
+        first.created | second.created,
+    )
 
 
 def _with_removed(connection: Connection, writes: Sequence[BatchWrite], committed: Committed) -> Committed:
     """A submission of several parts that lost one of them will never be published."""
-    if committed.lost:
-        numbers = [write.batch.number for write in writes if write.batch.id in committed.lost and not write.created]
+    failed = committed.lost | committed.unwritable
+    if failed:
+        numbers = [write.batch.number for write in writes if write.batch.id in failed and not write.created]
         remove_unpublished(connection, numbers)
     return committed

@@ -21,9 +21,12 @@ def compactable(connection: Connection, tenant: str | None, before: int) -> Comp
 
 
 def compact(connection: Connection, tenant: str | None, before: int) -> Compaction:
-    """One slice. A batch that goes on meanwhile keeps what is new of it: its row is locked, its head stays."""
+    """One slice. A batch that goes on meanwhile keeps what is new of it: its row is locked, its head stays. One that
+    somebody else has locked is left for another time."""
     chosen = _old(select(batches.c.batch_no, batches.c.head, batches.c.oldest), tenant, before)
-    rows = connection.execute(chosen.order_by(batches.c.finish_time).limit(_BATCHES).with_for_update()).all()
+    rows = connection.execute(
+        chosen.order_by(batches.c.finish_time).limit(_BATCHES).with_for_update(skip_locked=True)
+    ).all()
     done = events = taken = size = 0
     for row in rows:
         through, number, length = _some(connection, row.batch_no, SLICE_FRAMES - taken, SLICE_BYTES - size)

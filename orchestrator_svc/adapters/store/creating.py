@@ -49,6 +49,7 @@ _BATCH = BulkInsert(
         "trace_parent",
         "context",
         "request_id",
+        "wake_time",
     ),
 )
 _SESSION = BulkInsert(
@@ -88,6 +89,16 @@ def create(connection: Connection, writes: Sequence[BatchWrite]) -> dict[str, tu
     return {row.id: (row.batch_no, session_nos[row.id]) for row in connection.execute(statement)}
 
 
+def lock_sessions(connection: Connection, new: Sequence[BatchWrite], grown: Sequence[BatchWrite]) -> None:
+    """In one order, before some are made and others grow: so no two orchestrators wait for each other in a circle."""
+    moved = [write for write in grown if write.publish or write.added]
+    if connection.dialect.name != "postgresql" or not (new and moved):
+        return
+    keys = {(write.batch.tenant, write.batch.session_id) for write in (*new, *moved)}
+    found = select(sessions.c.id).where(tuple_(sessions.c.tenant, sessions.c.id).in_(sorted(keys)))
+    connection.execute(found.order_by(sessions.c.tenant, sessions.c.id).with_for_update(key_share=True)).all()
+
+
 def publish(connection: Connection, writes: Sequence[BatchWrite]) -> None:
     """The last part of a large submission is there."""
     numbers = [write.batch.number for write in writes if write.publish]
@@ -97,20 +108,18 @@ def publish(connection: Connection, writes: Sequence[BatchWrite]) -> None:
 
 def count(connection: Connection, writes: Sequence[BatchWrite]) -> None:
     """What came to batches that were there: their sessions say how much they have, so that nobody goes through it."""
-    _GROWN.run(
-        connection,
-        [
-            (
-                int(write.publish),
-                sum(write.header.counts) if write.publish else len(write.added),
-                write.batch.tenant,
-                write.batch.session_id,
-                write.batch.number,
-            )
-            for write in writes
-            if write.publish or write.added
-        ],
-    )
+    rows = [
+        (
+            int(write.publish),
+            sum(write.header.counts) if write.publish else len(write.added),
+            write.batch.tenant,
+            write.batch.session_id,
+            write.batch.number,
+        )
+        for write in writes
+        if write.publish or write.added
+    ]
+    _GROWN.run(connection, sorted(rows, key=lambda row: row[2:]))
 
 
 def _session_numbers(connection: Connection, writes: Sequence[BatchWrite]) -> dict[str, int]:
@@ -157,7 +166,7 @@ def _batch_row(write: BatchWrite, session_no: int) -> tuple[Any, ...]:
         int(header.state),
         int(write.publish),
         batch.epoch,
-        batch.incarnation,
+        batch.incarnation if header.owned else "",
         header.head,
         1,
         header.reopened_after,
@@ -182,4 +191,5 @@ def _batch_row(write: BatchWrite, session_no: int) -> tuple[Any, ...]:
         batch.trace_parent,
         batch.context,
         write.commands[0].request_id if write.commands else "",
+        header.wake_time,
     )

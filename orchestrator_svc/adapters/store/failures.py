@@ -2,6 +2,8 @@
 
 from sqlalchemy import exc
 
+from shared.kernel.errors import PreconditionError, UnavailableError
+
 # PostgreSQL: cardinality, data, integrity, size of a row. The statements are ours, so all else is the database.
 _OF_THE_DATA = ("21", "22", "23", "54")
 
@@ -28,6 +30,21 @@ def problem(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     cause = cause.__cause__ or cause
     return str(cause).strip().partition("\n")[0] or type(cause).__name__
+
+
+def superseded() -> UnavailableError:
+    """What is written after another orchestrator has ended this start: nothing."""
+    message = "another orchestrator has taken over what was this one's: nothing was written"
+    return UnavailableError("STORE_UNAVAILABLE", message, retry_after=1.0)
+
+
+def taken_over(name: str) -> PreconditionError:
+    """What a start hears of it that looks after its lease. `name`: of the store."""
+    return PreconditionError(
+        "STORE_TAKEN",
+        f"another orchestrator has ended this one's start on {name}, which it had not heard of for too long: this one "
+        "ends, and serves again once it is started again",
+    )
 
 
 def _of_asyncpg(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """The first statement of each transaction: it moves the heads of all its batches, where their owner may still write.
 
-A batch whose head, epoch or incarnation is not what the writer believes stays as it is and is not returned.
+A batch whose head or epoch is not what the writer believes, or that is another's, stays as it is and is not returned.
+One that is nobody's may be written by whoever had it last: who takes it raises its epoch.
 """
 
 from collections.abc import Sequence
@@ -26,11 +27,13 @@ UPDATE batches SET
   finish_time = json_extract(j.value, '$[12]'),
   deadline_time = json_extract(j.value, '$[13]'),
   deadline_left = json_extract(j.value, '$[14]'),
-  reopened_after = json_extract(j.value, '$[15]')
+  reopened_after = json_extract(j.value, '$[15]'),
+  incarnation = json_extract(j.value, '$[16]'),
+  wake_time = json_extract(j.value, '$[17]')
 FROM json_each(?) AS j
 WHERE batches.batch_no = json_extract(j.value, '$[0]')
   AND batches.epoch = json_extract(j.value, '$[1]')
-  AND batches.incarnation = json_extract(j.value, '$[2]')
+  AND batches.incarnation IN (json_extract(j.value, '$[2]'), '')
   AND batches.head = json_extract(j.value, '$[3]')
 RETURNING batches.batch_no
 """
@@ -40,20 +43,21 @@ WITH j AS MATERIALIZED (
   SELECT * FROM unnest(
     $1::bigint[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[], $6::smallint[], $7::integer[], $8::integer[],
     $9::integer[], $10::text[], $11::smallint[], $12::smallint[], $13::bigint[], $14::bigint[], $15::bigint[],
-    $16::bigint[]
+    $16::bigint[], $17::text[], $18::bigint[]
   ) AS j (
     batch_no, epoch, incarnation, expected, head, state, total, asked, expired, counts, open, cancelling, finish_time,
-    deadline_time, deadline_left, reopened_after
+    deadline_time, deadline_left, reopened_after, owner, wake_time
   )
 ), owned AS MATERIALIZED (
   SELECT batches.batch_no FROM batches JOIN j ON batches.batch_no = j.batch_no
-  WHERE batches.epoch = j.epoch AND batches.incarnation = j.incarnation AND batches.head = j.expected
+  WHERE batches.epoch = j.epoch AND batches.incarnation IN (j.incarnation, '') AND batches.head = j.expected
   ORDER BY batches.batch_no FOR UPDATE OF batches
 )
 UPDATE batches SET
   head = j.head, state = j.state, total = j.total, asked = j.asked, expired = j.expired, counts = j.counts,
   open = j.open, cancelling = j.cancelling, finish_time = j.finish_time, deadline_time = j.deadline_time,
-  deadline_left = j.deadline_left, reopened_after = j.reopened_after
+  deadline_left = j.deadline_left, reopened_after = j.reopened_after,
+  incarnation = j.owner, wake_time = j.wake_time
 FROM j JOIN owned ON owned.batch_no = j.batch_no
 WHERE batches.batch_no = j.batch_no
 RETURNING batches.batch_no
@@ -90,4 +94,6 @@ def _row(write: BatchWrite) -> tuple[Any, ...]:
         header.deadline_time,
         header.deadline_left,
         header.reopened_after,
+        batch.incarnation if header.owned else "",
+        header.wake_time,
     )

@@ -21,6 +21,8 @@ def attach(batch: Batch, proposals: Iterable[Proposal]) -> Batch:
         counts[proposal.state] += 1
         if proposal.state is ProposalState.PROPOSED and proposal.asked_time is not None:
             batch.asked += 1
+            if proposal.expire_time is not None:
+                batch.expects_expiry(proposal.expire_time)
     batch.counts = counts
     batch.graph.add(
         (child.ordinal, [(batch.by_key[edge.key].ordinal, edge.when) for edge in child.depends_on])

@@ -1,40 +1,21 @@
-"""The writer's other transactions: starts, sessions, requests, tools. The caller begins and ends them."""
+"""The writer's other transactions: sessions, requests, tools. The caller begins and ends them."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, select, tuple_, update
 
 from orchestrator_svc.adapters.store.dialects import upsert
 from orchestrator_svc.adapters.store.documents import write_map
 from orchestrator_svc.adapters.store.reading.tools import write_descriptor
-from orchestrator_svc.adapters.store.removing import remove_unpublished
 from orchestrator_svc.adapters.store.tables import (
-    UNFINISHED,
-    batches,
     commands,
-    incarnations,
     record_times,
     requests,
     sessions,
     tools,
 )
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
-from orchestrator_svc.ports.store import Incarnation, Request, Session
-
-
-def begin(connection: Connection, incarnation: Incarnation) -> None:
-    """A new start: what no start published goes, and what is unfinished is this one's from now on."""
-    connection.execute(update(incarnations).where(incarnations.c.superseded == 0).values(superseded=1))
-    connection.execute(insert(incarnations), {**incarnation._asdict(), "superseded": 0})
-    remove_unpublished(connection)
-    unfinished = update(batches).where(UNFINISHED)
-    connection.execute(unfinished.values(epoch=batches.c.epoch + 1, incarnation=incarnation.id))
-
-
-def take(connection: Connection, tenant: str, batch_id: str, incarnation: str) -> None:
-    """From now on only what is loaded after this may write the batch."""
-    statement = update(batches).where(batches.c.tenant == tenant, batches.c.id == batch_id, batches.c.published == 1)
-    connection.execute(statement.values(epoch=batches.c.epoch + 1, incarnation=incarnation))
+from orchestrator_svc.ports.store import Request, Session
 
 
 def record(connection: Connection, times: Sequence[tuple[int, int, int]]) -> None:
@@ -101,10 +82,15 @@ def forget_requests(connection: Connection, before: int) -> int:
     return connection.execute(delete(requests).where(requests.c.create_time < before)).rowcount
 
 
+def _place(descriptor: ToolDescriptor) -> tuple[str, str]:
+    """One order for all, so that no two orchestrators wait for each other in a circle."""
+    return descriptor.key.name, descriptor.key.version
+
+
 def save_tools(connection: Connection, descriptors: Sequence[ToolDescriptor], now: int) -> list[ToolKey]:
     different: list[ToolKey] = []
     statement = upsert(connection.dialect, tools).on_conflict_do_nothing().returning(tools.c.name)
-    for descriptor in descriptors:
+    for descriptor in sorted(descriptors, key=_place):
         name, version = descriptor.key.name, descriptor.key.version
         text = write_descriptor(descriptor)
         row = {"name": name, "version": version, "descriptor": text, "first_seen": now}

@@ -1,19 +1,20 @@
 """The store in memory: for tests, and for a service that may forget. Nothing that it hands out is what it keeps."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from orchestrator_svc.adapters.store.memory_batches import KeptBatch
 from orchestrator_svc.adapters.store.memory_budgets import answers, cut
 from orchestrator_svc.adapters.store.memory_commits import Holdings
 from orchestrator_svc.adapters.store.memory_compaction import compact, compactable
+from orchestrator_svc.adapters.store.memory_inbox import MemoryInbox
+from orchestrator_svc.adapters.store.memory_ownership import MemoryOwnership
 from orchestrator_svc.adapters.store.memory_searches import find_batches, find_proposals, find_soft
-from orchestrator_svc.domain.batch import Batch
-from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame
+from orchestrator_svc.ports.feed import Stand
 from orchestrator_svc.ports.store import (
     BatchHead,
     Committed,
@@ -34,22 +35,25 @@ from orchestrator_svc.ports.views import (
     ProposalPage,
     ProposalView,
 )
+from shared.kernel.clock import Clock, SystemClock
 
 
-class MemoryStore:
-    """Implements `Store`. What it holds outlives `close`, so that a test may start it again."""
+class MemoryStore(MemoryOwnership, MemoryInbox):
+    """Implements `Store`, `Ownership` and `Commands`. What it holds outlives `close`: a test may start it again.
 
-    def __init__(self, codec: EventCodec) -> None:
+    `held`, `shared`: for several that stand for several orchestrators on one database.
+    """
+
+    def __init__(
+        self, codec: EventCodec, held: Holdings | None = None, *, shared: bool = False, clock: Clock | None = None
+    ) -> None:
+        super().__init__(held or Holdings(), clock or SystemClock(), shared=shared)
         self._codec = codec
-        self._held = Holdings()
-        self._incarnation = ""
         self._now = 0
 
     async def start(self, incarnation: Incarnation) -> None:
-        self._incarnation, self._now = incarnation.id, incarnation.start_time
-        for kept in list(self._held.batches.values()):
-            if not kept.published:
-                self._held.remove(kept)
+        self._now = incarnation.start_time
+        self._begin(incarnation.id)
 
     async def until_kept(self, kept: bool) -> None:
         """It always is."""
@@ -60,62 +64,51 @@ class MemoryStore:
         pass
 
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
+        self._check()
         return self._held.commit(writes, self._codec, self._now)
 
     async def commit_record_times(self, times: Sequence[tuple[int, int, int]]) -> None:
+        self._check()
         by_number = {kept.number: kept for kept in self._held.batches.values()}
         for number, sequence, duration in times:
             by_number[number].record_times.setdefault(sequence, duration)
 
     # -- batches
 
-    async def unfinished(self, judge: ArgumentsJudge) -> AsyncIterator[Batch]:
-        for kept in sorted(self._held.batches.values(), key=lambda kept: kept.number):
-            if kept.published and not kept.header.state.finished:
-                yield self._take(kept, judge)
-
-    async def load_batch(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | None:
-        kept = self._find(tenant, batch_id)
-        return self._take(kept, judge) if kept else None
-
-    def _take(self, kept: KeptBatch, judge: ArgumentsJudge) -> Batch:
-        kept.epoch, kept.incarnation = kept.epoch + 1, self._incarnation
-        return kept.whole(judge)
-
-    def _find(self, tenant: str, batch_id: str) -> KeptBatch | None:
-        kept = self._held.batches.get((tenant, batch_id))
-        return kept if kept is not None and kept.published else None
-
     def _published(self, tenant: str) -> list[KeptBatch]:
         found = [kept for (owner, _), kept in self._held.batches.items() if owner == tenant and kept.published]
         return sorted(found, key=lambda kept: kept.number)
 
     async def get_batch(self, tenant: str, batch_id: str) -> BatchView | None:
-        kept = self._find(tenant, batch_id)
+        kept = self._held.find(tenant, batch_id)
         return kept.view() if kept else None
 
     async def get_batch_full(
         self, tenant: str, batch_id: str, limit_bytes: int
     ) -> tuple[BatchView, list[ProposalView]] | None:
-        kept = self._find(tenant, batch_id)
+        kept = self._held.find(tenant, batch_id)
         return (kept.view(), cut(kept.views(), limit_bytes)) if kept else None
 
     async def get_batch_answers(
         self, tenant: str, batch_id: str, limit_bytes: int, result_bytes: int, only: Collection[str] | None = None
     ) -> tuple[BatchView, list[ProposalView]] | None:
-        kept = self._find(tenant, batch_id)
+        kept = self._held.find(tenant, batch_id)
         if kept is None:
             return None
         views = [view for view in kept.views() if only is None or view.proposal.key in only]
         return kept.view(), answers(views, limit_bytes, result_bytes)
 
     async def proposal_keys(self, tenant: str, batch_id: str, limit: int) -> list[str]:
-        kept = self._find(tenant, batch_id)
+        kept = self._held.find(tenant, batch_id)
         return [proposal.key for _, (proposal, _) in sorted(kept.proposals.items())][:limit] if kept else []
 
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None:
-        kept = self._find(tenant, batch_id)
+        kept = self._held.find(tenant, batch_id)
         return kept.head() if kept else None
+
+    async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
+        found = [(tenant, batch_id, self._held.find(tenant, batch_id)) for tenant, batch_id in batches]
+        return [Stand(tenant, kept.shell.session_id, each, kept.header.head) for tenant, each, kept in found if kept]
 
     async def session_heads(
         self, tenant: str, session_id: str, after_no: int, also: Sequence[int]
@@ -154,12 +147,13 @@ class MemoryStore:
         return compactable(self._held.batches.values(), tenant, before)
 
     async def compact(self, tenant: str | None, before: int) -> Compaction:
+        self._check()
         return compact(self._held.batches.values(), tenant, before)
 
     # -- proposals
 
     async def get_proposal(self, tenant: str, batch_id: str, key: str) -> ProposalView | None:
-        kept = self._find(tenant, batch_id)
+        kept = self._held.find(tenant, batch_id)
         views = kept.views() if kept else []
         return next((view for view in views if view.proposal.key == key), None)
 
@@ -176,6 +170,7 @@ class MemoryStore:
     # -- sessions
 
     async def create_session(self, session: Session) -> bool:
+        self._check()
         key = (session.tenant, session.id)
         if key in self._held.sessions:
             return False
@@ -206,6 +201,7 @@ class MemoryStore:
         return [self._with_statistics(session) for session in sessions[:limit]]
 
     async def update_session(self, session: Session, expected_revision: int) -> bool:
+        self._check()
         key = (session.tenant, session.id)
         kept = self._held.sessions.get(key)
         if kept is None or kept.revision != expected_revision:
@@ -221,16 +217,18 @@ class MemoryStore:
         request, _ = self._held.requests.get((tenant, request_id), (None, 0))
         if request is None:
             return None
-        answers = {id_: answer for id_, answer in request.answers.items() if self._find(tenant, id_)}
+        answers = {id_: answer for id_, answer in request.answers.items() if self._held.find(tenant, id_)}
         return replace(request, answers=answers)
 
     async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
+        self._check()
         earlier = await self.find_request(tenant, request.request_id)
         if earlier is None:
             self._held.requests[tenant, request.request_id] = (replace(request, answers={}), now)
         return earlier
 
     async def forget_requests(self, before: int) -> int:
+        self._check()
         old = [key for key, (_, created) in self._held.requests.items() if created < before]
         for key in old:
             del self._held.requests[key]
@@ -244,6 +242,7 @@ class MemoryStore:
     # -- tools
 
     async def save_tools(self, descriptors: Sequence[ToolDescriptor], now: int) -> list[ToolKey]:
+        self._check()
         different: list[ToolKey] = []
         for descriptor in descriptors:
             key = (descriptor.key.name, descriptor.key.version)

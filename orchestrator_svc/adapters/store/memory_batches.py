@@ -13,6 +13,7 @@ from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import BatchRecord, BatchWrite
 from orchestrator_svc.domain.graph import Graph
 from orchestrator_svc.domain.proposal import Proposal, ProposalRecord, ProposalState
+from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.codec import StoredFrame
 from orchestrator_svc.ports.store import BatchHead
 from orchestrator_svc.ports.views import BatchView, ProposalView
@@ -20,7 +21,10 @@ from orchestrator_svc.ports.views import BatchView, ProposalView
 
 @dataclass
 class KeptBatch:
-    """`shell`: what never changes. Proposals by ordinal: as they were added, and the latest record."""
+    """`shell`: what never changes. Proposals by ordinal: as they were added, and the latest record.
+
+    `incarnation`: '' where it belongs to nobody.
+    """
 
     shell: Batch
     header: BatchRecord
@@ -36,16 +40,29 @@ class KeptBatch:
     frames: list[StoredFrame] = field(default_factory=list[StoredFrame])
     record_times: dict[int, int] = field(default_factory=dict[int, int])
     oldest: int = 1
+    wake_time: int | None = None
 
     def accepts(self, write: BatchWrite) -> bool:
         """The guard."""
         batch = write.batch
         head = write.events[0].sequence - 1 if write.events else write.header.head
-        kept = (self.number, self.epoch, self.incarnation, self.header.head)
-        return kept == (batch.number, batch.epoch, batch.incarnation, head)
+        kept = (self.number, self.epoch, self.header.head)
+        return self.belongs_to(batch.incarnation) and kept == (batch.number, batch.epoch, head)
+
+    def belongs_to(self, incarnation: str) -> bool:
+        """Or to nobody."""
+        return self.incarnation in (incarnation, "")
+
+    def release(self) -> None:
+        """Its owner has ended: it belongs to nobody, and is due at once, but for an idle one, which has its end."""
+        self.epoch, self.incarnation = self.epoch + 1, ""
+        if self.header.state is not BatchState.IDLE:
+            self.wake_time = 0
 
     def apply(self, write: BatchWrite, frames: Iterable[StoredFrame]) -> None:
         self.header = write.header
+        self.incarnation = write.batch.incarnation if write.header.owned else ""
+        self.wake_time = write.header.wake_time
         self.published = self.published or write.publish
         for proposal, record in write.added:
             self.proposals[proposal.ordinal] = (replace(proposal, labels=dict(proposal.labels)), record)
@@ -64,6 +81,7 @@ class KeptBatch:
         batch.cancelling, batch.reopened_after = header.cancelling, header.reopened_after
         batch.deadline_time, batch.deadline_left = header.deadline_time, header.deadline_left
         batch.finish_time = header.finish_time
+        batch.idle_end = self.wake_time if header.state is BatchState.IDLE else None
         return attach(batch, [_restored(*kept) for _, kept in sorted(self.proposals.items())])
 
     def head(self) -> BatchHead:
@@ -100,6 +118,8 @@ def empty_copy(batch: Batch) -> Batch:
         asked=0,
         ready_count=0,
         argument_bytes=0,
+        owned=True,
+        next_expiry=None,
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from orchestrator_svc.adapters.store.memory_batches import KeptBatch, empty_copy
 from orchestrator_svc.domain.changes import BatchWrite, CommandRecord
-from orchestrator_svc.ports.codec import EventCodec, StoredFrame
+from orchestrator_svc.ports.codec import EventCodec
+from orchestrator_svc.ports.commands import SentCommand
 from orchestrator_svc.ports.store import Committed, Request, Session, StoredTool
 
 _log = logging.getLogger(__name__)
@@ -14,8 +15,28 @@ Key = tuple[str, str]
 
 
 @dataclass
+class KeptStart:
+    """Of an orchestrator: how often it was renewed, and whether it has ended."""
+
+    counter: int = 0
+    superseded: bool = False
+
+
+@dataclass
+class KeptCommand:
+    """One that was sent, when, and the refusal if there is one."""
+
+    command: SentCommand
+    time: int
+    refusal: bytes | None = None
+
+
+@dataclass
 class Holdings:
-    """Keys are (tenant, id); tools by (name, version). Requests with the time at which they were made."""
+    """Keys are (tenant, id); tools by (name, version). Requests with the time at which they were made.
+
+    `inbox`: by tenant, request and batch id.
+    """
 
     batches: dict[Key, KeptBatch] = field(default_factory=dict[Key, KeptBatch])
     sessions: dict[Key, Session] = field(default_factory=dict[Key, Session])
@@ -23,30 +44,54 @@ class Holdings:
     requests: dict[Key, tuple[Request, int]] = field(default_factory=dict[Key, tuple[Request, int]])
     tools: dict[Key, StoredTool] = field(default_factory=dict[Key, StoredTool])
     positions: dict[str, int] = field(default_factory=dict[str, int])
+    starts: dict[str, KeptStart] = field(default_factory=dict[str, KeptStart])
+    inbox: dict[tuple[str, str, str], KeptCommand] = field(default_factory=dict[tuple[str, str, str], KeptCommand])
     last_number: int = 0
+
+    def find(self, tenant: str, batch_id: str) -> KeptBatch | None:
+        """If it is published."""
+        kept = self.batches.get((tenant, batch_id))
+        return kept if kept is not None and kept.published else None
+
+    def end(self, incarnation: str) -> None:
+        """What is this start's belongs to nobody and is due at once, or goes if it was never published."""
+        self.starts[incarnation].superseded = True
+        for kept in [kept for kept in self.batches.values() if kept.incarnation == incarnation]:
+            if kept.published:
+                kept.release()
+            else:
+                self.remove(kept)
 
     def commit(self, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:
         committed = Committed()
         for write in writes:
-            try:
-                frames = codec.encode(write.batch.id, write.events)
-            except Exception:
-                _log.exception("batch %s cannot be written and is dropped", write.batch.id)
-                frames = None
-            if frames is None or not self._write(write, frames, committed, now):
-                committed.lost.add(write.batch.id)
-                self._remove_unpublished(write)
+            if not self._is_writers(write):
+                self._lose(write, committed.lost)
+            elif not self._write(write, codec, committed, now):
+                self._lose(write, committed.unwritable)
         return committed
 
-    def _write(self, write: BatchWrite, frames: list[StoredFrame], committed: Committed, now: int) -> bool:
-        key = (write.batch.tenant, write.batch.id)
-        kept = self.batches.get(key)
-        if write.created == (kept is not None) or (kept is not None and not kept.accepts(write)):
+    def _is_writers(self, write: BatchWrite) -> bool:
+        """Whether it is still the writer's, and, if it is new, the only one that its request makes."""
+        kept = self.batches.get((write.batch.tenant, write.batch.id))
+        if not write.created and (kept is None or not kept.accepts(write)):
             return False
-        if not self._may_answer(write):
+        makes = write.commands[:1] if write.created or write.publish else ()
+        return not any((write.batch.tenant, command.request_id) in self.requests for command in makes)
+
+    def _write(self, write: BatchWrite, codec: EventCodec, committed: Committed, now: int) -> bool:
+        """False where it cannot be written."""
+        try:
+            frames = codec.encode(write.batch.id, write.events)
+        except Exception:
+            _log.exception("batch %s cannot be written and is dropped", write.batch.id)
+            return False
+        kept = self.batches.get((write.batch.tenant, write.batch.id))
+        if self._answered(write) or write.created is (kept is not None):
+            _log.error("batch %s cannot be written and is dropped: it is on record", write.batch.id)
             return False
         if kept is None:
-            kept = self.batches[key] = self._create(write)
+            kept = self.batches[write.batch.tenant, write.batch.id] = self._create(write)
             committed.created[write.batch.id] = (kept.number, kept.session_no)
         kept.apply(write, frames)
         committed.frames[write.batch.id] = frames
@@ -56,14 +101,11 @@ class Holdings:
             self.positions[executor_id] = max(position, self.positions.get(executor_id, 0))
         return True
 
-    def _may_answer(self, write: BatchWrite) -> bool:
-        """A request makes one batch, and is answered once by each batch."""
-        for position, command in enumerate(write.commands):
-            request, _ = self.requests.get((write.batch.tenant, command.request_id), (None, 0))
-            makes = position == 0 and (write.created or write.publish)
-            if request is not None and (makes or write.batch.id in request.answers):
-                return False
-        return True
+    def _answered(self, write: BatchWrite) -> bool:
+        """A request is answered once by each batch."""
+        asked = [command.request_id for command in write.commands]
+        known = [self.requests.get((write.batch.tenant, id_), (None, 0))[0] for id_ in asked]
+        return len({*asked}) < len(asked) or any(one and write.batch.id in one.answers for one in known)
 
     def _remember(self, write: BatchWrite, command: CommandRecord, now: int) -> None:
         request = Request(command.request_id, command.kind, command.payload_hash, b"", {})
@@ -90,7 +132,8 @@ class Holdings:
             request_id=write.commands[0].request_id if write.commands else "",
         )
 
-    def _remove_unpublished(self, write: BatchWrite) -> None:
+    def _lose(self, write: BatchWrite, lost: set[str]) -> None:
+        lost.add(write.batch.id)
         kept = self.batches.get((write.batch.tenant, write.batch.id))
         if kept is not None and not kept.published and not write.created:
             self.remove(kept)

@@ -1,6 +1,7 @@
 """Brings a database to the schema of this code. Alembic is imported only where there is something to do."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect
@@ -18,8 +19,12 @@ def migrate(engine: Engine, name: str) -> None:
         migrate_within(connection, name)
 
 
-def migrate_within(connection: Connection, name: str) -> None:
-    """In the transaction that the caller began, which nobody else may do at the same time."""
+def migrate_within(connection: Connection, name: str, lock: Callable[[Connection], None] | None = None) -> None:
+    """In the transaction that the caller began. `lock`: keeps others from it until that ends, if there may be any."""
+    if _revision(connection) == REVISION:
+        return
+    if lock is not None:
+        lock(connection)
     found = _revision(connection)
     if found != REVISION:
         _upgrade(connection, found, name)

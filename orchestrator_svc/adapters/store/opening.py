@@ -1,7 +1,7 @@
 """Which store it is: PostgreSQL where an address is given, else the SQLite file in the data folder."""
 
 import asyncio
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,22 +16,23 @@ from shared.kernel.tasks import Supervisor
 
 DATABASE = "greenlight.db"
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class StoreChoice:
-    """`address`: of a PostgreSQL database; '': the file in `folder`. `standby`: waits for who has it to be gone."""
+    """`address`: of a PostgreSQL database; '': the file in `folder`. `standby`: waits for who has that to be gone."""
 
     address: str
     folder: Path
     standby: bool
 
-    def make(self, codec: EventCodec, clock: Clock, on_taken: Callable[[], None]) -> Store:
-        """`on_taken` is called where another orchestrator has taken the database over: then this one should end.
-
-        Raises InvalidError (STORE_INVALID), UnavailableError (STORE_UNAVAILABLE).
-        """
+    def make(self, codec: EventCodec, clock: Clock) -> PostgresqlStore | SqliteStore:
+        """Raises InvalidError (STORE_INVALID), UnavailableError (STORE_UNAVAILABLE)."""
         if self.address:
-            return PostgresqlStore(parse_url(self.address), codec, clock, on_taken, standby=self.standby)
+            if self.standby:
+                _log.warning("standing by is needless: orchestrators on one PostgreSQL database work at the same time")
+            return PostgresqlStore(parse_url(self.address), codec, clock)
         _make_folder(self.folder)
         return SqliteStore(self.folder / DATABASE, codec, clock, standby=self.standby)
 

@@ -12,19 +12,26 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator_svc.adapters.store import keeping, migrating
+from orchestrator_svc.adapters.store import migrating, owning, postgresql_checks
 from orchestrator_svc.adapters.store.committing import write_group, write_halves
 from orchestrator_svc.adapters.store.failures import is_unavailable, problem
-from orchestrator_svc.adapters.store.postgresql_engines import reader_engine, shown, writer_engine
-from orchestrator_svc.adapters.store.postgresql_fence import fence, status
-from orchestrator_svc.adapters.store.postgresql_lock import AdvisoryLock
+from orchestrator_svc.adapters.store.postgresql_engines import (
+    connect,
+    lease_engine,
+    reader_engine,
+    shown,
+    writer_engine,
+)
+from orchestrator_svc.adapters.store.postgresql_fence import fence, lock_both, status
+from orchestrator_svc.adapters.store.postgresql_lease import end_sessions, renew, writer_name
+from orchestrator_svc.adapters.store.postgresql_migrating import lock_schema
 from orchestrator_svc.adapters.store.sql import SqlStore
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.codec import EventCodec
+from orchestrator_svc.ports.ownership import Beat, Lease
 from orchestrator_svc.ports.store import Committed, Incarnation
 from shared.kernel.clock import Clock
 from shared.kernel.errors import UnavailableError
-from shared.kernel.tasks import Supervisor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,42 +51,78 @@ class _InDoubtError(Exception):
 
 
 class PostgresqlStore(SqlStore):
-    """Implements `Store`. `standby`: where another orchestrator has the database, `start` waits until it is gone.
+    """Implements `Store`, `Ownership` and `Commands`; several orchestrators may have one on the same database."""
 
-    `on_taken` is called once another one has taken over: then this process should end.
-    """
-
-    def __init__(
-        self, url: URL, codec: EventCodec, clock: Clock, on_taken: Callable[[], None], *, standby: bool = False
-    ) -> None:
+    def __init__(self, url: URL, codec: EventCodec, clock: Clock) -> None:
         super().__init__()
-        self._name, self._codec, self._clock, self._standby = shown(url), codec, clock, standby
-        self._supervisor = Supervisor(lambda name, error: on_taken())
-        self._writer = writer_engine(url, "greenlight writer")
+        self._url, self._name, self._codec, self._clock = url, shown(url), codec, clock
         self._reader = reader_engine(url, "greenlight reader")
+        self._leases = lease_engine(url, "greenlight lease")
+        # Its name tells whose it is, once there is a start.
+        self._writer = writer_engine(url, "greenlight writer")
         self._doubt: tuple[Sequence[BatchWrite], _InDoubtError] | None = None
-        self.lock = AdvisoryLock(url)
+        self._kept, self._changed = True, asyncio.Event()
 
     async def start(self, incarnation: Incarnation) -> None:
         self._incarnation = incarnation.id
+        self._writer = writer_engine(self._url, writer_name(incarnation.id))
         try:
-            # It comes first, so that two that start at once don't migrate at once.
-            await self.lock.acquire(incarnation.id, standby=self._standby)
-            await self._unfenced(migrating.migrate_within, self._name)
-            await self._unfenced(keeping.begin, incarnation)
+            await self._reaching(self._check)
+            await self._unfenced(migrating.migrate_within, self._name, partial(lock_schema, name=self._name))
+            await self._unfenced(owning.begin, incarnation, alone=False)
         except BaseException:
             await self.close()
             raise
-        self._supervisor.start(self.lock.keep(), "the lock on the database")
+
+    async def _check(self) -> None:
+        connection = await connect(self._url, "greenlight start")
+        try:
+            await postgresql_checks.check(connection, self._name)
+        finally:
+            connection.terminate()
 
     async def until_kept(self, kept: bool) -> None:
-        await self.lock.until(held=kept)
+        """As the last renewal says: whether there was one, and nobody else had ended this start."""
+        while self._kept is not kept:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def close(self) -> None:
-        await self._supervisor.stop()
         await self._reader.dispose()
+        await self._leases.dispose()
         await self._writer.dispose()
-        self.lock.release()
+
+    # -- leases
+
+    @property
+    def shared(self) -> bool:
+        return True
+
+    async def renew(self) -> Beat:
+        async def beat() -> Beat:
+            async with self._leases.begin() as connection:
+                return await connection.run_sync(renew, self._incarnation, self._name)
+
+        kept = False
+        try:
+            found = await self._reaching(beat)
+            kept = True
+            return found
+        finally:
+            self._kept = kept
+            self._changed.set()
+
+    async def end(self) -> None:
+        await self._unfenced(owning.end, self._incarnation)
+
+    async def supersede(self, lease: Lease) -> bool:
+        async def over() -> None:
+            async with self._leases.begin() as connection:
+                await connection.run_sync(end_sessions, lease)
+
+        await self._reaching(over)
+        first = partial(lock_both, incarnation=self._incarnation, other=lease)
+        return await self._settled(partial(owning.supersede, lease=lease), first)
 
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
         doubt, self._doubt = self._doubt, None
@@ -115,8 +158,11 @@ class PostgresqlStore(SqlStore):
         return await self._read(read, *args, **kwargs)
 
     async def _write(self, write: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._settled(lambda connection: write(connection, *args, **kwargs))
+
+    async def _settled(self, work: Callable[[Connection], T], first: Callable[[Connection], None] | None = None) -> T:
         try:
-            return await self._transaction(lambda connection: write(connection, *args, **kwargs))
+            return await self._transaction(work, first)
         except _InDoubtError as error:
             return await self._settle(error)
 
@@ -127,13 +173,17 @@ class PostgresqlStore(SqlStore):
 
         return await self._reaching(transaction, times=1)
 
-    async def _transaction(self, work: Callable[[Connection], T]) -> T:
-        """Raises UnavailableError where nothing was written, _InDoubtError where that is not known."""
-        self.lock.check()
+    async def _transaction(
+        self, work: Callable[[Connection], T], first: Callable[[Connection], None] | None = None
+    ) -> T:
+        """`first`: before the fence. Raises UnavailableError where nothing was written, _InDoubtError where that is not
+        known."""
 
         async def transaction() -> T:
             async with self._writer.connect() as connection:
                 begun = await connection.begin()
+                if first is not None:
+                    await connection.run_sync(first)
                 number = await connection.run_sync(fence, self._incarnation)
                 result = await connection.run_sync(work)
                 try:

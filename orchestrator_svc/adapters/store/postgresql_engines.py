@@ -1,4 +1,4 @@
-"""PostgreSQL as the store needs it: where it is, one connection that writes, a few that read in snapshots."""
+"""PostgreSQL as the store needs it: where it is, a connection that writes, one for leases, some that read snapshots."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ COMMAND_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 5.0
 _POOL_TIMEOUT = 10.0
 _FORM = f"{DRIVER}://USER:PASSWORD@HOST:PORT/DATABASE"
-# A client whose machine is gone loses its connections, and with them its lock, within ten seconds.
+# A client whose machine is gone loses its connections, and with them its locks, within ten seconds.
 _SERVER_SETTINGS = {
     "tcp_keepalives_idle": "4",
     "tcp_keepalives_interval": "2",
@@ -26,6 +26,9 @@ _SERVER_SETTINGS = {
     "jit": "off",
     "idle_in_transaction_session_timeout": "60000",
 }
+# A lease is no promise: one that a crash of the server forgets is renewed again.
+_OF_LEASES = {"synchronous_commit": "off"}
+_LEASE_TIMEOUT = 2.0
 
 
 # What is written is found by its key, always: a plan that was made while a table was small would read all of it later.
@@ -84,6 +87,12 @@ def reader_engine(url: URL, name: str) -> AsyncEngine:
     """Each use is one snapshot."""
     engine = _engine(connect_arguments(url, name), READERS, "REPEATABLE READ")
     return engine.execution_options(postgresql_readonly=True)
+
+
+def lease_engine(url: URL, name: str) -> AsyncEngine:
+    """Each use renews one lease; quickly, or not."""
+    arguments = connect_arguments(url, name, **_OF_LEASES)
+    return _engine({**arguments, "timeout": _LEASE_TIMEOUT, "command_timeout": _LEASE_TIMEOUT}, 1, "AUTOCOMMIT")
 
 
 def _engine(arguments: dict[str, Any], pool_size: int, isolation_level: Any) -> AsyncEngine:

@@ -1,24 +1,33 @@
 """The first statement of each transaction on PostgreSQL: may this orchestrator still write, and which one is it.
 
-A start of another orchestrator supersedes this one. It waits for the transactions that passed the fence; those that
-come later do not pass. So what a lost lock does not hold, this does, also for batches that are new and have no guard.
+Who supersedes a start waits for its transactions that passed the fence; those that come later do not pass. So a start
+that was ended writes nothing more, whatever it believes: no batch that it had, and no new one, which has no guard.
+
+The lock is the weakest that a superseder's FOR UPDATE waits for; a lease is renewed beside it, without waiting.
 """
 
 from sqlalchemy import Connection
 
-from shared.kernel.errors import UnavailableError
+from orchestrator_svc.adapters.store.failures import superseded
+from orchestrator_svc.ports.ownership import Lease
 
-_FENCE = "SELECT pg_current_xact_id()::text FROM incarnations WHERE id = $1 AND superseded = 0 FOR SHARE"
+_FENCE = "SELECT pg_current_xact_id()::text FROM incarnations WHERE id = $1 AND superseded = 0 FOR KEY SHARE"
 _STATUS = "SELECT pg_xact_status($1::text::xid8)"
+# In the order of their ids, so that two that supersede each other do not wait for each other.
+_BOTH = "SELECT id FROM incarnations WHERE id IN ($1, $2) ORDER BY id FOR UPDATE"
 
 
 def fence(connection: Connection, incarnation: str) -> str:
     """The transaction's id, by which it is found again if the answer to its COMMIT is lost."""
     found = connection.exec_driver_sql(_FENCE, (incarnation,)).scalar()
     if found is None:
-        message = "another orchestrator has taken over this database: nothing was written"
-        raise UnavailableError("STORE_UNAVAILABLE", message, retry_after=1.0)
+        raise superseded()
     return found
+
+
+def lock_both(connection: Connection, incarnation: str, other: Lease) -> None:
+    """Before the fence of a transaction that supersedes another start."""
+    connection.exec_driver_sql(_BOTH, (incarnation, other.incarnation)).all()
 
 
 def status(connection: Connection, transaction: str) -> str | None:

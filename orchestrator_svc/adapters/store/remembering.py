@@ -41,7 +41,7 @@ def claim(connection: Connection, writes: Sequence[BatchWrite], now: int) -> set
         for row in connection.execute(select(*columns).where(tuple_(*columns).in_(list(rows)))).all():
             refused.add(claimants[row.tenant, row.request_id])
             del rows[row.tenant, row.request_id]
-        _NEW.run(connection, list(rows.values()))
+        _NEW.run(connection, [row for _, row in sorted(rows.items())])
     return refused
 
 
@@ -52,7 +52,8 @@ def remember(connection: Connection, writes: Sequence[tuple[BatchWrite, int]], n
         for write, _ in writes
         for command in write.commands[1 if _claims(write) else 0 :]
     }
-    _LATER.run(connection, list(later.values()))
+    # In the order of their keys, here and in `claim`: so no two orchestrators wait for each other in a circle.
+    _LATER.run(connection, [row for _, row in sorted(later.items())])
     answers = [
         (write.batch.tenant, command.request_id, number, command.answer)
         for write, number in writes

@@ -16,11 +16,15 @@ from orchestrator_svc.adapters.store.tables import (
 )
 
 
-def remove_unpublished(connection: Connection, numbers: Sequence[int] | None = None) -> None:
-    """Those of `numbers` (None: all), with their rows and the requests that they claimed. Published ones stay."""
+def remove_unpublished(
+    connection: Connection, numbers: Sequence[int] | None = None, *, incarnation: str | None = None
+) -> None:
+    """Of `numbers`, of a start, or all; with their rows and the requests that they claimed. Published ones stay."""
     statement = select(batches.c.batch_no, batches.c.tenant, batches.c.request_id).where(UNPUBLISHED)
     if numbers is not None:
         statement = statement.where(batches.c.batch_no.in_(numbers))
+    if incarnation is not None:
+        statement = statement.where(batches.c.incarnation == incarnation)
     for number, tenant, request_id in connection.execute(statement).all():
         if request_id:
             claimed = and_(requests.c.tenant == tenant, requests.c.request_id == request_id)

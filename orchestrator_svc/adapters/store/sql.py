@@ -1,10 +1,6 @@
 """What a store over SQL does, on either database. How it gets to a connection, and commits, is its own."""
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import Concatenate, ParamSpec, TypeVar
-
-from sqlalchemy import Connection
+from collections.abc import Collection, Sequence
 
 from orchestrator_svc.adapters.store import compacting, keeping, positions
 from orchestrator_svc.adapters.store.reading import (
@@ -16,13 +12,14 @@ from orchestrator_svc.adapters.store.reading import (
     proposals,
     requests,
     sessions,
+    stands,
     tools,
-    whole,
 )
-from orchestrator_svc.domain.batch import Batch
-from orchestrator_svc.domain.binding import ArgumentsJudge
+from orchestrator_svc.adapters.store.sql_inbox import SqlInbox
+from orchestrator_svc.adapters.store.sql_ownership import SqlOwnership
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import StoredFrame
+from orchestrator_svc.ports.feed import Stand
 from orchestrator_svc.ports.store import (
     BatchHead,
     Compaction,
@@ -42,44 +39,15 @@ from orchestrator_svc.ports.views import (
     ProposalView,
 )
 
-P = ParamSpec("P")
-T = TypeVar("T")
 
-
-class SqlStore(ABC):
-    """Implements `Store`, but for `start`, `close` and `commit`."""
-
-    def __init__(self) -> None:
-        self._incarnation = ""
-
-    @abstractmethod
-    async def _read(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """From one snapshot: a short read, which somebody's call waits for."""
-
-    @abstractmethod
-    async def _list(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """From one snapshot: a long read, and a rare one."""
-
-    @abstractmethod
-    async def _write(self, write: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One transaction."""
+class SqlStore(SqlOwnership, SqlInbox):
+    """Implements `Store`, but for `start`, `close` and `commit`; `Ownership`, but for the lease; and `Commands`."""
 
     async def commit_record_times(self, times: Sequence[tuple[int, int, int]]) -> None:
         if times:
             await self._write(keeping.record, times)
 
     # -- batches
-
-    async def unfinished(self, judge: ArgumentsJudge) -> AsyncIterator[Batch]:
-        number = 0
-        while page := await self._list(whole.unfinished_after, number, judge):
-            for batch in page:
-                yield batch
-            number = page[-1].number
-
-    async def load_batch(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | None:
-        await self._write(keeping.take, tenant, batch_id, self._incarnation)
-        return await self._list(whole.load, tenant, batch_id, judge)
 
     async def get_batch(self, tenant: str, batch_id: str) -> BatchView | None:
         return await self._read(full.get_batch, tenant, batch_id)
@@ -99,6 +67,9 @@ class SqlStore(ABC):
 
     async def batch_head(self, tenant: str, batch_id: str) -> BatchHead | None:
         return await self._read(batches.head, tenant, batch_id)
+
+    async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
+        return await self._read(stands.find, batches) if batches else []
 
     async def session_heads(
         self, tenant: str, session_id: str, after_no: int, also: Sequence[int]

@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator_svc.adapters.store import keeping, migrating
+from orchestrator_svc.adapters.store import migrating, owning
 from orchestrator_svc.adapters.store.committing import write_group, write_halves
 from orchestrator_svc.adapters.store.damage import damaged, is_damaged
 from orchestrator_svc.adapters.store.engines import (
@@ -30,6 +30,7 @@ from orchestrator_svc.adapters.store.file_lock import FileLock
 from orchestrator_svc.adapters.store.sql import SqlStore
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.codec import EventCodec
+from orchestrator_svc.ports.ownership import Beat
 from orchestrator_svc.ports.store import Committed, Incarnation
 from shared.kernel.clock import Clock
 from shared.kernel.errors import GreenlightError, PreconditionError, UnavailableError
@@ -43,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 class SqliteStore(SqlStore):
-    """Implements `Store`. `path`: of the database file; its folder is made if need be.
+    """Implements `Store`, `Ownership` and `Commands`. `path`: of the database file; its folder is made if need be.
 
     `standby`: where another orchestrator has the file, `start` waits until that one is gone.
     """
@@ -58,13 +59,16 @@ class SqliteStore(SqlStore):
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._told = False
+        # What the wall clock said, and from when on it is only counted.
+        self._began, self._counted = 0, 0.0
 
     async def start(self, incarnation: Incarnation) -> None:
         await self._own(f"process {os.getpid()}, incarnation {incarnation.id}, version {incarnation.version}")
         self._incarnation = incarnation.id
+        self._began, self._counted = self._clock.time_ns(), self._clock.monotonic()
         try:
             await self._in(self._writing, lambda: migrating.migrate(self._writer, str(self._path)))
-            await self._write(keeping.begin, incarnation)
+            await self._write(owning.begin, incarnation, alone=True)
         except BaseException:
             await self.close()
             raise
@@ -109,6 +113,14 @@ class SqliteStore(SqlStore):
         self._reader.dispose()
         self._writing.submit(self._writer.dispose)
         self._writing.shutdown()
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    async def renew(self) -> Beat:
+        """Nobody else can have the file; the time moves with no step of the machine's clock."""
+        return Beat(self._began + round((self._clock.monotonic() - self._counted) * 1e9), [])
 
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
         now = self._clock.time_ns()

@@ -27,7 +27,7 @@ from orchestrator_svc.adapters.store.dialects import PlainText
 metadata = MetaData()
 
 # The revision that this code works with.
-REVISION = "0001"
+REVISION = "0002"
 
 
 def _text(name: str) -> Column[str]:
@@ -46,7 +46,7 @@ def _number(name: str) -> Column[int]:
     return Column(name, Integer, nullable=False)
 
 
-# Starts of the orchestrator. `superseded`: a later one has begun, and this one may not write any more.
+# Starts of orchestrators. `superseded`: it has ended, and may not write any more. `counter` grows while it lives.
 incarnations = Table(
     "incarnations",
     metadata,
@@ -54,6 +54,7 @@ incarnations = Table(
     _time("start_time"),
     _text("version"),
     _small("superseded"),
+    Column("counter", BigInteger, nullable=False, server_default="0"),
 )
 
 # The highest journal position that was recorded of each executor; a row an incarnation, so that none waits for another.
@@ -84,6 +85,8 @@ sessions = Table(
     sqlite_with_rowid=False,
 )
 
+# `incarnation`: whose it is; '' is nobody's. `wake_time`: when one of nobody's is to be looked at, NULL: never; of one
+# that is idle it stays when it is taken.
 batches = Table(
     "batches",
     metadata,
@@ -120,6 +123,7 @@ batches = Table(
     _text("trace_parent"),
     _text("context"),
     _text("request_id"),
+    Column("wake_time", BigInteger),
     UniqueConstraint("tenant", "id", name="batches_by_id"),
 )
 Index("batches_by_number", batches.c.tenant, batches.c.batch_no)
@@ -132,9 +136,14 @@ PENDING = batches.c.asked > _ZERO
 EXPIRED = batches.c.expired > _ZERO
 REOPENED = batches.c.reopened_after > _ZERO
 UNPUBLISHED = batches.c.published == _ZERO
+_NOBODY = literal_column("''", PlainText)
+OWNED = batches.c.incarnation != _NOBODY
+DUE = and_(batches.c.incarnation == _NOBODY, batches.c.wake_time.is_not(None))
 # Finished, with events: `oldest` is the first one that is there.
 COMPACTABLE = and_(batches.c.state >= _FINISHED, batches.c.oldest <= batches.c.head)
 Index("batches_unfinished", batches.c.batch_no, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+Index("batches_owned", batches.c.incarnation, batches.c.batch_no, sqlite_where=OWNED, postgresql_where=OWNED)
+Index("batches_due", batches.c.wake_time, batches.c.batch_no, sqlite_where=DUE, postgresql_where=DUE)
 Index(
     "batches_pending",
     batches.c.tenant,
@@ -286,6 +295,23 @@ commands = Table(
     Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
     Column("answer", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# Commands for batches of another orchestrator. `sender`: the incarnation that waits. `refusal`: it was judged, and
+# changed nothing; else its answer comes into `commands`.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("tenant", PlainText, primary_key=True),
+    Column("request_id", PlainText, primary_key=True),
+    Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
+    _time("sent_time"),
+    _text("sender"),
+    _text("kind"),
+    _text("principal"),
+    Column("payload_hash", LargeBinary, nullable=False),
+    Column("arguments", LargeBinary, nullable=False),
+    Column("refusal", LargeBinary),
 )
 
 tools = Table(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from orchestrator_svc.adapters.store.bulk import BulkInsert, BulkUpdate
-from orchestrator_svc.adapters.store.creating import count, create, publish
+from orchestrator_svc.adapters.store.creating import count, create, lock_sessions, publish
 from orchestrator_svc.adapters.store.guard import guard
 from orchestrator_svc.adapters.store.positions import keep_positions
 from orchestrator_svc.adapters.store.remembering import claim, remember
@@ -38,15 +38,16 @@ def apply(connection: Connection, writes: Sequence[BatchWrite], codec: EventCode
         lost |= refused
     kept = [write for write in writes if write.batch.id not in lost]
     new = [write for write in kept if write.created]
-    created = create(connection, new) if new else {}
     grown = [write for write in kept if not write.created]
+    lock_sessions(connection, new, grown)
+    created = create(connection, new) if new else {}
     publish(connection, grown)
     count(connection, grown)
     numbered = [(write, created[write.batch.id][0] if write.created else write.batch.number) for write in kept]
     stored = _write_rows(connection, numbered, codec)
     remember(connection, numbered, now)
     keep_positions(connection, kept)
-    return Committed(lost, stored, created)
+    return Committed(lost, frames=stored, created=created)
 
 
 def _write_rows(

@@ -1,8 +1,7 @@
-"""What a commit makes known: to observers, to watchers; and what it lets go of memory."""
+"""What a commit makes known: to observers, to watchers; and to the memory, which lets go of what rests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from orchestrator_svc.application.engine.dispatcher import Dispatcher
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.ports.feed import Feed, News
@@ -11,17 +10,8 @@ from orchestrator_svc.ports.store import Committed
 
 
 class Announcer:
-    """`busy`: whether changes of a batch still wait to be recorded."""
-
-    def __init__(
-        self,
-        observer: Observer,
-        feed: Feed,
-        live: LiveBatches,
-        dispatcher: Dispatcher,
-        busy: Callable[[str], bool],
-    ) -> None:
-        self._observer, self._feed, self._live, self._dispatcher, self._busy = observer, feed, live, dispatcher, busy
+    def __init__(self, observer: Observer, feed: Feed, live: LiveBatches) -> None:
+        self._observer, self._feed, self._live = observer, feed, live
 
     def committed(self, group: Sequence[Changes], committed: Committed) -> None:
         """In order, once the transaction is there."""
@@ -34,6 +24,4 @@ class Announcer:
                 news[batch.id] = News(batch.tenant, batch.session_id, batch.id, header.head, header.state, frames)
         self._feed.publish(list(news.values()))
         for changes in group:
-            batch = changes.batch
-            if batch.state.finished and not self._busy(batch.id) and self._live.evict(batch):
-                self._dispatcher.forget(batch.id)
+            self._live.committed(changes)

@@ -10,6 +10,7 @@ from orchestrator_svc.application.engine.dispatcher import Dispatcher
 from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.flights import Flights
 from orchestrator_svc.application.engine.grouping import Recording
+from orchestrator_svc.application.engine.leases import Tenure
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.recorder import Recorder
 from orchestrator_svc.application.engine.timers import Timers
@@ -48,12 +49,13 @@ class Concluder:
         timers: Timers,
         executors: Executors,
         clock: Clock,
+        tenure: Tenure,
         on_fault: Callable[[Batch, Exception], None],
         wake: Callable[[], None],
     ) -> None:
         self._live, self._recorder, self._dispatcher, self._sender = live, recorder, dispatcher, sender
         self._flights, self._timers, self._executors, self._clock = flights, timers, executors, clock
-        self._on_fault, self._wake = on_fault, wake
+        self._tenure, self._on_fault, self._wake = tenure, on_fault, wake
         self._holding: Counter[str] = Counter()
         self.draining = False
 
@@ -96,7 +98,8 @@ class Concluder:
     def _conclude(self, changes: Changes) -> Callable[[], None] | None:
         """Returns what sends the attempts that are recorded with the changes themselves."""
         ahead, batch = None, changes.batch
-        if changes.hold and changes.ready and not (batch.max_in_flight or self.draining):
+        may_send = self._tenure.holds and not self.draining
+        if changes.hold and changes.ready and may_send and not batch.max_in_flight:
             ahead = self._sender.ahead(changes)
         batch.conclude(changes)
         return ahead

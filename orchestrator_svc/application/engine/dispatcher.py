@@ -141,12 +141,8 @@ class Dispatcher:
         if gate is not None:
             gate.queued -= 1
 
-    def forget(self, batch_id: str) -> None:
-        """Of a finished batch, its gate; what stands in lanes is found stale when taken."""
-        self._gates.pop(batch_id, None)
-
     def drop(self, batch: Batch) -> None:
-        """Everything of a batch whose memory is not to be trusted."""
+        """Everything of a batch that leaves the memory."""
         self._gates.pop(batch.id, None)
         for lane in self._lanes.values():
             lane.drop(batch)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from orchestrator_svc.application.engine.dispatcher import Dispatcher, Lane, Ready
 from orchestrator_svc.application.engine.flights import Flight, Flights
+from orchestrator_svc.application.engine.leases import Tenure
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.digest import idempotency_key
 from orchestrator_svc.domain.proposal import Proposal
-from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import Ending, dispatch, settle
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, ToolKey
 from orchestrator_svc.ports.executor import Call, Executors, Origin, Target
@@ -37,15 +37,26 @@ class Sending:
 
 
 class Sender:
-    """What is promised to targets but not sent yet counts against their slots, so that none is promised twice."""
+    """What is promised to targets but not sent yet counts against their slots, so that none is promised twice.
+
+    Nothing is sent while `tenure` does not hold: what was recorded meanwhile waits for `go_on`.
+    """
 
     def __init__(
-        self, flights: Flights, dispatcher: Dispatcher, executors: Executors, observer: Observer, clock: Clock
+        self,
+        flights: Flights,
+        dispatcher: Dispatcher,
+        executors: Executors,
+        observer: Observer,
+        clock: Clock,
+        tenure: Tenure,
     ) -> None:
         self._flights, self._dispatcher, self._executors = flights, dispatcher, executors
         self._observer, self._clock = observer, clock
         self._origins: dict[str, Origin] = {}
         self._unsent: list[Flight] = []
+        self._held_back: list[Callable[[], None]] = []
+        self._tenure = tenure
         self.more = False
 
     def dispatch(
@@ -192,7 +203,7 @@ class Sender:
 
     def _origin(self, batch: Batch) -> Origin:
         origin = self._origins.get(batch.id)
-        if origin is None:
+        if origin is None or origin.epoch != batch.epoch:
             if len(self._origins) > 10_000:
                 self._origins.clear()
             origin = self._origins[batch.id] = Origin(
@@ -210,10 +221,19 @@ class Sender:
 
     def _sender_of(self, sending: Sending) -> Callable[[], None]:
         def send() -> None:
+            if not self._tenure.holds:
+                self._held_back.append(send)
+                return
             for target, calls in sending.durable.items():
                 self._hand_over(target, [call for call in calls if self._still_due(call)])
 
         return send
+
+    def go_on(self) -> None:
+        """Sends what was held back, as far as it is still this start's to send."""
+        held, self._held_back = self._held_back, []
+        for send in held:
+            send()
 
     def _still_due(self, call: Call) -> bool:
         """Not where its executor was lost, or it was cancelled, while the attempt was being recorded."""
@@ -243,35 +263,6 @@ class Sender:
             if flight.current:
                 work.setdefault(flight.batch, []).append(_never_sent(flight.proposal))
         return work
-
-    def queue_timeouts(self, now: float, timeout: float) -> dict[Batch, list[Callable[[Batch, Changes], None]]]:
-        """Those for whose tool no executor was connected for too long, or only such as describe it differently."""
-        work: dict[Batch, list[Callable[[Batch, Changes], None]]] = {}
-        for lane in self._dispatcher.lanes():
-            if lane.unserved_since is None or self._executors.serves(lane.tool):
-                continue
-            message = f"no executor with {lane.tool} was connected for {timeout:g} s"
-            if self._executors.differs(lane.tool):
-                message = (
-                    f"an executor has {lane.tool}, described differently than on record: give it another version "
-                    f"(none with the one on record was connected for {timeout:g} s)"
-                )
-            for ready in lane.overdue(now - timeout):
-                self._dispatcher.left(ready)
-                if not ready.stale:
-                    work.setdefault(ready.batch, []).append(_timed_out(ready.proposal, message))
-        return work
-
-
-def _timed_out(proposal: Proposal, message: str) -> Callable[[Batch, Changes], None]:
-    failure = Failure(FailureClass.UNAVAILABLE, KnownEffect.NONE, "QUEUE_TIMEOUT", message)
-
-    def operation(batch: Batch, changes: Changes) -> None:
-        if proposal.state is State.APPROVED:  # it may stand in its lane twice
-            batch.fail(changes, proposal, failure)
-            batch.ended(changes, proposal)
-
-    return operation
 
 
 def _never_sent(proposal: Proposal) -> Callable[[Batch, Changes], None]:

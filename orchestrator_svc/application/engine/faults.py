@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator_svc.application.engine.concluding import batch_lost
+from orchestrator_svc.application.engine.live import OwnedElsewhereError
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.firing import abandon
@@ -44,10 +46,24 @@ class Faults:
             _log.error("batch %s is stuck: it cannot even be ended; what is on record of it stands", batch.id)
 
     def forget(self, batch: Batch) -> None:
-        """Nothing of it is in memory any more."""
+        """Nothing of it is in memory any more. Executors keep running its calls: who has it next asks about them."""
         self._engine.live.drop(batch.id)
         self._engine.flights.forget_batch(batch.id)
         self._engine.dispatcher.drop(batch)
+
+    def lost(self, batch_id: str) -> None:
+        """Somebody else has it: what memory holds is not what is on record."""
+        batch = self._engine.live.get(batch_id)
+        if batch is not None:
+            self.forget(batch)
+
+    def unwritable(self, batch_id: str) -> None:
+        """What memory holds never will be on record."""
+        batch = self._engine.live.get(batch_id)
+        if batch is not None and batch.number:
+            self.end(batch, batch_lost())
+        elif batch is not None:
+            self.forget(batch)
 
     def recorded(self, group: Sequence[Changes]) -> None:
         """What can be written is not stuck."""
@@ -61,8 +77,8 @@ class Faults:
             batch, message = await self._queue.get()
             try:
                 await self._end(batch, message)
-            except NotFoundError:
-                self._tries.pop(batch.id, None)  # it never was on record
+            except (NotFoundError, OwnedElsewhereError):
+                self._tries.pop(batch.id, None)  # it never was on record, or is another's to end
             except UnavailableError as error:
                 if error.reason != "BATCH_LOST":  # else it is queued again already
                     await asyncio.sleep(PAUSE)
@@ -74,6 +90,6 @@ class Faults:
 
     async def _end(self, batch: Batch, message: str) -> None:
         await self._engine.recorder.recorded(batch.id)
-        async with self._engine.live.pin(batch.tenant, batch.id) as loaded:
+        async with self._engine.live.pin(batch.tenant, batch.id, resumes=False) as loaded:
             if not loaded.state.finished:
                 await self._engine.execute(loaded, lambda b, c: abandon(b, c, message))

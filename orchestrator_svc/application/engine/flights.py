@@ -125,6 +125,9 @@ class Flights:
             flight.since, flight.asked = now, 0.0
         return flights
 
+    def is_connected(self, target: Target) -> bool:
+        return target in self._connected
+
     def connected_start(self, executor_id: str) -> Target | None:
         """The one that connected last."""
         return next((target for target in reversed(self._connected) if target.executor_id == executor_id), None)
@@ -176,6 +179,10 @@ class Flights:
                 elif flight.proposal.state is State.RUNNING:
                     late.append(flight)
         return late
+
+    def running(self) -> set[str]:
+        """Ids of the batches with calls that run."""
+        return {f.batch.id for f in self._by_call.values() if f.current and f.proposal.state is State.RUNNING}
 
     @property
     def waiting(self) -> bool:

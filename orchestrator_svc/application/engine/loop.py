@@ -17,19 +17,21 @@ from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.draining import NOTHING_RUNS, WHILE_CALLS_RUN, draining
 from orchestrator_svc.application.engine.faults import Faults
 from orchestrator_svc.application.engine.flights import Flights
+from orchestrator_svc.application.engine.leases import Tenure
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.engine.patrol import Patrol
 from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.application.engine.recorder import Recorder
+from orchestrator_svc.application.engine.resuming import Resuming
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.engine.signals import SignalHandler
 from orchestrator_svc.application.engine.silence import Silence
 from orchestrator_svc.application.engine.timers import Timers
+from orchestrator_svc.application.engine.unserved import Unserved
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes, Timer
 from orchestrator_svc.domain.firing import fire
-from orchestrator_svc.domain.recovering import recover
 from orchestrator_svc.domain.tool import ToolDescriptor
 from orchestrator_svc.ports.executor import Executors, Signal, Target
 from orchestrator_svc.ports.feed import Feed
@@ -77,23 +79,31 @@ class Engine:
         self._commands: deque[_Command] = deque()
         self._incoming: deque[Signal] = deque()
         flights = self.flights = Flights()
-        timers = self.timers = Timers(clock)
+        timers = self.timers = Timers(clock, live.__contains__)
         dispatcher = self.dispatcher = Dispatcher()
         self.outlook = Outlook(flights, dispatcher, clock, settings)
         faults = self.faults = Faults(self)
-        recorder = self.recorder = Recorder(store, clock, self._lost, settings.max_backlog, settings.store_patience)
+        tenure = self.tenure = Tenure(clock, settings.lease_period if live.shared else None)
+        recorder = self.recorder = Recorder(
+            store, clock, faults.lost, faults.unwritable, settings.max_backlog, settings.store_patience
+        )
         recorder.on_commit = self._committed
-        live.busy, live.recorded, live.awaited = recorder.pending, recorder.recorded, flights.awaits
-        self._announcer = Announcer(observer, feed, live, dispatcher, recorder.pending)
+        live.pending, live.recorded, live.awaited = recorder.pending, recorder.recorded, flights.awaits
+        live.resume, live.check_taking = self.resume, self._check_taking
+        live.forget, live.evicted = faults.forget, dispatcher.drop
+        self._announcer = Announcer(observer, feed, live)
         reattaching = self.reattaching = Reattaching(flights, executors)
         signals = self._signals = SignalHandler(flights, reattaching, executors, clock, self._tools_seen)
-        sender = self._sender = Sender(flights, dispatcher, executors, observer, clock)
+        sender = self._sender = Sender(flights, dispatcher, executors, observer, clock, tenure)
         grace = settings.cancel_grace / _SECOND
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
-        self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, recorder, clock, settings)
+        unserved = Unserved(dispatcher, executors)
+        self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, unserved, recorder, clock, settings)
         self._concluder = Concluder(
-            live, recorder, dispatcher, sender, flights, timers, executors, clock, faults.end, self._wake.set
+            live, recorder, dispatcher, sender, flights, timers, executors, clock, tenure, faults.end, self._wake.set
         )
+        self._resuming = Resuming(store, reattaching, signals, self._concluder, self._begin, faults.end)
+        live.arriving = self._resuming.arriving
 
     # -- what use cases call
 
@@ -123,24 +133,18 @@ class Engine:
 
     # -- its own life
 
-    async def recover(self) -> int:
-        """Loads every batch that is not finished. Call before `run`. Returns how many."""
-        self.reattaching.load(await self._store.journal_positions())
-        count = 0
-        async for batch in self._store.unfinished(self.live.judge):
-            self.live.add(batch)
-            try:
-                self.resume(batch)
-            except Exception as error:
-                self.faults.end(batch, error)
-            count += 1
-        return count
+    async def prepare(self) -> None:
+        """Call before `run`."""
+        await self._resuming.prepare()
 
     def resume(self, batch: Batch) -> None:
-        """Goes on with a batch that was just loaded."""
-        changes = batch.begin(self._clock.time_ns(), self._clock.monotonic())
-        self._signals.expect(batch, recover(batch, changes))
-        self._concluder.record(changes)
+        """Goes on with a batch that was just taken."""
+        self._resuming.resume(batch)
+        self._wake.set()
+
+    def _check_taking(self) -> None:
+        if self.draining:
+            raise draining(self._feed.retry_after)
 
     def drain(self) -> None:
         """Starts nothing more; what runs may end. Takes no more submissions, and lets the watchers go."""
@@ -167,6 +171,8 @@ class Engine:
         """What keeps it from doing all of its work, for people; a few of many."""
         failing = self.recorder.failing
         found = [] if failing is None else [str(failing)]
+        if not self.tenure.holds:
+            found.append("the lease could not be renewed in time: nothing is dispatched until it is")
         found += [f"batch {batch_id} is stuck: {why}" for batch_id, why in self.faults.stuck.items()]
         return found[:MAX_PROBLEMS]
 
@@ -258,9 +264,16 @@ class Engine:
     def _fire(self, batch_id: str, timer: Timer) -> None:
         batch = self.live.get(batch_id)
         if batch is not None:
-            self._each({batch: [lambda b, c: fire(b, c, timer, self._settings.cancel_grace)]})
+            self._each({batch: [self._hold_if_shared, lambda b, c: fire(b, c, timer, self._settings.cancel_grace)]})
+
+    def _hold_if_shared(self, batch: Batch, changes: Changes) -> None:
+        """What may be another's by now makes nothing run before the store has agreed."""
+        changes.hold = self.live.may_be_taken(batch.id)
 
     def _dispatch(self) -> None:
+        if not self.tenure.holds:
+            return
+        self._sender.go_on()
         if self.dispatcher.waiting() and not self.draining:
             for sending in self._sender.dispatch(self._begin, self.faults.end):
                 self._concluder.record(sending.changes, sending.send)
@@ -269,16 +282,6 @@ class Engine:
 
     def _begin(self, batch: Batch) -> Changes:
         return batch.begin(self._clock.time_ns(), self._clock.monotonic())
-
-    def _lost(self, batch_id: str) -> None:
-        """Its changes were refused: what memory holds is not what is on record."""
-        batch = self.live.get(batch_id)
-        if batch is None:
-            return
-        if batch.number:
-            self.faults.end(batch, batch_lost())
-        else:
-            self.faults.forget(batch)
 
     def _committed(self, group: Sequence[Changes], committed: Committed) -> None:
         self.faults.recorded(group)

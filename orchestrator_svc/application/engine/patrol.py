@@ -9,6 +9,7 @@ from orchestrator_svc.application.engine.recorder import Recorder
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.engine.signals import SignalHandler, Work
 from orchestrator_svc.application.engine.silence import Silence
+from orchestrator_svc.application.engine.unserved import Unserved
 from shared.kernel.clock import Clock
 
 
@@ -22,12 +23,14 @@ class Patrol:
         sender: Sender,
         signals: SignalHandler,
         silence: Silence,
+        unserved: Unserved,
         recorder: Recorder,
         clock: Clock,
         settings: EngineSettings,
     ) -> None:
         self._flights, self._dispatcher, self._sender, self._signals = flights, dispatcher, sender, signals
-        self._silence, self._recorder, self._clock, self._settings = silence, recorder, clock, settings
+        self._silence, self._unserved, self._recorder = silence, unserved, recorder
+        self._clock, self._settings = clock, settings
 
     def due_in(self) -> float | None:
         """Seconds; None: nothing waits."""
@@ -44,4 +47,4 @@ class Patrol:
         yield self._sender.take_unsent()
         yield self._signals.give_up(self._flights.overdue(now - self._settings.reattach_window))
         yield self._silence.look()
-        yield self._sender.queue_timeouts(now, self._settings.queue_timeout)
+        yield self._unserved.look(now, self._settings.queue_timeout)

@@ -22,6 +22,21 @@ class Reattaching:
         if position > self._positions.get(executor_id, 0):
             self._positions[executor_id] = position
 
+    def expect(self, flights: Sequence[Flight], now: float) -> None:
+        """Those of an earlier owner: who can tell of them is asked, now if it is there, or once it is."""
+        by_target: dict[Target, list[Flight]] = {}
+        for flight in flights:
+            self._flights.add(flight)
+            by_target.setdefault(flight.target, []).append(flight)
+        for target, own in by_target.items():
+            if self._flights.is_connected(target):
+                for flight in own:
+                    flight.since = now
+                self._ask_and_cancel(target, own)
+            else:
+                self._flights.lose(target, now)
+                self.lost(target, now)
+
     def connected(self, target: Target, now: float) -> None:
         """A start is there: asks it about its own calls, and about those whose start is over."""
         self._ask_and_cancel(target, [*self._flights.found(target, now), *self._flights.move_to(target, now)])

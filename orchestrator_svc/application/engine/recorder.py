@@ -24,7 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """`on_lost` is told of batches that are not this owner's any more, or cannot be written. `patience`: in s.
+    """`on_lost` is told of batches that are not this owner's any more, `on_unwritable` of those that cannot be written.
+
+    `patience`: in s.
 
     Set `on_commit` before anything is recorded. `failing`: why the store takes nothing now. `stalled`: whether that
     has been so for longer than callers are kept waiting.
@@ -34,9 +36,15 @@ class Recorder:
     """Gets what a transaction made durable, in order, before the recordings' own `then`."""
 
     def __init__(
-        self, store: Store, clock: Clock, on_lost: Callable[[str], None], max_backlog: int, patience: float
+        self,
+        store: Store,
+        clock: Clock,
+        on_lost: Callable[[str], None],
+        on_unwritable: Callable[[str], None],
+        max_backlog: int,
+        patience: float,
     ) -> None:
-        self._store, self._clock, self._on_lost = store, clock, on_lost
+        self._store, self._clock, self._on_lost, self._on_unwritable = store, clock, on_lost, on_unwritable
         self._waiting = Waiting()
         self._callers: dict[Recording, None] = {}
         self._requests: set[tuple[str, str]] = set()
@@ -177,7 +185,7 @@ class Recorder:
 
     async def _commit(self, group: list[Changes]) -> Committed:
         """One transaction. Where something in it cannot be written, one a batch: that one alone is lost."""
-        changes = [change for change in group if change.events or change.records or change.command]
+        changes = [change for change in group if change.writes]
         try:
             return await self._try_on(changes)
         except Exception as error:
@@ -185,7 +193,7 @@ class Recorder:
                 _log.warning("a group of changes cannot be written, its batches are written one by one: %r", error)
                 return await self._one_by_one(changes)
             _log.exception("batch %s cannot be written and is dropped", changes[0].batch.id)
-            return Committed(lost={changes[0].batch.id})
+            return Committed(unwritable={changes[0].batch.id})
 
     async def _one_by_one(self, changes: list[Changes]) -> Committed:
         by_batch: dict[str, list[Changes]] = {}
@@ -195,6 +203,7 @@ class Recorder:
         for own in by_batch.values():
             alone = await self._commit(own)
             committed.lost |= alone.lost
+            committed.unwritable |= alone.unwritable
             committed.frames |= alone.frames
             committed.created |= alone.created
         return committed
@@ -224,9 +233,10 @@ class Recorder:
     def _finish(self, group: list[Item], committed: Committed) -> None:
         now = self._clock.monotonic()
         kept: list[Changes] = []
+        gone = committed.lost | committed.unwritable
         for changes, _ in group:
             batch = changes.batch
-            if batch.id in committed.lost:
+            if batch.id in gone:
                 continue
             kept.append(changes)
             if changes.created and batch.id in committed.created:
@@ -234,16 +244,17 @@ class Recorder:
             if changes.events and batch.number:
                 elapsed = int((now - changes.received) * 1e9)
                 self._times.append((batch.number, changes.events[-1].sequence, elapsed))
-        self._waiting.done([item for item in group if item[0].batch.id not in committed.lost])
+        self._waiting.done([item for item in group if item[0].batch.id not in gone])
         if kept:
             self.on_commit(kept, committed)
         for changes, recording in group:
-            if recording is not None and changes.batch.id not in committed.lost:
+            if recording is not None and changes.batch.id not in gone:
                 self._settled(recording)
                 if recording.then is not None:
                     recording.then()
-        for batch_id in committed.lost:
+        for batch_id in gone:
             self._drop(batch_id, [item for item in group if item[0].batch.id == batch_id])
+            (self._on_lost if batch_id in committed.lost else self._on_unwritable)(batch_id)
         self._turned.set()
         if self._waiting:
             self._wake.set()
@@ -264,7 +275,6 @@ class Recorder:
                 self._settled(recording)
                 if recording.lost is not None:
                     recording.lost(error)
-        self._on_lost(batch_id)
 
     async def _commit_times(self) -> None:
         """How long recording took is itself recorded, when there is nothing better to do."""

@@ -83,12 +83,13 @@ class SignalHandler:
         return work
 
     def expect(self, batch: Batch, proposals: Sequence[Proposal]) -> None:
-        """Proposals whose last attempt was sent by an earlier start of the orchestrator: their executors know of it."""
+        """Proposals whose last attempt was sent by an earlier owner of the batch: their executors know of it."""
+        flights: list[Flight] = []
         for proposal in proposals:
             last = proposal.attempts[-1]
             target = Target(last.executor_id, last.boot_id)
-            self._flights.add(Flight(batch.call_id(proposal), batch, proposal, last.number, target, 0.0))
-            self._flights.lose(target, self._clock.monotonic())
+            flights.append(Flight(batch.call_id(proposal), batch, proposal, last.number, target, 0.0))
+        self._reattaching.expect(flights, self._clock.monotonic())
 
     def give_up(self, flights: Sequence[Flight]) -> Work:
         """Their executor did not come back in time."""

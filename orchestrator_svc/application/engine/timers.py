@@ -1,21 +1,28 @@
 """One heap for all that happens by itself. Wall times become monotonic ones on entry: clock steps move nothing."""
 
 import heapq
+from collections.abc import Callable
 from itertools import count
 
 from orchestrator_svc.domain.changes import Timer
 from shared.kernel.clock import Clock
 
+FEW = 4_096
 _SECOND = 1_000_000_000
 
 
 class Timers:
-    """Entries are never removed: a timer's token tells whether it still means something."""
+    """A timer's token tells whether it still means something. `live`: whether a batch is in memory; entries of others
+    go when there are as many again as the last time: each is looked at a few times at the most."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, live: Callable[[str], bool]) -> None:
+        self._clock, self._live = clock, live
         self._heap: list[tuple[float, int, str, Timer]] = []
         self._order = count()
+        self._most = FEW
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def add(self, batch_id: str, timers: list[Timer], now: int) -> None:
         """`now`: wall time (ns) at which the timers were made."""
@@ -23,6 +30,10 @@ class Timers:
         for timer in timers:
             due = monotonic + (timer.due - now) / _SECOND
             heapq.heappush(self._heap, (due, next(self._order), batch_id, timer))
+        if len(self._heap) > self._most:
+            self._heap = [entry for entry in self._heap if self._live(entry[2])]
+            heapq.heapify(self._heap)
+            self._most = max(FEW, 2 * len(self._heap))
 
     def due_in(self) -> float | None:
         """Seconds until the next one; None: there is none."""

@@ -4,24 +4,23 @@ import pytest
 
 from greenlight.orchestrator.v1 import event_pb2
 from orchestrator_svc.domain.proposal import ProposalState
-from orchestrator_svc.ports.store import Store
-from tests.support.batches import AnyArguments, Builder, judged, write
-from tests.support.stores import Opener, commit, sequences, submitted
+from tests.support.batches import Builder, judged, write
+from tests.support.stores import WholeStore, commit, sequences, submitted, taken
 
 
-async def stored_sequences(store: Store, number: int) -> list[int]:
+async def stored_sequences(store: WholeStore, number: int) -> list[int]:
     found: list[int] = []
     for frame in await store.read_frames(number, 0, 1 << 30):
         found += [event.sequence for event in event_pb2.EventFrame.FromString(frame.payload).events]
     return found
 
 
-async def one(store: Store, *keys: str) -> Builder:
+async def one(store: WholeStore, *keys: str) -> Builder:
     builder = Builder()
     return await submitted(store, builder, builder.submit([judged(key) for key in keys or ("a",)]))
 
 
-async def test_events_are_stored_without_a_gap(store: Store) -> None:
+async def test_events_are_stored_without_a_gap(store: WholeStore) -> None:
     builder = await one(store, "a", "b")
     await commit(store, builder.dispatch("a"), builder.dispatch("b"), builder.succeed("a"))
     await commit(store, builder.succeed("b"))
@@ -29,7 +28,7 @@ async def test_events_are_stored_without_a_gap(store: Store) -> None:
     assert await stored_sequences(store, builder.batch.number) == list(range(1, builder.batch.head + 1))
 
 
-async def test_what_a_commit_returns_is_what_it_stored(store: Store) -> None:
+async def test_what_a_commit_returns_is_what_it_stored(store: WholeStore) -> None:
     builder = await one(store)
     before = builder.batch.head
     committed = await commit(store, builder.dispatch("a"))
@@ -38,7 +37,7 @@ async def test_what_a_commit_returns_is_what_it_stored(store: Store) -> None:
     assert committed.frames[builder.batch.id] == await store.read_frames(builder.batch.number, before, 1)
 
 
-async def test_several_moves_of_one_proposal_are_one_row_and_all_events(store: Store) -> None:
+async def test_several_moves_of_one_proposal_are_one_row_and_all_events(store: WholeStore) -> None:
     builder = await one(store)
     writes = write(builder.dispatch("a"), builder.succeed("a"))
     assert [len(item.records) for item in writes] == [1]
@@ -50,7 +49,7 @@ async def test_several_moves_of_one_proposal_are_one_row_and_all_events(store: S
     assert await stored_sequences(store, builder.batch.number) == list(range(1, builder.batch.head + 1))
 
 
-async def test_a_stale_head_is_lost_and_the_others_commit(store: Store) -> None:
+async def test_a_stale_head_is_lost_and_the_others_commit(store: WholeStore) -> None:
     stale, sound = await one(store), await one(store)
     await commit(store, stale.dispatch("a"))
     stale.batch.head -= 1
@@ -68,7 +67,7 @@ async def test_a_stale_head_is_lost_and_the_others_commit(store: Store) -> None:
 
 
 @pytest.mark.parametrize("field", ["epoch", "incarnation", "number"])
-async def test_another_owner_is_lost_and_nothing_is_written(store: Store, field: str) -> None:
+async def test_another_owner_is_lost_and_nothing_is_written(store: WholeStore, field: str) -> None:
     builder = await one(store)
     before = await store.get_batch("default", builder.batch.id)
     wrong = {"epoch": 7, "incarnation": "somebody else", "number": 0}
@@ -79,30 +78,7 @@ async def test_another_owner_is_lost_and_nothing_is_written(store: Store, field:
     assert await store.get_batch("default", builder.batch.id) == before
 
 
-async def test_who_loads_a_batch_takes_it(store: Store) -> None:
-    builder = await one(store)
-    loaded = await store.load_batch("default", builder.batch.id, AnyArguments())
-    assert loaded is not None
-    assert loaded.epoch == builder.batch.epoch + 1
-
-    assert (await commit(store, builder.dispatch("a"))).lost == {builder.batch.id}
-    changes = loaded.begin(builder.now, 0.0)
-    changes.touch(loaded.proposals[0])
-    assert not (await commit(store, loaded.conclude(changes))).lost
-
-
-async def test_another_start_takes_what_is_unfinished(store: Store, opener: Opener) -> None:
-    builder, done = await one(store), await one(store)
-    await commit(store, done.dispatch("a"), done.succeed("a"))
-    store = await opener.open()
-    batches = [batch async for batch in store.unfinished(AnyArguments())]
-
-    assert [batch.id for batch in batches] == [builder.batch.id]
-    assert (batches[0].epoch, batches[0].incarnation) == (builder.batch.epoch + 1, opener.opened[-1])
-    assert (await commit(store, builder.dispatch("a"))).lost == {builder.batch.id}
-
-
-async def test_a_change_without_events_is_written(store: Store) -> None:
+async def test_a_change_without_events_is_written(store: WholeStore) -> None:
     builder = await one(store)
     await commit(store, builder.dispatch("a"))
     changes = builder.begin()
@@ -116,20 +92,18 @@ async def test_a_change_without_events_is_written(store: Store) -> None:
     assert view.proposal.uncounted == 3
 
 
-async def test_later_moves_do_not_reach_what_was_read(store: Store) -> None:
+async def test_later_moves_do_not_reach_what_was_read(store: WholeStore) -> None:
     builder = await one(store)
-    loaded = await store.load_batch("default", builder.batch.id, AnyArguments())
-    assert loaded is not None
+    loaded = await taken(store, builder)
     loaded.proposals[0].labels["x"] = "y"
     loaded.proposals[0].revision = 99
     loaded.labels["x"] = "y"
 
-    again = await store.load_batch("default", builder.batch.id, AnyArguments())
-    assert again is not None
+    again = await taken(store, builder)
     assert (again.labels, again.proposals[0].labels, again.proposals[0].revision) == ({}, {}, 1)
 
 
-async def test_a_batch_that_cannot_be_encoded_fails_alone(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_batch_that_cannot_be_encoded_fails_alone(store: WholeStore, caplog: pytest.LogCaptureFixture) -> None:
     builders = [await one(store) for _ in range(5)]
     changes = [builder.dispatch("a") for builder in builders]
     await commit(store, *changes)
@@ -137,7 +111,7 @@ async def test_a_batch_that_cannot_be_encoded_fails_alone(store: Store, caplog: 
     finished = [builder.succeed("a", result="\ud800" if builder is bad else "1") for builder in builders]
     committed = await commit(store, *finished)
 
-    assert committed.lost == {bad.batch.id}
+    assert (committed.lost, committed.unwritable) == (set(), {bad.batch.id})
     assert set(committed.frames) == {builder.batch.id for builder in builders if builder is not bad}
     assert bad.batch.id in caplog.text
     for builder in builders:

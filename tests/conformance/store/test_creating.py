@@ -4,10 +4,9 @@ from itertools import pairwise
 
 from orchestrator_svc.domain.changes import CommandRecord
 from orchestrator_svc.domain.proposal import ProposalState
-from orchestrator_svc.ports.store import Store
 from orchestrator_svc.ports.views import BatchFilter, ProposalFilter
 from tests.support.batches import AnyArguments, Builder, judged
-from tests.support.stores import EVERYTHING, Opener, commit, listed, listed_batches, submitted
+from tests.support.stores import EVERYTHING, Opener, WholeStore, commit, listed, listed_batches, submitted
 
 
 class Large(Builder):
@@ -22,7 +21,7 @@ def command(request_id: str, answer: bytes = b"answer") -> CommandRecord:
     return CommandRecord(request_id, "SubmitBatch", b"hash", answer)
 
 
-async def test_numbers_grow_and_each_session_counts_its_own(store: Store) -> None:
+async def test_numbers_grow_and_each_session_counts_its_own(store: WholeStore) -> None:
     builders = [Builder(session_id=name) for name in ("a", "b", "a")]
     committed = await commit(store, *[builder.submit([judged("x")]) for builder in builders])
     builders.append(await submitted(store, later := Builder(session_id="a"), later.submit([judged("x")])))
@@ -33,13 +32,13 @@ async def test_numbers_grow_and_each_session_counts_its_own(store: Store) -> Non
     assert committed.created == {item.batch.id: (item.batch.number, item.batch.session_no) for item in builders[:3]}
 
 
-async def test_sessions_of_two_tenants_count_apart(store: Store) -> None:
+async def test_sessions_of_two_tenants_count_apart(store: WholeStore) -> None:
     builders = [Builder(tenant=tenant, session_id="same") for tenant in ("a", "b")]
     await commit(store, *[builder.submit([judged("x")]) for builder in builders])
     assert [builder.batch.session_no for builder in builders] == [1, 1]
 
 
-async def test_a_batch_makes_its_session(store: Store) -> None:
+async def test_a_batch_makes_its_session(store: WholeStore) -> None:
     builder = Builder()
     builder.batch.context = '{"desk":"bonds"}'
     await submitted(store, builder, builder.submit([judged("x"), judged("y")]))
@@ -55,7 +54,7 @@ async def test_a_batch_makes_its_session(store: Store) -> None:
     assert statistics == (1, 1, 2, 0)
 
 
-async def test_an_empty_open_batch_is_written(store: Store) -> None:
+async def test_an_empty_open_batch_is_written(store: WholeStore) -> None:
     builder = Builder()
     builder.batch.open = True
     await submitted(store, builder, builder.submit([]))
@@ -65,25 +64,24 @@ async def test_an_empty_open_batch_is_written(store: Store) -> None:
     assert (view.open, view.counts[2]) == (True, 1)
 
 
-async def is_visible(store: Store, builder: Builder) -> bool:
+async def is_visible(store: WholeStore, builder: Builder) -> bool:
     """By any look-up; all of them must agree."""
     batch_id, session_id = builder.batch.id, builder.session_id
     answers = [
         await store.get_batch("default", batch_id),
         await store.get_batch_full("default", batch_id, EVERYTHING),
         await store.batch_head("default", batch_id),
-        await store.load_batch("default", batch_id, AnyArguments()),
+        await store.take("default", batch_id, AnyArguments()),
         await store.get_proposal("default", batch_id, "p0"),
         await store.session_heads("default", session_id, 0, [builder.batch.session_no]),
         await listed_batches(store, BatchFilter(session_id=session_id)),
         await listed(store, ProposalFilter(states=tuple(ProposalState))),
-        [batch async for batch in store.unfinished(AnyArguments())],
     ]
     assert len({bool(answer) for answer in answers}) == 1, answers
     return bool(answers[0])
 
 
-async def test_a_large_submission_is_invisible_until_its_last_part(store: Store) -> None:
+async def test_a_large_submission_is_invisible_until_its_last_part(store: WholeStore) -> None:
     builder = Large()
     assert len(builder.parts) == 3
     for part in builder.parts[:-1]:
@@ -97,11 +95,11 @@ async def test_a_large_submission_is_invisible_until_its_last_part(store: Store)
     assert await is_visible(store, builder)
 
 
-async def test_another_start_removes_what_was_never_published(store: Store, opener: Opener) -> None:
+async def test_another_start_removes_what_was_never_published(store: WholeStore, opener: Opener) -> None:
     builder = Large(command("r1"))
     await commit(store, builder.parts[0])
     await commit(store, builder.parts[1])
-    store = await opener.open()
+    store = await opener.restart()
 
     assert not await is_visible(store, builder)
     assert (await commit(store, builder.parts[2])).lost == {builder.batch.id}
@@ -110,7 +108,7 @@ async def test_another_start_removes_what_was_never_published(store: Store, open
     await submitted(store, again, again.submit([judged("x")], command("r1")))
 
 
-async def test_a_watcher_of_the_session_sees_no_number_before_a_lower_one(store: Store) -> None:
+async def test_a_watcher_of_the_session_sees_no_number_before_a_lower_one(store: WholeStore) -> None:
     """Else its cursor would stand above a batch that is published later."""
     slow = Large()
     quick = Builder(session_id=slow.session_id)
@@ -123,7 +121,7 @@ async def test_a_watcher_of_the_session_sees_no_number_before_a_lower_one(store:
     assert [head.session_no for _, head in heads] == [1, 2]
 
 
-async def test_a_request_makes_one_batch(store: Store) -> None:
+async def test_a_request_makes_one_batch(store: WholeStore) -> None:
     first, second = Builder(), Builder()
     await submitted(store, first, first.submit([judged("x")], command("r1", b"first")))
     committed = await commit(store, second.submit([judged("x")], command("r1", b"second")))
@@ -135,14 +133,14 @@ async def test_a_request_makes_one_batch(store: Store) -> None:
     assert request.answers == {first.batch.id: b"first"}
 
 
-async def test_of_two_batches_in_one_commit_the_first_has_the_request(store: Store) -> None:
+async def test_of_two_batches_in_one_commit_the_first_has_the_request(store: WholeStore) -> None:
     first, second, other = Builder(), Builder(), Builder(tenant="other")
     changes = [item.submit([judged("x")], command("r1")) for item in (first, second, other)]
     committed = await commit(store, *changes)
     assert committed.lost == {second.batch.id}
 
 
-async def test_a_large_submission_of_a_remembered_request_goes_without_a_trace(store: Store) -> None:
+async def test_a_large_submission_of_a_remembered_request_goes_without_a_trace(store: WholeStore) -> None:
     first, second = Builder(), Large(command("r1"))
     for part in second.parts[:2]:
         await commit(store, part)
@@ -156,11 +154,11 @@ async def test_a_large_submission_of_a_remembered_request_goes_without_a_trace(s
     assert request.answers == {first.batch.id: b"first"}
 
 
-async def test_an_id_that_is_taken_is_lost(store: Store) -> None:
+async def test_an_id_that_is_taken_cannot_be_written(store: WholeStore) -> None:
     first, second, other = Builder(), Builder(), Builder()
     second.batch.id = first.batch.id
     await submitted(store, first, first.submit([judged("x")]))
-    lost = await commit(store, second.submit([judged("y")]))
-    assert lost.lost == {first.batch.id}
+    committed = await commit(store, second.submit([judged("y")]))
+    assert (committed.lost, committed.unwritable) == (set(), {first.batch.id})
     await submitted(store, other, other.submit([judged("x")]))
     assert await store.get_proposal("default", first.batch.id, "x") is not None

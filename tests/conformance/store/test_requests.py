@@ -46,7 +46,7 @@ async def test_a_batch_answers_a_request_once(store: Store) -> None:
     again, sound = commanded(builder.approve("b"), "r1", b"second"), other.approve("a")
     committed = await commit(store, sound, again)
 
-    assert committed.lost == {builder.batch.id}
+    assert (committed.lost, committed.unwritable) == (set(), {builder.batch.id})
     found = await store.find_request("default", "r1")
     assert found is not None
     assert found.answers == {builder.batch.id: b"first"}

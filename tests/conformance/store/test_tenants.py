@@ -5,16 +5,16 @@ import pytest
 from orchestrator_svc.domain.changes import CommandRecord
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.tool import Tier
-from orchestrator_svc.ports.store import Request, Session, Store
+from orchestrator_svc.ports.store import Request, Session
 from orchestrator_svc.ports.views import ProposalFilter
 from tests.support.batches import AnyArguments, Builder, judged
-from tests.support.stores import EVERYTHING, commit, listed, listed_batches, submitted
+from tests.support.stores import EVERYTHING, WholeStore, commit, listed, listed_batches, submitted, taken
 
 ALL = tuple(ProposalState)
 
 
 @pytest.fixture
-async def twins(store: Store) -> tuple[Builder, Builder]:
+async def twins(store: WholeStore) -> tuple[Builder, Builder]:
     """Tenants a and b, each with one batch of the same id in a session of the same id, made by the same request."""
     a, b = Builder(tenant="a", session_id="s"), Builder(tenant="b", session_id="s")
     b.batch.id = a.batch.id
@@ -25,17 +25,16 @@ async def twins(store: Store) -> tuple[Builder, Builder]:
     return a, b
 
 
-async def test_batches(store: Store, twins: tuple[Builder, Builder]) -> None:
+async def test_batches(store: WholeStore, twins: tuple[Builder, Builder]) -> None:
     for builder in twins:
         tenant, batch_id = builder.tenant, builder.batch.id
         view = await store.get_batch(tenant, batch_id)
         head = await store.batch_head(tenant, batch_id)
         full = await store.get_batch_full(tenant, batch_id, EVERYTHING)
-        batch = await store.load_batch(tenant, batch_id, AnyArguments())
+        batch = await taken(store, builder)
         assert view is not None
         assert head is not None
         assert full is not None
-        assert batch is not None
         assert (view.tenant, view.number, head.number) == (tenant, builder.batch.number, builder.batch.number)
         assert [item.proposal.key for item in full[1]] == [f"of-{tenant}"]
         assert (batch.tenant, list(batch.by_key)) == (tenant, [f"of-{tenant}"])
@@ -43,7 +42,7 @@ async def test_batches(store: Store, twins: tuple[Builder, Builder]) -> None:
         assert await store.session_heads(tenant, "s", 0, [1]) == [(batch_id, head)]
 
 
-async def test_proposals(store: Store, twins: tuple[Builder, Builder]) -> None:
+async def test_proposals(store: WholeStore, twins: tuple[Builder, Builder]) -> None:
     for builder, other in (twins, reversed(twins)):
         tenant, batch_id = builder.tenant, builder.batch.id
         mine, theirs = f"of-{tenant}", f"of-{other.tenant}"
@@ -56,7 +55,7 @@ async def test_proposals(store: Store, twins: tuple[Builder, Builder]) -> None:
         assert [item.key for item in await store.soft_candidates(tenant, "s", 0)] == [mine]
 
 
-async def test_sessions(store: Store, twins: tuple[Builder, Builder]) -> None:
+async def test_sessions(store: WholeStore, twins: tuple[Builder, Builder]) -> None:
     changed = Session("s", "a", "Changed", "{}", {}, 1, 5, 5)
     assert await store.update_session(changed, 1)
     a, b = await store.get_session("a", "s"), await store.get_session("b", "s")
@@ -67,7 +66,7 @@ async def test_sessions(store: Store, twins: tuple[Builder, Builder]) -> None:
     assert [item.tenant for item, _ in await store.list_sessions("a", None, 9)] == ["a"]
 
 
-async def test_requests(store: Store, twins: tuple[Builder, Builder]) -> None:
+async def test_requests(store: WholeStore, twins: tuple[Builder, Builder]) -> None:
     for builder in twins:
         found = await store.find_request(builder.tenant, "r1")
         assert found is not None
@@ -75,12 +74,12 @@ async def test_requests(store: Store, twins: tuple[Builder, Builder]) -> None:
     assert await store.claim_request("c", Request("r1", "k", b"", b"", {}), 1) is None
 
 
-async def test_a_stranger_finds_nothing(store: Store, twins: tuple[Builder, Builder]) -> None:
+async def test_a_stranger_finds_nothing(store: WholeStore, twins: tuple[Builder, Builder]) -> None:
     batch_id = twins[0].batch.id
     assert await store.get_batch("c", batch_id) is None
     assert await store.get_batch_full("c", batch_id, EVERYTHING) is None
     assert await store.batch_head("c", batch_id) is None
-    assert await store.load_batch("c", batch_id, AnyArguments()) is None
+    assert await store.take("c", batch_id, AnyArguments()) is None
     assert await store.get_proposal("c", batch_id, "of-a") is None
     assert await store.session_heads("c", "s", 0, [1]) == []
     assert await listed_batches(store, tenant="c") == []
@@ -91,8 +90,8 @@ async def test_a_stranger_finds_nothing(store: Store, twins: tuple[Builder, Buil
     assert await store.find_request("c", "r1") is None
 
 
-async def test_loading_one_takes_only_that_one(store: Store, twins: tuple[Builder, Builder]) -> None:
+async def test_taking_one_takes_only_that_one(store: WholeStore, twins: tuple[Builder, Builder]) -> None:
     a, b = twins
-    await store.load_batch("a", a.batch.id, AnyArguments())
+    await taken(store, a)
     assert not (await commit(store, b.approve("of-b"))).lost
     assert (await commit(store, a.approve("of-a"))).lost == {a.batch.id}

@@ -1,7 +1,8 @@
-"""What watchers read: frames from a cursor, and the heads of a session's batches."""
+"""What watchers read: frames from a cursor, the heads of a session's batches, and how far many batches are."""
 
 from greenlight.orchestrator.v1 import event_pb2
 from orchestrator_svc.domain.states import BatchState
+from orchestrator_svc.ports.feed import Stand
 from orchestrator_svc.ports.store import Store
 from tests.support.batches import Builder, judged
 from tests.support.stores import commit, submitted
@@ -77,3 +78,36 @@ class TestSessionHeads:
         await commit(store, builders[0].retry("a"))
         [(batch_id, head)] = await store.session_heads("default", "s", 2, [])
         assert (batch_id, head.reopened_after) == (builders[0].batch.id, before)
+
+
+class TestStands:
+    async def test_of_those_that_are_there(self, store: Store) -> None:
+        one, two = [await sent(store, Builder(session_id="s"), "a") for _ in range(2)]
+        await commit(store, two.dispatch("a"))
+        asked = [("default", two.batch.id), ("default", "unknown"), ("default", one.batch.id)]
+        found = await store.stands(asked)
+        assert sorted(found) == sorted(
+            Stand("default", "s", builder.batch.id, builder.batch.head) for builder in (one, two)
+        )
+        assert await store.stands([]) == []
+
+    async def test_of_many(self, store: Store) -> None:
+        builder = await sent(store, Builder(), "a")
+        asked = [("default", f"unknown-{number}") for number in range(5000)]
+        assert len(await store.stands([*asked, ("default", builder.batch.id)])) == 1
+
+    async def test_of_each_tenant_its_own(self, store: Store) -> None:
+        a, b = Builder(tenant="a", session_id="s"), Builder(tenant="b", session_id="s")
+        b.batch.id = a.batch.id
+        await sent(store, a, "a")
+        await sent(store, b, "a", "b")
+        assert await store.stands([("b", a.batch.id)]) == [Stand("b", "s", b.batch.id, b.batch.head)]
+        assert await store.stands([("c", a.batch.id)]) == []
+
+    async def test_of_what_is_published_only(self, store: Store) -> None:
+        builder = Builder()
+        first, *rest = builder.submit([judged(f"p{number}") for number in range(200)]).parts()
+        await commit(store, first)
+        assert await store.stands([("default", builder.batch.id)]) == []
+        await commit(store, *rest)
+        assert len(await store.stands([("default", builder.batch.id)])) == 1

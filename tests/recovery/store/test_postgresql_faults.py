@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator_svc.adapters.store import postgresql_engines
+from orchestrator_svc.adapters.store import postgresql, postgresql_engines
 from orchestrator_svc.adapters.store.guard import POSTGRESQL
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
-from orchestrator_svc.adapters.store.tables import metadata
+from orchestrator_svc.adapters.store.postgresql_migrating import lock_schema
+from orchestrator_svc.adapters.store.tables import REVISION, metadata
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.ports.store import Store
 from shared.kernel.errors import InvalidError, PreconditionError, UnavailableError
@@ -107,19 +109,36 @@ class TestStart:
         with pytest.raises(PreconditionError, match=r"9999.*newer version") as caught:
             await opener.open()
         assert caught.value.reason == "STORE_NEWER"
-        await postgres.query(name(opener), "UPDATE alembic_version SET version_num = '0001'")
+        await postgres.query(name(opener), "UPDATE alembic_version SET version_num = $1", REVISION)
         await opener.open()
 
     async def test_two_that_start_at_once_on_an_empty_database(self, postgres: PostgresServer) -> None:
-        """One migrates and has it; the others are told so."""
+        """One migrates; the others wait for it."""
         async with postgres.database() as url:
-            openers = [PostgresqlOpener(url) for _ in range(3)]
-            done = await asyncio.gather(*(opener.open() for opener in openers), return_exceptions=True)
-            failures = [error for error in done if isinstance(error, BaseException)]
-            assert [error.reason for error in failures if isinstance(error, PreconditionError)] == ["STORE_LOCKED"] * 2
-            assert "greenlight incarnation-1" in str(failures[0])
+            openers = [PostgresqlOpener(url, prefix=prefix) for prefix in "abc"]
+            stores = await asyncio.gather(*(opener.open() for opener in openers))
+            for opener, store in zip(openers, stores, strict=True):
+                builder = Builder(incarnation=opener.opened[-1])
+                await submitted(store, builder, builder.submit([judged("a")]))
+            assert {lease.incarnation for lease in (await stores[0].renew()).others} == {"b-1", "c-1"}
             for opener in openers:
                 await opener.close()
+
+    async def test_a_migration_that_hangs_is_told(
+        self, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgresql, "lock_schema", partial(lock_schema, wait=0.05))
+        async with postgres.database() as url:
+            other = PostgresqlOpener(url)
+            engine = postgresql_engines.writer_engine(postgresql_engines.parse_url(url), "somebody")
+            async with engine.begin() as connection:
+                await connection.run_sync(lock_schema, "it")
+                with pytest.raises(PreconditionError, match="is bringing postgresql://127") as caught:
+                    await other.open()
+            await engine.dispose()
+            assert caught.value.reason == "STORE_LOCKED"
+            await other.open()
+            await other.close()
 
 
 class TestConnectionsThatEnd:
@@ -127,7 +146,7 @@ class TestConnectionsThatEnd:
         """Idle, nobody notices."""
         store = await opener.open()
         builder = await one(store)
-        assert await end_backends(postgres, "greenlight writer") == 1
+        assert await end_backends(postgres, "greenlight writer%") == 1
         assert not (await commit(store, builder.dispatch("a"))).lost
 
     async def test_the_readers(self, opener: PostgresqlOpener, postgres: PostgresServer) -> None:
@@ -149,9 +168,9 @@ class TestConnectionsThatEnd:
             async with asyncio.TaskGroup() as tasks:
                 waiting = tasks.create_task(attempt(store, changes))
                 await until_waiting(postgres)
-                await end_backends(postgres, "greenlight writer")
+                await end_backends(postgres, "greenlight writer%")
                 await until_waiting(postgres)  # once more, on a new connection
-                await end_backends(postgres, "greenlight writer")
+                await end_backends(postgres, "greenlight writer%")
             assert isinstance(waiting.result(), UnavailableError)
         assert (await commit(store, changes)).lost == set()
 
@@ -194,6 +213,8 @@ class TestConnectionsThatEnd:
             store = await opener.open()
             builder = await one(store)
             server.stop("immediate")
+            with pytest.raises(UnavailableError):
+                await store.renew()
             await store.until_kept(False)
             changes = builder.dispatch("a")
             with pytest.raises(UnavailableError):
@@ -201,9 +222,9 @@ class TestConnectionsThatEnd:
             with pytest.raises(UnavailableError):
                 await store.load_tools()
             server.start()
+            assert (await store.renew()).others == []
             await store.until_kept(True)
             assert (await commit(store, changes)).lost == set()
-            assert opener.taken == 0
             await opener.close()
 
 
@@ -224,7 +245,7 @@ def held(opener: PostgresqlOpener) -> AsyncConnection:
 
 async def until_waiting(postgres: PostgresServer) -> None:
     """Until the writer waits for a lock."""
-    sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'greenlight writer' AND wait_event_type = 'Lock'"
+    sql = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'greenlight writer%' AND wait_event_type = 'Lock'"
     while not await postgres.query("postgres", sql):  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.01)
 

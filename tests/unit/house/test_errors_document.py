@@ -23,7 +23,7 @@ _WORD = re.compile(r"(?=.{4})[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 _OTHERS = {
     *("READ", "IDEMPOTENT", "NON_IDEMPOTENT", "AUTO", "SOFT", "HARD", "NONE", "POSSIBLE", "DONE"),
     *("INVALID_ARGUMENT", "PERMISSION", "PERMANENT", "TRANSIENT", "UNAVAILABLE", "TIMEOUT"),
-    *("SUCCEEDED", "COMMIT", "ROLLBACK"),
+    *("SUCCEEDED", "COMMIT", "ROLLBACK", "AUTOCOMMIT"),
     *(
         "DEBUG",
         "INFO",

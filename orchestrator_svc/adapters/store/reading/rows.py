@@ -110,4 +110,5 @@ def read_batch(row: AnyRow, judge: ArgumentsJudge) -> Batch:
         deadline_time=row.deadline_time,
         deadline_left=row.deadline_left,
         reopened_after=row.reopened_after,
+        idle_end=row.wake_time if row.state == BatchState.IDLE else None,
     )

@@ -1,7 +1,7 @@
 """Batches as the engine works on them: with every proposal, from one snapshot."""
 
-from collections.abc import Sequence
-from itertools import accumulate, groupby
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from sqlalchemy import Connection, select
 
@@ -9,7 +9,7 @@ from orchestrator_svc.adapters.store.hydration import attach
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
 from orchestrator_svc.adapters.store.reading.joined import COLUMNS, PROPOSALS
 from orchestrator_svc.adapters.store.reading.rows import read_batch, read_proposal
-from orchestrator_svc.adapters.store.tables import UNFINISHED, batches, proposals
+from orchestrator_svc.adapters.store.tables import batches, proposals
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.proposal import Proposal
@@ -23,14 +23,15 @@ def batch_row(connection: Connection, tenant: str, batch_id: str) -> AnyRow | No
     return connection.execute(statement).first()
 
 
-def unfinished_after(connection: Connection, number: int, judge: ArgumentsJudge) -> list[Batch]:
-    """The next ones by number: a few, or one that is large."""
-    statement = select(batches).where(UNFINISHED, batches.c.published == 1, batches.c.batch_no > number)
-    rows = connection.execute(statement.order_by(batches.c.batch_no).limit(PAGE_BATCHES)).all()
-    totals = accumulate(row.total for row in rows)
-    page = [row for row, total in zip(rows, totals, strict=True) if total <= PAGE_PROPOSALS] or rows[:1]
-    found = _proposals(connection, [row.batch_no for row in page])
-    return [attach(read_batch(row, judge), found.get(row.batch_no, [])) for row in page]
+def load_taken(
+    connection: Connection, taken: Mapping[int, int], incarnation: str, judge: ArgumentsJudge
+) -> list[Batch]:
+    """`taken`: number -> epoch. Those that are still so, by when they were due."""
+    statement = select(batches).where(batches.c.batch_no.in_(taken), batches.c.incarnation == incarnation)
+    rows = connection.execute(statement.order_by(batches.c.wake_time, batches.c.batch_no)).all()
+    rows = [row for row in rows if row.epoch == taken[row.batch_no]]
+    found = _proposals(connection, [row.batch_no for row in rows])
+    return [attach(read_batch(row, judge), found.get(row.batch_no, [])) for row in rows]
 
 
 def load(connection: Connection, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | None:

@@ -113,7 +113,7 @@ async def test_a_few_heavy_proposals_leave_the_others_their_turns(proposals: lis
 
 
 async def test_bytes_that_wait_for_the_store_are_too_many_as_rows_are():
-    recorder = Recorder(MemoryStore(ProtobufEventCodec()), ManualClock(), lambda _: None, 1_000, 3.0)
+    recorder = Recorder(MemoryStore(ProtobufEventCodec()), ManualClock(), lambda _: None, lambda _: None, 1_000, 3.0)
     for _ in range(4):
         changes = Builder().begin()
         changes.bytes = MAX_BACKLOG_BYTES // 4

@@ -175,7 +175,7 @@ async def test_when_it_is_loaded_at_the_start(monkeypatch: pytest.MonkeyPatch) -
         sound = await first.run(spec("read", "b"))
     real = World(first.store, first.clock)
     monkeypatch.setattr(
-        "orchestrator_svc.application.engine.loop.recover",
+        "orchestrator_svc.application.engine.resuming.recover",
         _raising_for(poisoned, "orchestrator_svc.domain.recovering"),
     )
     async with started(real) as replica:

@@ -125,20 +125,22 @@ async def test_while_the_store_is_away_batches_wait_and_submissions_are_refused(
         await events(world, batch_id)
 
 
-async def test_a_lost_batch_ends_with_events_and_its_slots_are_free(world: World, store: HeldStore) -> None:
+async def test_one_that_cannot_be_written_ends_with_events_and_its_slots_are_free(
+    world: World, store: HeldStore
+) -> None:
     async with started(world, slots=1) as replica:
         batch_id = await world.run(spec("read", "a"), spec("send", "b", "a"), spec("write", "c", "a"))
         neighbour = await world.run(spec("write", "d"))
         taken: list[str] = []
 
-        def lose(write: object) -> bool:
+        def spoil(write: object) -> bool:
             id_ = write.batch.id  # type: ignore[attr-defined]
             if id_ == batch_id and not taken:
                 taken.append(id_)
                 return True
             return False
 
-        store.lose = lose
+        store.spoil = spoil
         replica.end(replica.held[0], ok())
         await world.settle()
         replica.release()

@@ -44,7 +44,16 @@ async def replica(world: World) -> AsyncGenerator[Replica]:
 @pytest.fixture
 def soft(world: World) -> SoftConfirm:
     watch = Watch(world.store, world.feed, world.codec, world.clock, 15.0)
-    return SoftConfirm(world.engine, world.store, world.requests, watch, world.clock, WINDOW * SECOND, 3600 * SECOND)
+    return SoftConfirm(
+        world.engine,
+        world.router(),
+        world.store,
+        world.requests,
+        watch,
+        world.clock,
+        WINDOW * SECOND,
+        3600 * SECOND,
+    )
 
 
 async def test_all_of_a_session_whatever_its_batch(world: World, replica: Replica, soft: SoftConfirm) -> None:

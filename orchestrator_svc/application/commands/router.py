@@ -1,0 +1,87 @@
+"""Where commands go: to the batch if it can be had here, else to the orchestrator that has it."""
+
+from typing import TypeVar
+
+from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.commands.errand import Errand
+from orchestrator_svc.application.commands.kind import AnyKind, CommandKind
+from orchestrator_svc.application.commands.neighbours import Neighbours
+from orchestrator_svc.application.commands.performing import Performer
+from orchestrator_svc.application.commands.receiving import Receiver
+from orchestrator_svc.application.commands.sending import Sender
+from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.requests import Requests
+from orchestrator_svc.ports.store import Request
+from shared.kernel.clock import Clock
+from shared.kernel.ids import IdSource
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class CommandRouter:
+    """`neighbours` None: this orchestrator is alone, and all goes on here. `receive` is its one task, if it is not."""
+
+    def __init__(
+        self, engine: Engine, requests: Requests, ids: IdSource, clock: Clock, neighbours: Neighbours | None = None
+    ) -> None:
+        self._requests, self._ids = requests, ids
+        self._kinds: dict[str, AnyKind] = {}
+        self._performer = Performer(engine, requests, neighbours is not None)
+        self._sender: Sender | None = None
+        self._receiver: Receiver | None = None
+        if neighbours is not None:
+            self._sender = Sender(neighbours, self._performer, clock)
+            self._receiver = Receiver(neighbours, self._kinds, self._performer, self._sender, clock)
+
+    def serve(self, kind: CommandKind[A, R]) -> CommandKind[A, R]:
+        """From now on others may send such commands."""
+        assert kind.name not in self._kinds, kind.name
+        self._kinds[kind.name] = kind
+        return kind
+
+    async def run(
+        self, kind: CommandKind[A, R], caller: Caller, batch_id: str, arguments: A, key: RequestKey | None
+    ) -> R:
+        """A request that is one command. Raises what the handler raises; InvalidError (REQUEST_ID_REUSED);
+        NotFoundError (BATCH_UNKNOWN); UnavailableError (BATCH_LOST, OWNER_SILENT, OWNER_INCOMPATIBLE, ...)."""
+        async with self._requests.once(caller.tenant, key) as earlier:
+            return await self.carry_out(kind, caller, batch_id, arguments, key, earlier)
+
+    async def carry_out(
+        self,
+        kind: CommandKind[A, R],
+        caller: Caller,
+        batch_id: str,
+        arguments: A,
+        key: RequestKey | None,
+        earlier: Request | None,
+    ) -> R:
+        """One command of a request, of which `earlier` is remembered. Raises as `run`."""
+        if earlier is not None and batch_id in earlier.answers:
+            return kind.load(earlier.answers[batch_id])
+        if self._sender is None:
+            return await self._performer.perform(Errand(kind, caller, batch_id, arguments, key))
+        errand = Errand(kind, caller, batch_id, arguments, key or RequestKey(self._ids.new(), kind.name, b""))
+        try:
+            return await self._performer.perform(errand)
+        except OwnedElsewhereError as elsewhere:
+            return await self._sender.send(errand, elsewhere.incarnation)
+
+    # -- the other orchestrators
+
+    async def receive(self) -> None:
+        """Carries out what others send. Returns at once where there are none."""
+        if self._receiver is not None:
+            await self._receiver.run()
+
+    def look(self) -> None:
+        """Another one may have sent a command."""
+        if self._receiver is not None:
+            self._receiver.look()
+
+    def answered(self, batch_id: str = "") -> None:
+        """Another one may have answered, for that batch; "": for any."""
+        if self._sender is not None:
+            self._sender.look(batch_id)

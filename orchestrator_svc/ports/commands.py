@@ -1,0 +1,58 @@
+"""Commands for a batch of another orchestrator: written down by who got the request, carried out by the owner.
+
+The owner's answer is recorded as that of any request, in the transaction of the changes that it caused
+(`CommandRecord`); a refusal, which changed nothing, is recorded here. Any method may raise UnavailableError
+(STORE_UNAVAILABLE), and may be repeated.
+"""
+
+from typing import NamedTuple, Protocol
+
+
+class SentCommand(NamedTuple):
+    """`request_id` is the client's, or one made for the command. `kind`, `arguments`: which, and with what (JSON).
+
+    `sender`: the incarnation that waits for the answer. `principal`: on whose behalf.
+    """
+
+    tenant: str
+    batch_id: str
+    request_id: str
+    kind: str
+    payload_hash: bytes
+    arguments: bytes
+    principal: str
+    sender: str
+
+
+class CommandAnswer(NamedTuple):
+    """Exactly one is there. `answer`: what was recorded with the changes. `refusal`: a GreenlightError, as JSON."""
+
+    answer: bytes | None
+    refusal: bytes | None
+
+
+class Commands(Protocol):
+    async def send(self, command: SentCommand, now: int) -> None:
+        """Writes it down. One that is there already (tenant, request id, batch) stays, but for who waits for it since
+        when; its refusal is forgotten."""
+        ...
+
+    async def received(self, limit: int) -> list[SentCommand]:
+        """The oldest of those that wait, unanswered, for a batch of this start."""
+        ...
+
+    async def refuse(self, command: SentCommand, refusal: bytes) -> None:
+        """It was judged, and changed nothing."""
+        ...
+
+    async def answer(self, tenant: str, batch_id: str, request_id: str) -> CommandAnswer | None:
+        """None: not yet."""
+        ...
+
+    async def withdraw(self, tenant: str, batch_id: str, request_id: str) -> None:
+        """Nobody has to carry it out any more: it was answered, or its sender has the batch now."""
+        ...
+
+    async def forget_commands(self, before: int) -> int:
+        """Those sent before a time, whose senders are gone. Returns how many."""
+        ...

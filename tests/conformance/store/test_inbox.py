@@ -1,0 +1,150 @@
+"""Commands for a batch of another orchestrator: written down, seen by the owner only, answered once."""
+
+from orchestrator_svc.domain.changes import CommandRecord
+from orchestrator_svc.domain.tool import Tier
+from orchestrator_svc.ports.commands import SentCommand
+from tests.support.batches import START, Builder, judged
+from tests.support.stores import WholeStore, commit, submitted, taken
+
+ONE, TWO = "one-1", "two-1"
+
+
+async def busy(store: WholeStore, incarnation: str = ONE, tenant: str = "default") -> Builder:
+    builder = Builder(tenant=tenant, incarnation=incarnation)
+    return await submitted(store, builder, builder.submit([judged("a"), judged("b", tier=Tier.HARD)]))
+
+
+def to(builder: Builder, request_id: str = "r", sender: str = TWO) -> SentCommand:
+    return SentCommand(builder.tenant, builder.batch.id, request_id, "Decide", b"hash", b'{"a":1}', "user:ann", sender)
+
+
+def answering(builder: Builder, request_id: str = "r", answer: bytes = b"done") -> CommandRecord:
+    return CommandRecord(request_id, "Decide", b"hash", answer)
+
+
+async def carry_out(store: WholeStore, builder: Builder, request_id: str = "r") -> None:
+    changes = builder.approve("b")
+    changes.command = answering(builder, request_id)
+    assert not (await commit(store, changes)).lost
+
+
+async def answer_to(store: WholeStore, command: SentCommand) -> tuple[bytes | None, bytes | None] | None:
+    return await store.answer(command.tenant, command.batch_id, command.request_id)
+
+
+async def test_its_owner_sees_it_whole_and_nobody_else(one: WholeStore, two: WholeStore) -> None:
+    builder, mine = await busy(one), await busy(two, TWO)
+    await two.send(to(builder), START)
+    assert await one.received(9) == [to(builder)]
+    assert await two.received(9) == []
+    assert await answer_to(two, to(builder)) is None
+    await one.send(to(mine, sender=ONE), START)
+    assert await two.received(9) == [to(mine, sender=ONE)]
+
+
+async def test_the_oldest_come_first(one: WholeStore, two: WholeStore) -> None:
+    builder = await busy(one)
+    for place, name in enumerate(("c", "a", "b")):
+        await two.send(to(builder, name), START + place)
+    assert [command.request_id for command in await one.received(2)] == ["c", "a"]
+    assert [command.request_id for command in await one.received(9)] == ["c", "a", "b"]
+
+
+async def test_what_changed_something_is_answered_with_it(one: WholeStore, two: WholeStore) -> None:
+    builder = await busy(one)
+    await two.send(to(builder), START)
+    await carry_out(one, builder)
+    assert await answer_to(two, to(builder)) == (b"done", None)
+    assert await one.received(9) == []
+
+
+async def test_a_refusal_is_its_answer(one: WholeStore, two: WholeStore) -> None:
+    builder = await busy(one)
+    await two.send(to(builder), START)
+    await one.refuse(to(builder), b'{"reason":"X"}')
+    assert await answer_to(two, to(builder)) == (None, b'{"reason":"X"}')
+    assert await one.received(9) == []
+
+
+async def test_sent_again_it_waits_again(one: WholeStore, two: WholeStore) -> None:
+    """A refusal may be of the moment: who asks once more is judged once more."""
+    builder = await busy(one)
+    await two.send(to(builder), START)
+    await one.refuse(to(builder), b"{}")
+    other = to(builder, sender="three-1")._replace(arguments=b"other")
+    await two.send(other, START + 1)
+    assert await answer_to(two, to(builder)) is None
+    assert await one.received(9) == [to(builder)._replace(sender="three-1")], "what was asked stays"
+
+
+async def test_who_is_not_the_owner_refuses_nothing(one: WholeStore, two: WholeStore) -> None:
+    builder = await busy(one)
+    await two.send(to(builder), START)
+    await two.refuse(to(builder), b"{}")
+    assert await answer_to(two, to(builder)) is None
+    assert await one.received(9) == [to(builder)]
+
+
+async def test_an_answer_stands_above_a_refusal(one: WholeStore, two: WholeStore) -> None:
+    builder = await busy(one)
+    await two.send(to(builder), START)
+    await carry_out(one, builder)
+    await one.refuse(to(builder), b"{}")
+    assert await answer_to(two, to(builder)) == (b"done", None)
+
+
+async def test_it_goes_to_whoever_has_the_batch(one: WholeStore, two: WholeStore) -> None:
+    builder = await busy(one)
+    await two.send(to(builder), START)
+    await one.let_go([builder.batch], START)
+    assert await one.received(9) == []
+    await taken(two, builder)
+    assert await two.received(9) == [to(builder)]
+
+
+async def test_withdrawn_nobody_sees_it(one: WholeStore, two: WholeStore) -> None:
+    builder = await busy(one)
+    await two.send(to(builder), START)
+    await two.withdraw("default", builder.batch.id, "r")
+    assert await one.received(9) == []
+    await carry_out(one, builder)
+    assert await answer_to(two, to(builder)) == (b"done", None), "what is on record stays"
+
+
+async def test_an_answer_is_recorded_once(one: WholeStore, two: WholeStore) -> None:
+    builder = await busy(one)
+    await two.send(to(builder), START)
+    await carry_out(one, builder)
+    changes = builder.dispatch("a")
+    changes.command = answering(builder, answer=b"again")
+    committed = await commit(one, changes)
+    assert (committed.lost, committed.unwritable) == (set(), {builder.batch.id})
+    assert await answer_to(two, to(builder)) == (b"done", None)
+
+
+async def test_tenants_and_batches_are_apart(one: WholeStore, two: WholeStore) -> None:
+    first, second, foreign = await busy(one), await busy(one), await busy(one, tenant="other")
+    for builder in (first, second, foreign):
+        await two.send(to(builder), START)
+    await carry_out(one, first)
+    assert {command.batch_id for command in await one.received(9)} == {second.batch.id, foreign.batch.id}
+    assert await two.answer("other", first.batch.id, "r") is None
+    await two.withdraw("other", second.batch.id, "r")
+    await two.withdraw("default", foreign.batch.id, "r")
+    assert len(await one.received(9)) == 2
+
+
+async def test_one_for_no_batch_is_nobodys(one: WholeStore, two: WholeStore) -> None:
+    await two.send(to(Builder()), START)
+    assert await one.received(9) == []
+    assert await one.forget_commands(START + 1) == 0
+
+
+async def test_those_of_senders_that_are_gone_are_forgotten(one: WholeStore, two: WholeStore) -> None:
+    builder = await busy(one)
+    await one.send(to(builder, "live", ONE), START)
+    await two.send(to(builder, "old"), START)
+    await two.send(to(builder, "new"), START + 9)
+    await two.end()
+    assert await one.forget_commands(START + 1) == 1
+    assert [command.request_id for command in await one.received(9)] == ["live", "new"]

@@ -1,0 +1,68 @@
+"""A request that two orchestrators get at once: submissions, sessions and turns, which no owner puts in order."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from orchestrator_svc.application.caller import RequestKey
+from orchestrator_svc.application.sessions import SessionContexts, Sessions, SessionUpdate
+from orchestrator_svc.application.soft_confirm import SoftConfirmSpec
+from orchestrator_svc.application.submit import BatchSpec
+from orchestrator_svc.ports.views import BatchFilter
+from shared.kernel.errors import ConflictError
+from tests.support.engine_world import spec
+from tests.support.neighbours import two_orchestrators
+from tests.support.world import CALLER, World
+
+
+def key(kind: str, number: int) -> RequestKey:
+    return RequestKey(f"5c0e2f3a-0000-4000-8000-{number:012}", kind, b"p")
+
+
+@pytest.fixture(params=range(10))
+async def pair(request: pytest.FixtureRequest) -> AsyncGenerator[tuple[World, World]]:
+    async with two_orchestrators(request.param) as (first, second, _):
+        yield first, second
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_a_submission_makes_one_batch(pair: tuple[World, World], size: int) -> None:
+    """Also while the one that is first still writes it in parts."""
+    submission = BatchSpec(proposals=[spec("note", f"k{number}") for number in range(size)])
+    twins = await asyncio.gather(
+        *[world.submit.submit(CALLER, submission, key("SubmitBatch", 1)) for world in (*pair, *pair)]
+    )
+    assert len({twin.batch_id for twin in twins}) == 1
+    assert sum(not twin.earlier for twin in twins) == 1
+    page = await pair[0].store.list_batches("default", BatchFilter(), None, 10)
+    assert [batch.id for batch in page.batches] == [twins[0].batch_id]
+
+
+async def test_a_turn_decides_once(pair: tuple[World, World]) -> None:
+    for number in range(5):
+        batches = [await world.run(spec("note", "a"), spec("note", "b"), session_id=f"s{number}") for world in pair]
+        turn = SoftConfirmSpec(f"s{number}", everything=True, objections={f"{batches[0]}/b": "no"})
+        told = await asyncio.gather(*[world.soft.confirm(CALLER, turn, key("SoftConfirm", number)) for world in pair])
+        assert told[0] == told[1]
+        assert (len(told[0].confirmed), len(told[0].objected), told[0].not_pending) == (3, 1, [])
+
+
+def sessions(world: World) -> Sessions:
+    return Sessions(world.store, SessionContexts(world.store), world.requests, world.ids, world.clock)
+
+
+async def test_a_session_is_made_once(pair: tuple[World, World]) -> None:
+    update = SessionUpdate(title="talk")
+    made = await asyncio.gather(
+        *[sessions(world).create(CALLER, "", update, key("CreateSession", 1)) for world in pair]
+    )
+    assert made[0][0].id == made[1][0].id
+
+
+async def test_an_update_of_a_session_is_no_conflict_with_itself(pair: tuple[World, World]) -> None:
+    await sessions(pair[0]).create(CALLER, "s", SessionUpdate(title="talk"), None)
+    update = SessionUpdate(title="more", revision=1)
+    await asyncio.gather(*[sessions(world).update(CALLER, "s", update, key("UpdateSession", 1)) for world in pair])
+    with pytest.raises(ConflictError):
+        await sessions(pair[0]).update(CALLER, "s", update, key("UpdateSession", 2))
