@@ -7,7 +7,7 @@ import random
 import signal
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight_client import EventStream, GreenlightClient, call
 from tests.bench.processes import Process, free_port
+from tests.support.name_server import NameServer
 from tests.support.postgresql import PostgresServer, postgres_server
 from tests.support.starts import executor, ledger, open_gates, orchestrator, said
 
@@ -32,17 +33,13 @@ def server() -> Iterator[PostgresServer]:
 class Replaceable:
     """A process at an address that stays."""
 
-    def __init__(
-        self, start: Callable[[str, str], AbstractContextManager[Process]], name: str, stack: AsyncExitStack
-    ) -> None:
-        self._start, self._name, self._stack = start, name, stack
-        self._numbers = itertools.count(1)
-        self.address = f"127.0.0.1:{free_port()}"
+    def __init__(self, address: str, start: Callable[[str], AbstractContextManager[Process]], stack: ExitStack) -> None:
+        self._start, self._stack = start, stack
+        self.address = address
         self.process = self._begin()
 
     def _begin(self) -> Process:
-
-        return self._stack.enter_context(self._start(self._name, self.address))
+        return self._stack.enter_context(self._start(self.address))
 
     async def replace(self) -> None:
         """As a supervisor does: told to go, waited for, started anew, waited for."""
@@ -54,24 +51,34 @@ class Replaceable:
 
 @asynccontextmanager
 async def replaceable(folder: Path, store: str) -> AsyncIterator[tuple[list[Replaceable], list[Replaceable]]]:
-    """Orchestrators, executors."""
-    async with AsyncExitStack() as stack:
-        executors = [
-            Replaceable(lambda name, at: executor(folder, name, grace=GRACE, listen=at), f"executor-{n}", stack)
-            for n in range(2)
-        ]
-        addresses = ",".join(one.address for one in executors)
-        orchestrators = [
-            Replaceable(
-                lambda name, at: orchestrator(folder, name, addresses, store=store, grace=GRACE, listen=at),
-                f"orchestrator-{n}",
-                stack,
-            )
-            for n in range(2)
-        ]
+    """Orchestrators, at one port of two addresses; executors."""
+
+    def start_executor(address: str) -> AbstractContextManager[Process]:
+        return executor(folder, f"executor-{address}", grace=GRACE, listen=address)
+
+    def start_orchestrator(address: str) -> AbstractContextManager[Process]:
+        known = ",".join(one.address for one in executors)
+        return orchestrator(folder, f"orchestrator-{address}", known, store=store, grace=GRACE, listen=address)
+
+    with ExitStack() as stack:
+        port = free_port()
+        executors = [Replaceable(f"127.0.0.1:{free_port()}", start_executor, stack) for _ in range(2)]
+        orchestrators = [Replaceable(f"127.0.0.{n}:{port}", start_orchestrator, stack) for n in (1, 2)]
         for one in (*executors, *orchestrators):
             await asyncio.to_thread(said, one.process, "ready")
         yield orchestrators, executors
+
+
+@asynccontextmanager
+async def list_of(servers: list[Replaceable]) -> AsyncIterator[str]:
+    yield ",".join(one.address for one in servers)
+
+
+@asynccontextmanager
+async def name_of(servers: list[Replaceable]) -> AsyncIterator[str]:
+    """Behind it requests go to both in turn, whoever has the batch."""
+    async with NameServer([one.address.partition(":")[0] for one in servers]) as names:
+        yield f"dns://127.0.0.1:{names.port}/greenlight.test.:{servers[0].address.partition(':')[2]}"
 
 
 class User:
@@ -135,12 +142,18 @@ async def progress(users: list[User]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_a_rolling_restart_of_everything_is_not_noticed(tmp_path: Path, server: PostgresServer) -> None:
+@pytest.mark.parametrize("target", [list_of, name_of])
+async def test_a_rolling_restart_of_everything_is_not_noticed(
+    tmp_path: Path,
+    server: PostgresServer,
+    target: Callable[[list[Replaceable]], AbstractAsyncContextManager[str]],
+) -> None:
     whole: dict[str, list[int]] = defaultdict(list)
     async with (
         server.database() as store,
         replaceable(tmp_path, store) as (orchestrators, executors),
-        GreenlightClient(",".join(one.address for one in orchestrators)) as client,
+        target(orchestrators) as known,
+        GreenlightClient(known) as client,
     ):
         await until_known(client, "read", "write", "send")
         await client.create_session(SESSION)
