@@ -99,7 +99,7 @@ test-e2e: $(DEV_DONE) ## The command line and the demo, as processes
 	@tools/run_tests.sh e2e $(PYTEST_ARGS)
 
 .PHONY: chaos
-chaos: $(DEV_DONE) ## Real processes killed, stopped and cut off under load: BATCHES=n SEED=s STORE=sqlite; last line JSON
+chaos: $(DEV_DONE) ## Real processes killed, stopped and cut off under load: BATCHES=n SEED=s STORE=sqlite|postgresql; last line JSON
 	@$(RUN) -m tests.chaos --batches $(or $(BATCHES),100) --seed $(or $(SEED),1) --store $(or $(STORE),sqlite)
 
 .PHONY: lint

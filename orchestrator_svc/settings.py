@@ -51,6 +51,15 @@ class Settings(BaseSettings):
         5,
         description="After so long without a sign of it, other orchestrators on the same PostgreSQL database take over",
     )
+    resolution_deadline: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long a batch waits to learn what became of an unknown outcome; 0: until somebody says so",
+    )
+    probe_max_delay: Seconds = Field(
+        60, description="Upper bound of the delay between two looks of a tool for the effect of an unknown outcome"
+    )
     cancel_grace: Seconds = Field(5, description="How long a cancelled call has to stop")
     drain_grace: float = Field(30, ge=0, description="How long a shutdown waits for what runs")
     heartbeat_interval: Seconds = Field(15, description="The longest silence on a stream")

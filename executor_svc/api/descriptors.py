@@ -35,6 +35,7 @@ def descriptor_of(spec: ToolSpec) -> tool_pb2.ToolDescriptor:
         )
         if spec.retry
         else None,
+        probes=spec.probes,
     )
 
 

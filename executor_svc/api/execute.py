@@ -10,7 +10,7 @@ from executor_svc.api.calls import ask_of, calls_of
 from executor_svc.api.descriptors import descriptor_of
 from executor_svc.api.outcomes import fill_slots, response_of
 from executor_svc.application.executor import Executor
-from executor_svc.application.outbox import Parcel
+from executor_svc.application.outbox import Parcel, ProbeEntry
 from executor_svc.application.streams import Stream
 from greenlight.executor.v1 import executor_pb2 as pb
 from shared.kernel.errors import UnavailableError
@@ -56,6 +56,13 @@ class ExecuteStream:
                 for outcome in refusals:
                     stream.outbox.put(outcome)
                 executor.submit(stream, calls)
+            if request.HasField("probes"):
+                calls, refusals = calls_of(request.probes)
+                for outcome in refusals:
+                    stream.outbox.put(
+                        ProbeEntry(outcome.call_id, problem=outcome.failure.message if outcome.failure else "")
+                    )
+                executor.probe(stream, calls)
             if request.cancels:
                 executor.cancel(request.cancels)
             if request.acknowledgements:

@@ -2,7 +2,15 @@
 
 from google.protobuf.duration_pb2 import Duration
 
-from executor_svc.application.outbox import AcceptedEntry, AttachEntry, AttachState, ChunkEntry, Parcel, ProgressEntry
+from executor_svc.application.outbox import (
+    AcceptedEntry,
+    AttachEntry,
+    AttachState,
+    ChunkEntry,
+    Parcel,
+    ProbeEntry,
+    ProgressEntry,
+)
 from executor_svc.application.streams import Stream
 from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, Outcome
 from greenlight.executor.v1 import executor_pb2 as pb
@@ -45,6 +53,8 @@ def response_of(parcel: Parcel, response: pb.ExecuteResponse) -> None:
             response.chunks.add(call_id=entry.call_id, index=entry.index, chunk_json=entry.text.decode())
         elif isinstance(entry, ProgressEntry):
             response.progress.add(call_id=entry.call_id, fraction=entry.fraction, message=entry.message)
+        elif isinstance(entry, ProbeEntry):
+            _add_probe(response, entry)
         else:
             _add_attach(response, entry)
 
@@ -64,6 +74,8 @@ def fill_outcome(message: pb.Outcome, outcome: Outcome) -> None:
     _fill_duration(message.queue_duration, outcome.queue_seconds)
     if outcome.position:
         message.journal_position = outcome.position
+    if outcome.still_running:
+        message.still_running = True
 
 
 def fill_slots(message: pb.SlotGrant, stream: Stream) -> None:
@@ -97,3 +109,13 @@ def _add_accepted(response: pb.ExecuteResponse, entry: AcceptedEntry) -> None:
 
 def _add_attach(response: pb.ExecuteResponse, entry: AttachEntry) -> None:
     response.attach_answers.add(call_id=entry.call_id, state=_STATES[entry.state])
+
+
+def _add_probe(response: pb.ExecuteResponse, entry: ProbeEntry) -> None:
+    answer = response.probe_answers.add(call_id=entry.call_id, still_running=entry.still_running)
+    if entry.problem or entry.result is None:
+        answer.state, answer.message = pb.PROBE_STATE_FAILED, entry.problem
+    elif entry.result:
+        answer.state, answer.result_json = pb.PROBE_STATE_FOUND, entry.result.decode()
+    else:
+        answer.state = pb.PROBE_STATE_NOT_FOUND

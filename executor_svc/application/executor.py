@@ -9,6 +9,7 @@ from executor_svc.application import admission
 from executor_svc.application.attaching import Ask, Attaching
 from executor_svc.application.journal_writer import JournalWriter
 from executor_svc.application.ledger import Ended, Ledger, Retention
+from executor_svc.application.probing import Probing
 from executor_svc.application.registry import Hosted, Registry
 from executor_svc.application.run import Run, Stop
 from executor_svc.application.runner import Pace, Runner
@@ -60,6 +61,7 @@ class Executor:
         self._journal = journal
         self._runner = Runner(clock, self._streams, self._ledger, journal, identity.boot_id, pace or Pace(), observer)
         self._attaching = Attaching(identity.boot_id, self._runner, self._ledger, self._streams, journal)
+        self._probing = Probing(self._registry, self._runner, self._ledger, self._streams, clock)
 
     def open(self) -> None:
         """Starts the watchdog."""
@@ -117,7 +119,7 @@ class Executor:
 
     async def unused(self, tools: Iterable[Tool]) -> None:
         """Returns once no call of these runs."""
-        asked = set(map(id, tools))
+        asked = {id(part) for tool in tools for part in (tool, tool.probe) if part is not None}
         runner = self._runner
         await runner.until(lambda: not any(id(run.tool) in asked for run in [*runner.running.values(), *runner.stuck]))
 
@@ -177,6 +179,10 @@ class Executor:
     def attach(self, stream: Stream, ask: Ask) -> None:
         """Answers what became of a call; if it runs, its outcome goes to this stream from now on."""
         self._attaching.attach(stream, ask)
+
+    def probe(self, stream: Stream, calls: Sequence[Call]) -> None:
+        """Looks for the effects of calls; every one is answered on the stream."""
+        self._probing.ask(stream, calls)
 
     async def call_once(self, call: Call, hosted: Hosted) -> Outcome:
         """Runs one call outside of any stream and waits for it; given up, it is cancelled."""

@@ -51,6 +51,16 @@ class AcceptedEntry:
     position: int = 0
 
 
+@dataclass(slots=True)
+class ProbeEntry:
+    """`result`: what was found, JSON text; empty: nothing. `problem`: why that cannot be said (then neither counts)."""
+
+    call_id: str
+    result: bytes | None = None
+    problem: str = ""
+    still_running: bool = False
+
+
 class Startable(Protocol):
     """A run, as far as an outbox looks at it."""
 
@@ -60,7 +70,7 @@ class Startable(Protocol):
     position: int
 
 
-Entry = Outcome | AttachEntry | ChunkEntry | ProgressEntry
+Entry = Outcome | AttachEntry | ChunkEntry | ProgressEntry | ProbeEntry
 _nothing: tuple[AcceptedEntry, ...] = ()
 
 
@@ -152,4 +162,6 @@ def _size(entry: Entry) -> int:
         return _ENTRY_BYTES + (4 * len(entry.failure.message) if entry.failure else 0)
     if isinstance(entry, ChunkEntry):
         return _ENTRY_BYTES + len(entry.text)
+    if isinstance(entry, ProbeEntry):
+        return _ENTRY_BYTES + len(entry.result or b"") + 4 * len(entry.problem)
     return _ENTRY_BYTES + (4 * len(entry.message) if isinstance(entry, ProgressEntry) else 0)

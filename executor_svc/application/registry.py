@@ -13,10 +13,10 @@ class Hosted:
     """A tool, and what is counted of it. `limit` is None where it has none of its own.
 
     `journalled`: its calls are written down. Once they are they stay so, whatever is loaded later: who sent a call goes
-    by the effect that it knew.
+    by the effect that it knew. `probe`: what looks for the effect of its calls, if anything does.
     """
 
-    __slots__ = ("digest", "journalled", "limit", "running", "tool", "tracebacks")
+    __slots__ = ("digest", "journalled", "limit", "probe", "running", "tool", "tracebacks")
 
     def __init__(self, tool: Tool, journalled: bool) -> None:
         self.tool = tool
@@ -25,6 +25,7 @@ class Hosted:
         self.journalled = journalled
         self.running = 0
         self.tracebacks = Tracebacks()
+        self.probe = Hosted(tool.probe, journalled=False) if tool.probe is not None else None
 
 
 class Registry:
@@ -42,8 +43,9 @@ class Registry:
         self._journalled |= {tool.spec.key for tool in tools if tool.spec.effect is Effect.NON_IDEMPOTENT}
         for tool in tools:
             journalled = tool.spec.key in self._journalled
-            hosted = self._hosted[tool.spec.key] = before.get(tool.spec.key) or Hosted(tool, journalled)
-            hosted.tool, hosted.limit, hosted.journalled = tool, tool.limit, journalled
+            fresh = Hosted(tool, journalled)
+            hosted = self._hosted[tool.spec.key] = before.get(tool.spec.key) or fresh
+            hosted.tool, hosted.limit, hosted.journalled, hosted.probe = tool, tool.limit, journalled, fresh.probe
 
     def find(self, name: str, version: str) -> Hosted | None:
         return self._hosted.get((name, version))

@@ -190,6 +190,8 @@ class Runner:
 
     def _unstick(self, run: Run) -> None:
         self.stuck.discard(run)
+        if (ended := self._ledger.get(run.call.id)) is not None and ended.outcome is not None:
+            ended.outcome.still_running = False
         run.hosted.running -= 1
         for ended in self._waiting:
             ended.set()
@@ -226,6 +228,7 @@ class Runner:
     def _deliver(self, run: Run, outcome: Outcome) -> None:
         """Its outcome may go out."""
         call = run.call
+        outcome.still_running = not run.over
         del self.running[call.id]
         self._ledger.add(call.digest, outcome)
         self._send(run, outcome)

@@ -49,7 +49,8 @@ class ToolFailure(Exception):
 class Outcome:
     """Exactly one of `result` (JSON text, UTF-8) and `failure`. `start_ns` is wall time, 0: it never started.
 
-    `position`: where the journal stood when it was written down; 0: it is not journalled.
+    `position`: where the journal stood when it was written down; 0: it is not journalled. `still_running`: its tool
+    does not stop though it should.
     """
 
     call_id: str
@@ -59,6 +60,7 @@ class Outcome:
     queue_seconds: float
     run_seconds: float
     position: int = 0
+    still_running: bool = False
 
 
 def refusal(failure_class: FailureClass, reason: str, message: str, *, retry_after: float | None = None) -> Failure:

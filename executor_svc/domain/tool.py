@@ -1,6 +1,6 @@
 """A tool as its executor describes it. One (name, version) has one description for ever."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -39,7 +39,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
-    """What is known of a tool without running it. Times in seconds, sizes in bytes of JSON, schemas as JSON text."""
+    """What is known of a tool without running it. Times in seconds, sizes in bytes of JSON, schemas as JSON text.
+
+    `probes`: it can look for the effect of a call; no part of what makes two descriptions different.
+    """
 
     name: str
     version: str
@@ -55,6 +58,7 @@ class ToolSpec:
     result_limit: int
     cost: Cost | None
     retry: RetryPolicy | None
+    probes: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> tuple[str, str]:

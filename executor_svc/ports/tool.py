@@ -46,6 +46,12 @@ class Tool(Protocol):
         """Calls of it that may run at once here: what its spec says, or less, where this executor cannot do as much."""
         ...
 
+    @property
+    def probe(self) -> "Tool | None":
+        """What looks for the effect of its calls: it is run with a call's arguments and origin, changes nothing, and
+        gives that call's result, or nothing at all (empty) where it finds no effect. None: there is none."""
+        ...
+
     def check(self, arguments: str) -> None:
         """Validates arguments without running anything. Raises InvalidError (ARGUMENTS_INVALID) with violations."""
         ...

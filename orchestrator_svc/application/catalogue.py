@@ -75,6 +75,8 @@ class ToolCatalogue:
         for descriptor in sound:
             if descriptor.key not in conflicting and descriptor.key not in self._entries:
                 self._add(descriptor, now)
+            elif descriptor.key not in conflicting and descriptor.probes:
+                self._entries[descriptor.key].descriptor = descriptor  # the same, but for its probe
         for key in conflicting:
             _log.warning("%s of %s differs from the one on record and is not used", key, target.executor_id)
         unusable = [d.key for d in descriptors if d.key in conflicting or d.key not in self._entries]

@@ -1,7 +1,7 @@
-"""The floor under wake-ups: about once a second, how far the batches are that somebody watches here.
+"""The floor under wake-ups: about once a second, how far that is which somebody watches here.
 
-So a wake-up that was lost costs a second, and no event. One query for all of them; none where nobody watches, or no
-other orchestrator is there to move anything.
+So a wake-up that was lost costs a second, and no event. One query for all batches and one for all sessions; none where
+nobody watches, or no other orchestrator is there to move anything.
 """
 
 import asyncio
@@ -41,5 +41,5 @@ class Polling:
             if batches:
                 self._feed.nudge(await self._store.stands(batches))
             if sessions:
-                self._feed.wake_sessions()
+                self._feed.nudge_sessions(await self._store.session_stands(sessions))
         self._had_others = others

@@ -23,8 +23,6 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import FieldViolation, UnavailableError
 from shared.kernel.ids import IdSource
 
-_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-
 
 @dataclass(frozen=True, slots=True)
 class TemplateCall:
@@ -112,19 +110,11 @@ class SubmitBatch:
             except UnavailableError as error:
                 if key is None or error.reason != "BATCH_LOST":
                     raise
-                return _earlier(await self._first(caller.tenant, key, error), key)
+                earlier = await self._requests.remembered(caller.tenant, key)
+                if earlier is None or not earlier.answers:
+                    raise
+                return _earlier(earlier, key)  # another orchestrator was first with the same request
         return prepared
-
-    async def _first(self, tenant: str, key: RequestKey, error: UnavailableError) -> Request:
-        """The same request, with which another orchestrator was first; it may still be writing a large batch."""
-        for pause in _PAUSES:
-            request = await self._requests.remembered(tenant, key)
-            if request is None:
-                break
-            if request.answers:
-                return request
-            await asyncio.sleep(pause)
-        raise error
 
     async def submit(self, caller: Caller, spec: BatchSpec, key: RequestKey | None) -> Prepared:
         return await self.commit(caller, await self.prepare(caller, spec, key))

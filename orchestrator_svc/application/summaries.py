@@ -52,7 +52,7 @@ def waiting(view: ProposalView, executors: Executors, outlook: Outlook) -> Waiti
     proposal = view.proposal
     if proposal.state is State.OUTCOME_UNKNOWN:
         finished = proposal.attempts[-1].finish_time if proposal.attempts else None
-        return Waiting(WaitingReason.RESOLUTION, finished or proposal.create_time)
+        return Waiting(WaitingReason.RESOLUTION, finished or proposal.create_time, proposal.next_time)
     if proposal.state is State.PROPOSED and proposal.asked_time is not None:
         return Waiting(WaitingReason.DECISION, proposal.asked_time, proposal.expire_time)
     if proposal.state is State.RUNNING:

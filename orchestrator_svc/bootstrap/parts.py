@@ -76,7 +76,8 @@ async def open_parts(
     await catalogue.load()
     feed = _feed(store, wakeups, lambda: owner.has_company)
     observer = await _observer(stack, settings, incarnation, clock)
-    live = LiveBatches(store, catalogue, settings.max_batch_arguments_bytes)
+    resolution_deadline = round(settings.resolution_deadline * 1e9) or None
+    live = LiveBatches(store, catalogue, settings.max_batch_arguments_bytes, resolution_deadline)
     engine = Engine(store, executors, feed, observer, live, clock, _engine_settings(settings), catalogue.seen)
     owner = Owner(store, engine, wakeups, clock, settings.lease_period, clock.anchor, on_taken)
     return Parts(settings, incarnation, clock, ids, codec, store, wakeups, feed, executors, catalogue, engine, owner)
@@ -123,5 +124,6 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         answer_margin=settings.answer_margin,
         store_patience=settings.store_patience,
         max_backlog=settings.max_backlog,
+        probe_max_delay=settings.probe_max_delay,
         lease_period=settings.lease_period,
     )

@@ -6,7 +6,7 @@ from orchestrator_svc.domain import events
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.canonical import size_of
 from orchestrator_svc.domain.changes import Changes
-from orchestrator_svc.domain.proposal import UNFINISHED, Condition, Dependency, Proposal
+from orchestrator_svc.domain.proposal import Condition, Dependency, Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.references import References
 from orchestrator_svc.domain.tool import Effect, Failure, RetryPolicy, Tier, ToolKey
@@ -147,7 +147,7 @@ def in_vain(batch: Batch, proposal: Proposal) -> Proposal | None:
     """The first dependency that has ended (or was born FAILED), and not as this one needs it."""
     for dependency in proposal.depends_on:
         parent = batch.by_key[dependency.key]
-        if parent.state not in UNFINISHED and not satisfied(batch, dependency):
+        if parent.ended and not satisfied(batch, dependency):
             return parent
     return None
 
@@ -159,10 +159,10 @@ def open_dependencies(batch: Batch, proposal: Proposal) -> int:
 
 def satisfied(batch: Batch, dependency: Dependency) -> bool:
     """Whether it keeps nobody waiting any more."""
-    state = batch.by_key[dependency.key].state
-    if state is State.SUCCEEDED:
+    parent = batch.by_key[dependency.key]
+    if parent.state is State.SUCCEEDED:
         return True
-    return dependency.when is Condition.FINISHED and state not in UNFINISHED
+    return dependency.when is Condition.FINISHED and parent.ended
 
 
 def close(batch: Batch, changes: Changes, principal: str) -> None:

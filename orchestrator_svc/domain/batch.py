@@ -28,6 +28,8 @@ class Batch:
 
     `trace_parent`: the submitter's span (16 hex digits) in the trace that the batch joined, empty where it joined none.
     `ready_count`: APPROVED proposals that wait for no other. `asked`: PROPOSED ones that a person is asked for.
+    `given_up`: OUTCOME_UNKNOWN ones that nobody waits for any more, since nobody said within `resolution_deadline` (ns;
+    None: they are waited for) what became of them.
     `argument_bytes`: of all arguments, proposed and bound; nothing is bound or added beyond `max_arguments`.
     `owned`: whether it is an orchestrator's; one that only waits for people, or is finished, belongs to nobody.
     `next_expiry`: no proposal that is asked for expires before it. `idle_end`: when an IDLE one is closed.
@@ -66,6 +68,8 @@ class Batch:
     counts: list[int] = field(default_factory=lambda: [0] * 11)
     asked: int = 0
     ready_count: int = 0
+    given_up: int = 0
+    resolution_deadline: int | None = None
     max_arguments: int = MAX_BATCH_ARGUMENTS
     argument_bytes: int = 0
     owned: bool = True
@@ -92,6 +96,10 @@ class Batch:
             self.ready_count += (to is State.APPROVED) - (was is State.APPROVED)
         if was is State.PROPOSED and proposal.asked_time is not None:
             self.asked -= 1
+        if was is State.OUTCOME_UNKNOWN:
+            self.given_up -= proposal.given_up
+            if to is not State.APPROVED:
+                proposal.next_time = None
         proposal.state = to
         proposal.finish_time = None if to in UNFINISHED else changes.time
         changes.touched[proposal.ordinal] = proposal
@@ -234,7 +242,7 @@ class Batch:
             return BatchState.CANCELLING if running or waiting else self._verdict()
         if running or self.ready_count:
             return BatchState.RUNNING
-        if waiting or counts[State.OUTCOME_UNKNOWN]:
+        if waiting or counts[State.OUTCOME_UNKNOWN] > self.given_up:
             return BatchState.BLOCKED
         return BatchState.IDLE if self.open else self._verdict()
 
@@ -261,7 +269,7 @@ class Batch:
         if was.finished:
             self.finish_time = None
         self._hold_deadline(changes, state)
-        detail = events.BatchStateChanged(state, self.asked, self.counts[State.OUTCOME_UNKNOWN])
+        detail = events.BatchStateChanged(state, self.asked, self.counts[State.OUTCOME_UNKNOWN] - self.given_up)
         changes.emit_batch(detail)
         if state is BatchState.IDLE:
             self.idle_end = changes.time + self.idle_timeout

@@ -24,6 +24,8 @@ class TimerKind(IntEnum):
     DEADLINE = 3
     IDLE = 4
     GRACE = 5
+    PROBE = 6
+    RESOLUTION = 7
 
 
 class Timer(NamedTuple):
@@ -100,9 +102,10 @@ class Changes:
     sources: Sources | None = None
     positions: dict[str, int] = field(default_factory=dict[str, int])
 
-    def emit(self, proposal: Proposal, detail: Detail) -> Event:
-        """A fact of a proposal, in its present state."""
-        return self._append(proposal.key, proposal.agent, len(proposal.attempts), proposal.state, detail)
+    def emit(self, proposal: Proposal, detail: Detail, attempt: int | None = None) -> Event:
+        """A fact of a proposal, in its present state. `attempt` None: the last."""
+        number = len(proposal.attempts) if attempt is None else attempt
+        return self._append(proposal.key, proposal.agent, number, proposal.state, detail)
 
     def emit_batch(self, detail: Detail) -> Event:
         """A fact of the batch itself."""

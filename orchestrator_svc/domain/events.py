@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from orchestrator_svc.domain.proposal import DecisionRecord, ProposalState, Timing
+from orchestrator_svc.domain.proposal import DecisionRecord, Finding, ProposalState, Timing
 from orchestrator_svc.domain.states import BatchState, Resolution
 from orchestrator_svc.domain.tool import Effect, Failure, Tier
 
@@ -100,11 +100,26 @@ class OutcomeBecameUnknown(NamedTuple):
     failure: Failure
 
 
+class OutcomeProbed(NamedTuple):
+    finding: Finding
+    message: str
+
+
+class OutcomeGivenUp(NamedTuple):
+    deadline: int
+
+
+class OutcomeArrivedLate(NamedTuple):
+    result: str | None
+    failure: Failure | None
+
+
 class ProposalResolved(NamedTuple):
     resolution: Resolution
     principal: str
     reason: str
     result: str
+    earlier_may_still_run: bool = False
 
 
 class ProposalRetried(NamedTuple):
@@ -155,6 +170,9 @@ Detail = (
     | ProposalSkipped
     | ProposalCancelled
     | OutcomeBecameUnknown
+    | OutcomeProbed
+    | OutcomeGivenUp
+    | OutcomeArrivedLate
     | ProposalResolved
     | ProposalRetried
     | ProposalUnskipped

@@ -9,6 +9,7 @@ from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import Ending, settle
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect
+from orchestrator_svc.domain.unknown import become_unknown, give_up
 
 DEADLINE_PRINCIPAL = "policy:deadline"
 FAULT_PRINCIPAL = "policy:fault"
@@ -33,6 +34,10 @@ def fire(batch: Batch, changes: Changes, timer: Timer, grace: int) -> None:
                 batch.make_ready(changes, proposal)
         case TimerKind.GRACE:
             _end_grace(batch, changes, batch.proposals[timer.ordinal - 1], timer.token)
+        case TimerKind.RESOLUTION:
+            give_up(batch, changes, batch.proposals[timer.ordinal - 1], timer.token)
+        case TimerKind.PROBE:
+            pass  # whom to ask, and when again, is the engine's
 
 
 def _expire(batch: Batch, changes: Changes, proposal: Proposal, expire_time: int) -> None:
@@ -65,9 +70,7 @@ def abandon(batch: Batch, changes: Changes, message: str) -> None:
         known = KnownEffect.POSSIBLE if possible else KnownEffect.NONE
         failure = Failure(FailureClass.PERMANENT, known, "ORCHESTRATOR_FAULT", message)
         if possible and proposal.effect is Effect.NON_IDEMPOTENT:
-            proposal.failure = failure
-            batch.move(changes, proposal, State.OUTCOME_UNKNOWN)
-            changes.emit(proposal, events.OutcomeBecameUnknown(failure))
+            become_unknown(batch, changes, proposal, failure)
         else:
             batch.fail(changes, proposal, failure)
     adding.close(batch, changes, FAULT_PRINCIPAL)

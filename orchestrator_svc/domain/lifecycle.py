@@ -26,9 +26,9 @@ MOVES: dict[State, dict[State, str]] = {
         State.APPROVED: "the attempt failed, and there is another",
     },
     State.OUTCOME_UNKNOWN: {
-        State.SUCCEEDED: "resolved, or a late outcome",
-        State.FAILED: "resolved, or a late outcome",
-        State.APPROVED: "resolved: run again; or a late word that it had no effect",
+        State.SUCCEEDED: "resolved, a late outcome, or its effect was found",
+        State.FAILED: "resolved, a late outcome, or its effect is not there",
+        State.APPROVED: "resolved: run again; or a late word, or a look, that it had no effect",
     },
     State.FAILED: {
         State.SUCCEEDED: "resolved; effect DONE only",

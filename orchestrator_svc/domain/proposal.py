@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from orchestrator_svc.domain.canonical import size_of
 from orchestrator_svc.domain.references import References
-from orchestrator_svc.domain.tool import Effect, Failure, RetryPolicy, Tier, ToolKey
+from orchestrator_svc.domain.tool import Effect, Failure, KnownEffect, RetryPolicy, Tier, ToolKey
 
 
 class ProposalState(IntEnum):
@@ -97,8 +97,28 @@ class Timing(NamedTuple):
     record: int | None = None
 
 
+class Finding(IntEnum):
+    """What a look for the effect of an unknown outcome came to. Numbers are those of the wire."""
+
+    FOUND = 1
+    NOT_FOUND = 2
+    FAILED = 3
+
+
+class Probe(NamedTuple):
+    """The last look; `number`: which one it was. `message`: why it FAILED."""
+
+    finding: Finding
+    time: int
+    number: int
+    message: str = ""
+
+
 class Attempt(NamedTuple):
-    """One send to an executor. `start_time` is by the executor's wall clock; `finish_sequence`: of its last event."""
+    """One send to an executor. `start_time` is by the executor's wall clock; `finish_sequence`: of its last event.
+
+    `over`, where its effect is POSSIBLE: its executor has said that it is at work no more.
+    """
 
     number: int
     executor_id: str
@@ -110,6 +130,13 @@ class Attempt(NamedTuple):
     failure: Failure | None = None
     timing: Timing | None = None
     finish_sequence: int = 0
+    over: bool = False
+    probe: Probe | None = None
+
+    @property
+    def may_still_run(self) -> bool:
+        """It was settled, and nobody has said that it is over."""
+        return self.failure is not None and self.failure.known_effect is KnownEffect.POSSIBLE and not self.over
 
 
 class ProposalRecord(NamedTuple):
@@ -147,7 +174,8 @@ class Proposal:
 
     `arguments` and `digest` are the proposed (canonical, references unfilled); `bound_*` those that run, empty until
     they are known (at once where there are no references). `asked_time`: since when a decision is asked for (None: not
-    yet). `added_sequence`: of its first event. `next_time`: of the next attempt while it backs off.
+    yet). `added_sequence`: of its first event. `next_time`: of the next attempt while it backs off; of one whose
+    outcome is unknown, when it is given up (None: never, or it is).
     `uncounted`: how many attempts were made before it was begun anew by hand: those are history, to every limit.
     `open_dependencies` is the graph's, kept here because it is read at each settlement.
     """
@@ -194,6 +222,16 @@ class Proposal:
     operator_reason: str = ""
     open_dependencies: int = 0
     cancel_requested: bool = False
+
+    @property
+    def given_up(self) -> bool:
+        """Its outcome is unknown, and nobody waits for it any more."""
+        return self.state is ProposalState.OUTCOME_UNKNOWN and self.finish_time is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether those that depend on it need not wait any more."""
+        return self.state not in UNFINISHED or self.given_up
 
     @property
     def bound(self) -> bool:

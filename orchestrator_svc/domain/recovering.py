@@ -8,14 +8,18 @@ from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect
+from orchestrator_svc.domain.unknown import look_after
 
 REASON = "ORCHESTRATOR_RESTARTED"
 MESSAGE = "the orchestrator was restarted while it ran"
 
 
-def recover(batch: Batch, changes: Changes) -> list[Proposal]:
+def recover(batch: Batch, changes: Changes, grace: int) -> list[Proposal]:
     """Returns those whose last attempt an executor may know of: the ones that only it can tell about, and the ones
-    that run again, so that what it still holds of them can be let go."""
+    that run again, so that what it still holds of them can be let go. `grace`: of cancels, in ns.
+
+    One that was asked to stop is asked anew, with the grace before it: its executor's word counts, whatever its effect.
+    """
     sent: list[Proposal] = []
     for proposal in batch.unfinished():
         if proposal.state is State.PROPOSED and proposal.expire_time is not None:
@@ -23,11 +27,18 @@ def recover(batch: Batch, changes: Changes) -> list[Proposal]:
             changes.timers.append(timer)
         elif proposal.state is State.APPROVED and proposal.open_dependencies == 0:
             _go_on(batch, changes, proposal)
+        elif proposal.state is State.RUNNING and proposal.cancel_requested:
+            due = changes.time + grace
+            changes.timers.append(Timer(due, TimerKind.GRACE, proposal.ordinal, len(proposal.attempts)))
+            sent.append(proposal)
         elif proposal.state is State.RUNNING and proposal.effect is not Effect.NON_IDEMPOTENT:
             _run_again(batch, changes, proposal)
             sent.append(proposal)
-        elif proposal.state in (State.RUNNING, State.OUTCOME_UNKNOWN):
+        elif proposal.state is State.RUNNING:
             sent.append(proposal)
+        elif proposal.state is State.OUTCOME_UNKNOWN:
+            sent.append(proposal)
+            look_after(changes, proposal)
     batch.start_deadline(changes)
     if batch.state is BatchState.IDLE:
         changes.timers.append(Timer(batch.idle_end or changes.time, TimerKind.IDLE, 0, batch.head))
@@ -44,7 +55,7 @@ def _go_on(batch: Batch, changes: Changes, proposal: Proposal) -> None:
 
 def _run_again(batch: Batch, changes: Changes, proposal: Proposal) -> None:
     """The attempt was cut off by us: it does not count against the policy."""
-    if proposal.cancel_requested or batch.cancelling:
+    if batch.cancelling:
         lost(batch, changes, proposal, REASON, MESSAGE)
         return
     failure = Failure(FailureClass.UNAVAILABLE, KnownEffect.POSSIBLE, REASON, MESSAGE)

@@ -73,7 +73,7 @@ def _go_on(batch: Batch, changes: Changes, proposal: Proposal) -> None:
     if parent is not None:
         batch.skip(changes, proposal, parent.key)
         return
-    _unskip_after(batch, changes, proposal)
+    unskip_after(batch, changes, proposal)
     _continue(batch, changes, proposal)
 
 
@@ -111,8 +111,9 @@ def _continue(batch: Batch, changes: Changes, proposal: Proposal) -> None:
             batch.ended(changes, proposal)
 
 
-def _unskip_after(batch: Batch, changes: Changes, proposal: Proposal) -> None:
-    """Those skipped because of it (and so on down) are where they were; those still waiting wait for it again."""
+def unskip_after(batch: Batch, changes: Changes, proposal: Proposal) -> None:
+    """Of one that had ended: those skipped because of it (and so on down) are where they were; those still waiting wait
+    for it again."""
     stack, back = [proposal], dict[int, Proposal]()
     while stack:
         for edge in batch.graph.children(stack.pop().ordinal):
@@ -189,9 +190,10 @@ def resolve(
 ) -> None:
     """What a person found out. `result`: JSON text, with SUCCEEDED."""
     _reopen(batch, changes)
-    was_failed = proposal.state is State.FAILED
+    was_failed, given_up = proposal.state is State.FAILED, proposal.given_up
     proposal.operator, proposal.operator_reason = principal, reason
-    detail = events.ProposalResolved(resolution, principal, reason, result)
+    may_still_run = resolution is Resolution.RUN_AGAIN and any(attempt.may_still_run for attempt in proposal.attempts)
+    detail = events.ProposalResolved(resolution, principal, reason, result, may_still_run)
     if resolution is Resolution.RUN_AGAIN:
         _restart(batch, changes, proposal, State.APPROVED)
         changes.emit(proposal, detail)
@@ -201,8 +203,8 @@ def resolve(
         proposal.result, proposal.failure = result, None
         batch.move(changes, proposal, State.SUCCEEDED)
         changes.emit(proposal, detail)
-        if was_failed:
-            _unskip_after(batch, changes, proposal)
+        if was_failed or given_up:
+            unskip_after(batch, changes, proposal)
             return
     elif not was_failed:
         proposal.failure = Failure(FailureClass.PERMANENT, KnownEffect.NONE, "RESOLVED_FAILED", reason)
@@ -211,6 +213,8 @@ def resolve(
     else:
         changes.touch(proposal)
         changes.emit(proposal, detail)
+        return
+    if given_up:
         return
     batch.ended(changes, proposal)
 

@@ -8,12 +8,17 @@ from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
 from orchestrator_svc.domain.proposal import Attempt, Proposal, Timing
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.retry import Judgement, Tally, delay, judge, may_retry, tally
+from orchestrator_svc.domain.retrying import unskip_after
 from orchestrator_svc.domain.tool import Failure
+from orchestrator_svc.domain.unknown import become_unknown, look_after
 
 
 @dataclass(slots=True)
 class Ending:
-    """How an attempt ended. Exactly one of `result` (JSON text) and `failure`. Times and durations in ns."""
+    """How an attempt ended. Exactly one of `result` (JSON text) and `failure`. Times and durations in ns.
+
+    `over`: its executor says so, and that it is at work no more.
+    """
 
     result: str | None
     failure: Failure | None
@@ -21,6 +26,7 @@ class Ending:
     executor_queue: int | None = None
     tool: int | None = None
     wire: int | None = None
+    over: bool = False
 
 
 def is_ready(proposal: Proposal) -> bool:
@@ -65,7 +71,7 @@ def chunk_received(changes: Changes, proposal: Proposal, index: int, chunk: str)
 
 def settle(batch: Batch, changes: Changes, proposal: Proposal, ending: Ending) -> None:
     """The last attempt ended: RUNNING, or late, OUTCOME_UNKNOWN."""
-    last = proposal.attempts[-1]
+    last, given_up = proposal.attempts[-1], proposal.given_up
     timing = Timing(last.queue_wait, ending.executor_queue, ending.tool, ending.wire)
     start_time = ending.start_time or last.start_time
     attempt = Attempt(
@@ -79,6 +85,8 @@ def settle(batch: Batch, changes: Changes, proposal: Proposal, ending: Ending) -
         ending.failure,
         timing,
         batch.head + 1,
+        ending.failure is not None and (ending.over or last.over),
+        last.probe,
     )
     proposal.attempts = (*proposal.attempts[:-1], attempt)
     if ending.failure is None:
@@ -87,9 +95,12 @@ def settle(batch: Batch, changes: Changes, proposal: Proposal, ending: Ending) -
         changes.bytes += len(ending.result)
         batch.move(changes, proposal, State.SUCCEEDED)
         changes.emit(proposal, events.ProposalSucceeded(ending.result, start_time, timing))
-        batch.ended(changes, proposal)
+        if not given_up:
+            batch.ended(changes, proposal)
     else:
         _failed(batch, changes, proposal, ending.failure, start_time, timing)
+    if given_up and proposal.state in (State.SUCCEEDED, State.APPROVED) and not batch.cancelling:
+        unskip_after(batch, changes, proposal)
 
 
 def _failed(
@@ -104,15 +115,14 @@ def _failed(
     judgement = judge(proposal.effect, failure, made, proposal.retry)
     if (proposal.cancel_requested or batch.cancelling) and judgement is not Judgement.UNKNOWN and may_retry(failure):
         judgement = Judgement.CANCEL
-    late = proposal.state is State.OUTCOME_UNKNOWN
+    late, given_up = proposal.state is State.OUTCOME_UNKNOWN, proposal.given_up
     if late and judgement is Judgement.UNKNOWN:
         changes.touch(proposal)
+        look_after(changes, proposal)
     elif judgement is Judgement.RETRY:
         _retry(batch, changes, proposal, failure, timing, made)
     elif judgement is Judgement.UNKNOWN:
-        proposal.failure = failure
-        batch.move(changes, proposal, State.OUTCOME_UNKNOWN)
-        changes.emit(proposal, events.OutcomeBecameUnknown(failure))
+        become_unknown(batch, changes, proposal, failure)
     elif judgement is Judgement.CANCEL and not late:
         proposal.failure = failure
         batch.move(changes, proposal, State.CANCELLED)
@@ -122,7 +132,8 @@ def _failed(
         proposal.failure = failure
         batch.move(changes, proposal, State.FAILED)
         changes.emit(proposal, events.ProposalFailed(failure, start_time, timing))
-        batch.ended(changes, proposal)
+        if not given_up:
+            batch.ended(changes, proposal)
 
 
 def _retry(batch: Batch, changes: Changes, proposal: Proposal, failure: Failure, timing: Timing, made: Tally) -> None:

@@ -1,6 +1,6 @@
 """What the orchestrator knows of a tool, and the words for how a call of it failed. Numbers are those of the wire."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -75,7 +75,10 @@ class ToolKey:
 
 @dataclass(frozen=True, slots=True)
 class ToolDescriptor:
-    """A tool as its executors describe it. Times in ns, sizes in bytes; None and 0 as on the wire: the default."""
+    """A tool as its executors describe it. Times in ns, sizes in bytes; None and 0 as on the wire: the default.
+
+    `probes`: it can look for the effect of a call; no part of what is one for ever.
+    """
 
     key: ToolKey
     description: str
@@ -91,6 +94,7 @@ class ToolDescriptor:
     cost_amount: float = 0.0
     cost_unit: str = ""
     retry: RetryPolicy | None = None
+    probes: bool = field(default=False, compare=False)
 
 
 def version_order(version: str, first_seen: int) -> tuple[int, tuple[int, ...], int]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from orchestrator_svc.domain.probing import Look
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Effect, ToolDescriptor, ToolKey
 
@@ -94,6 +95,15 @@ class Attached(NamedTuple):
     state: str
 
 
+class Looked(NamedTuple):
+    """Answer to a probe. `still_running`: the call ran there when the look began."""
+
+    call_id: str
+    target: Target
+    look: Look
+    still_running: bool
+
+
 class Connected(NamedTuple):
     """A stream is up: the engine may attach what it sent to that start earlier."""
 
@@ -117,7 +127,9 @@ class ToolsSeen(NamedTuple):
     descriptors: tuple[ToolDescriptor, ...]
 
 
-Signal = Ended | Started | Progressed | ChunkReceived | Attached | Connected | Lost | CapacityChanged | ToolsSeen
+Signal = (
+    Ended | Started | Progressed | ChunkReceived | Attached | Looked | Connected | Lost | CapacityChanged | ToolsSeen
+)
 
 
 @dataclass(slots=True)
@@ -176,6 +188,11 @@ class Executors(Protocol):
     def attach(self, target: Target, asks: Sequence[Ask]) -> bool:
         """Asks what became of calls sent to this executor earlier, to this start or, if they are NON_IDEMPOTENT, to
         one before; takes a slot for each. False: not connected."""
+        ...
+
+    def probe(self, call: Call, preferred: str) -> Target | None:
+        """Lets the call's tool look for its effect, as it was sent: on the executor `preferred` if that can, else on
+        any that can. Takes no slot. `Looked` comes once, unless that target is `Lost` first. None: none can."""
         ...
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:

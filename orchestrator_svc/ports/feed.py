@@ -32,6 +32,14 @@ class Stand(NamedTuple):
     head: int
 
 
+class SessionStand(NamedTuple):
+    """`events`: how many its batches have, in all. It grows with each, whichever batch it is of."""
+
+    tenant: str
+    session_id: str
+    events: int
+
+
 class Watched(NamedTuple):
     """(tenant, id) of what somebody watches now."""
 
@@ -79,8 +87,8 @@ class Feed(Protocol):
         wakes its watchers, who read the store; the session's are woken anyway."""
         ...
 
-    def wake_sessions(self) -> None:
-        """Their watchers read the store: where others are with sessions is not told."""
+    def nudge_sessions(self, stands: Sequence[SessionStand]) -> None:
+        """Watchers of a session that has more events than it had the last time wake, and read the store."""
         ...
 
     def nudge_all(self) -> None:

@@ -14,7 +14,7 @@ from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import StoredFrame
-from orchestrator_svc.ports.feed import Stand
+from orchestrator_svc.ports.feed import SessionStand, Stand
 from orchestrator_svc.ports.views import (
     BatchFilter,
     BatchPage,
@@ -195,6 +195,10 @@ class Store(Protocol):
 
     async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
         """Of those (tenant, batch id) that are there; one statement, however many."""
+        ...
+
+    async def session_stands(self, sessions: Sequence[tuple[str, str]]) -> list[SessionStand]:
+        """Of those (tenant, session id) that have batches; one statement, however many."""
         ...
 
     async def session_heads(

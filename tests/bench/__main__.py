@@ -25,8 +25,10 @@ from tests.bench.measures.neighbour import neighbour
 from tests.bench.measures.non_idempotent import non_idempotent
 from tests.bench.measures.otlp import otlp
 from tests.bench.measures.postgresql import postgresql
+from tests.bench.measures.restart import restart
 from tests.bench.measures.take_over import take_over
 from tests.bench.measures.throughput import batch_1000, batches_100x10
+from tests.bench.measures.waiting import waiting
 from tests.bench.peers_run import measure_peers
 from tests.bench.plan import Plan
 from tests.bench.processes import ROOT
@@ -34,8 +36,8 @@ from tests.bench.processes import ROOT
 Measure = Callable[[Plan], Coroutine[None, None, list[Figure]]]
 QUICK: list[Measure] = [batch_1000, batches_100x10, five_50ms, approve_to_start, dags, neighbour]
 MEASURES: list[Measure] = [*QUICK[:2], otlp, non_idempotent, *QUICK[2:], memory, demo]
-# Needs more than Python: never part of `full`.
-OTHERS: list[Measure] = [postgresql, take_over]
+# Long, or needs more than Python: never part of `full`.
+OTHERS: list[Measure] = [postgresql, take_over, restart, waiting]
 BY_NAME = {measure.__name__: measure for measure in [*MEASURES, *OTHERS]}
 
 

@@ -1,8 +1,9 @@
 """The tools that are measured: they do as little as a tool can."""
 
 import asyncio
+from pathlib import Path
 
-from greenlight_tool import tool
+from greenlight_tool import ToolContext, tool
 
 
 @tool(effect="READ")
@@ -28,3 +29,10 @@ async def hard_noop(text: str) -> str:
 async def append(text: str) -> str:
     """Returns its argument, and is written down before and after."""
     return text
+
+
+@tool(effect="READ")
+async def tell(path: str, context: ToolContext) -> None:
+    """Writes its batch's id into a file."""
+    with Path(path).open("a") as file:  # noqa: ASYNC230 - one line
+        file.write(f"{context.batch_id}\n")

@@ -2,19 +2,19 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from greenlight.orchestrator.v1 import event_pb2, proposal_pb2
-from greenlight.tool.v1 import tool_pb2
 from greenlight_client import GreenlightClient, GreenlightError, call, finished, ref
 from tests.chaos.faults import Faults
 
 TOOLS = ("read", "read", "read", "write", "write", "note", "note", "send", "send", "pay")
 AT_ONCE = 12
-BUSY = 4
+BUSY = 2
 BATCHES_A_KILL = 8
+BATCHES_A_FAULT = 3
 
 
 @dataclass(slots=True)
@@ -28,20 +28,27 @@ class Story:
 
 
 class Crowd:
-    def __init__(self, client: GreenlightClient, faults: Faults, seed: int) -> None:
-        self._client, self._faults, self._seed = client, faults, seed
+    def __init__(self, clients: Sequence[GreenlightClient], faults: Faults, seed: int) -> None:
+        self._clients, self._faults, self._seed = clients, faults, seed
+        self._turns = random.Random(f"{seed}/turns")
         self._live = 0
         faults.busy = lambda: self._live >= BUSY
         self.stories: list[Story] = []
+        self.edited: set[str] = set()
         self.decided: dict[str, proposal_pb2.Verdict.ValueType] = {}
         self.told: list[str] = []
+
+    @property
+    def _client(self) -> GreenlightClient:
+        """Another one each time, if there are several."""
+        return self._turns.choice(self._clients)
 
     async def submit_all(self, batches: int) -> None:
         """Returns when all are submitted and their watchers saw them end, or wait for what only a checker can say."""
         room = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for number in range(batches):
-                await self._until_kills(number // BATCHES_A_KILL)
+                await self._until_faults(number)
                 await room.acquire()
                 self._live += 1
                 tasks.create_task(self._play(number)).add_done_callback(lambda _: self._ended(room))
@@ -50,8 +57,9 @@ class Crowd:
         self._live -= 1
         room.release()
 
-    async def _until_kills(self, wanted: int) -> None:
-        while self._faults.kills < wanted:
+    async def _until_faults(self, number: int) -> None:
+        kills, hits = number // BATCHES_A_KILL, number // BATCHES_A_FAULT
+        while self._faults.kills < kills or len(self._faults.hits) < hits:
             self._faults.moved.clear()
             await self._faults.moved.wait()
 
@@ -111,6 +119,7 @@ class Crowd:
             return
         if drawn < 0.2:
             await self._client.edit(proposal, {"ms": 20, "x": "edited"})
+            self.edited.add(proposal.proposal_id)
         else:
             await self._client.approve(proposal)
         self.decided[proposal.proposal_id] = proposal_pb2.VERDICT_APPROVE
@@ -131,7 +140,3 @@ def _calls(draw: random.Random, first: int, count: int) -> list[proposal_pb2.Pro
         edges = [draw.choice(made)(key) for key in after]
         calls.append(call(draw.choice(TOOLS), arguments, key=f"k{number}", after=edges))
     return calls
-
-
-def is_non_idempotent(proposal: proposal_pb2.Proposal) -> bool:
-    return proposal.effect == tool_pb2.EFFECT_NON_IDEMPOTENT

@@ -8,15 +8,18 @@ from typing import NamedTuple
 
 from tests.chaos.fleet import Fleet
 
-KINDS = [(kind, who) for kind in ("kill", "stop", "cut") for who in ("orchestrator", "executor")]
-MORE = [("kill", "orchestrator"), ("kill", "executor")]
+KINDS = ("kill", "stop", "cut")
+MORE = (("kill", "active"), ("kill", "executor-1"), ("kill", "executor-2"))
+AT_ONCE = 0.2
+"""How many of the faults come together with the next one."""
 
 
 class Hit(NamedTuple):
-    """Times in ns since 1970: from the fault until it is mended."""
+    """`who`: as drawn; `name`: the service. Times in ns since 1970: from the fault until it is mended."""
 
     kind: str
     who: str
+    name: str
     start: int
     end: int
 
@@ -26,6 +29,7 @@ class Faults:
 
     def __init__(self, fleet: Fleet, draw: random.Random) -> None:
         self._fleet, self._draw = fleet, draw
+        self.every = {(kind, who) for kind in KINDS for who in fleet.who}
         self.busy: Callable[[], bool] = lambda: True
         self.hits: list[Hit] = []
         self.enough = False
@@ -36,16 +40,30 @@ class Faults:
     def kills(self) -> int:
         return sum(hit.kind == "kill" for hit in self.hits)
 
+    @property
+    def missing(self) -> set[tuple[str, str]]:
+        """What was never tried."""
+        return self.every - {(hit.kind, hit.who) for hit in self.hits}
+
     async def run(self) -> None:
         while True:
-            cycle = [*KINDS, *MORE]
+            cycle = [*sorted(self.every), *MORE]
             self._draw.shuffle(cycle)
-            for kind, who in cycle:
-                if self.enough and {(hit.kind, hit.who) for hit in self.hits} >= {*KINDS}:
+            while cycle:
+                if self.enough and not self.missing:
                     return
                 await self._until_busy()
-                await asyncio.sleep(self._draw.uniform(0.0, 0.6))
-                await self._hit(kind, who)
+                await asyncio.sleep(self._draw.uniform(0.0, 0.4))
+                count = 2 if self._draw.random() < AT_ONCE else 1
+                faults, cycle = cycle[:count], cycle[count:]
+                await self._together(faults)
+
+    async def _together(self, faults: list[tuple[str, str]]) -> None:
+        """Each on a service of its own."""
+        named = {self._fleet.named(who): (kind, who) for kind, who in faults}
+        pauses = [self._draw.uniform(0.0, 1.5) for _ in named]
+        hits = zip(named.items(), pauses, strict=True)
+        await asyncio.gather(*(self._hit(kind, who, name, pause) for (name, (kind, who)), pause in hits))
 
     async def _until_busy(self) -> None:
         for _ in range(50):
@@ -53,10 +71,9 @@ class Faults:
                 return
             await asyncio.sleep(0.02)
 
-    async def _hit(self, kind: str, who: str) -> None:
+    async def _hit(self, kind: str, who: str, name: str, pause: float) -> None:
         start = time.time_ns()
-        service, link = self._fleet.services[who], self._fleet.links[who]
-        pause = self._draw.uniform(0.0, 1.5)
+        service = self._fleet.services[name]
         if kind == "kill":
             await service.kill()
             await asyncio.sleep(pause / 3)
@@ -66,9 +83,8 @@ class Faults:
             await asyncio.sleep(pause)
             service.go_on()
         else:
-            link.refusing = True
-            await link.cut()
+            await self._fleet.cut(name)
             await asyncio.sleep(pause / 2)
-            link.refusing = False
-        self.hits.append(Hit(kind, who, start, time.time_ns()))
+            self._fleet.mend(name)
+        self.hits.append(Hit(kind, who, name, start, time.time_ns()))
         self.moved.set()

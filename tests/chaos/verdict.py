@@ -1,16 +1,16 @@
-"""What a run came to: everything on record against what clients were told, and against the ledger."""
+"""What a run came to: everything on record against what clients were told, the ledger, and the executors' journals."""
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from greenlight.orchestrator.v1 import event_pb2, proposal_pb2
 from greenlight_client import GreenlightClient
 from orchestrator_svc.domain.lifecycle import MOVES
 from orchestrator_svc.domain.proposal import ProposalState as State
-from tests.chaos.crowd import Crowd, Story, is_non_idempotent
-from tests.chaos.faults import KINDS, Faults, Hit
+from tests.chaos.answers import SUCCEEDED, contradicted, doubled, is_non_idempotent, mismatched, resolved
+from tests.chaos.crowd import Crowd, Story
+from tests.chaos.faults import Faults
+from tests.chaos.unknowns import Evidence, wrong_unknowns
 
 
 @dataclass(slots=True)
@@ -38,33 +38,12 @@ class Figures:
         self.about.append(f"{name}: {what}")
 
 
-class Ledger:
-    """By proposal id: effects, idempotency keys; by call id: whether it began, and when it ended (ns)."""
-
-    def __init__(self, path: Path) -> None:
-        self.effects: Counter[str] = Counter()
-        self.keys: defaultdict[str, set[str]] = defaultdict(set)
-        self.began: set[str] = set()
-        self.ended: dict[str, int] = {}
-        for line in path.read_text().splitlines():
-            what, proposal_id, attempt, key, time = line.split()
-            call_id = f"{proposal_id}/{attempt}"
-            self.keys[proposal_id].add(key)
-            if what == "began":
-                self.began.add(call_id)
-            elif what == "effect":
-                self.effects[proposal_id] += 1
-            else:
-                self.ended[call_id] = int(time)
-
-
-async def look(client: GreenlightClient, crowd: Crowd, faults: Faults, ledger: Ledger, figures: Figures) -> None:
+async def look(client: GreenlightClient, crowd: Crowd, faults: Faults, evidence: Evidence, figures: Figures) -> None:
     """Counts what is wrong. A fault that was never tried is wrong too."""
     figures.batches, figures.kills = len(crowd.stories), faults.kills
-    figures.effects = ledger.effects.total()
-    missing = {*KINDS} - {(hit.kind, hit.who) for hit in faults.hits}
-    if missing:
-        figures.about.append(f"never tried: {sorted(missing)}")
+    figures.effects = evidence.ledger.effects.total()
+    if faults.missing:
+        figures.about.append(f"never tried: {sorted(faults.missing)}")
     present = {batch.batch_id async for batch in client.list_batches()}
     for story in crowd.stories:
         if story.batch_id not in present:
@@ -74,21 +53,32 @@ async def look(client: GreenlightClient, crowd: Crowd, faults: Faults, ledger: L
         events = [event async for event in client.list_events(story.batch_id)]
         if len(proposals) < story.total:
             figures.count("lost", f"proposals of {story.batch_id}")
-        _decisions(crowd, proposals, figures)
+        _told(story, crowd, proposals, events, figures)
         _sequence(story, events, figures)
         _moves(events, figures)
-        _effects(proposals, events, ledger, figures)
-        _outcomes(proposals, events, ledger, faults.hits, figures)
+        _outcomes(proposals, events, evidence, figures)
     extra = present - {story.batch_id for story in crowd.stories}
     for batch_id in extra:
         figures.count("doubled", f"batch {batch_id}: nobody was told of it")
 
 
-def _decisions(crowd: Crowd, proposals: Sequence[proposal_pb2.Proposal], figures: Figures) -> None:
+def _told(
+    story: Story,
+    crowd: Crowd,
+    proposals: Sequence[proposal_pb2.Proposal],
+    events: Sequence[event_pb2.Event],
+    figures: Figures,
+) -> None:
+    """Decisions, edits and cancels that were acknowledged."""
     for proposal in proposals:
         verdict = crowd.decided.get(proposal.proposal_id)
         if verdict is not None and verdict not in [decision.verdict for decision in proposal.decisions]:
             figures.count("lost", f"a decision on {proposal.proposal_id}")
+        if proposal.proposal_id in crowd.edited and not any(decision.edited for decision in proposal.decisions):
+            figures.count("lost", f"an edit of {proposal.proposal_id}")
+    what = [event.WhichOneof("detail") for event in events]
+    if story.cancelled and not {"batch_cancel_requested", "batch_finished"} & {*what}:
+        figures.count("lost", f"a cancel of {story.batch_id}")
 
 
 def _sequence(story: Story, events: Sequence[event_pb2.Event], figures: Figures) -> None:
@@ -108,68 +98,27 @@ def _moves(events: Sequence[event_pb2.Event], figures: Figures) -> None:
             now[event.key] = to
 
 
-def _effects(
-    proposals: Sequence[proposal_pb2.Proposal], events: Sequence[event_pb2.Event], ledger: Ledger, figures: Figures
-) -> None:
-    """At most one, but for what a person ran again; repeats under one key."""
-    again = Counter(
-        event.key
-        for event in events
-        if event.WhichOneof("detail") == "proposal_resolved"
-        and event.proposal_resolved.resolution == event_pb2.RESOLUTION_RUN_AGAIN
-    )
-    for proposal in proposals:
-        effects = ledger.effects[proposal.proposal_id]
-        if is_non_idempotent(proposal) and effects > 1 + again[proposal.key]:
-            figures.count("doubled", proposal.proposal_id)
-        if len(ledger.keys[proposal.proposal_id]) > 1:
-            figures.count("doubled", f"{proposal.proposal_id}: several idempotency keys")
-
-
 def _outcomes(
-    proposals: Sequence[proposal_pb2.Proposal],
-    events: Sequence[event_pb2.Event],
-    ledger: Ledger,
-    hits: Sequence[Hit],
-    figures: Figures,
+    proposals: Sequence[proposal_pb2.Proposal], events: Sequence[event_pb2.Event], evidence: Evidence, figures: Figures
 ) -> None:
-    by_hand = {event.key for event in events if event.WhichOneof("detail") == "proposal_resolved"}
-    dispatched: dict[str, tuple[int, int]] = {}
-    for event in events:
-        kind, time = event.WhichOneof("detail"), event.time.ToNanoseconds()
-        if kind == "attempt_dispatched":
-            dispatched[event.key] = (event.attempt, time)
-        elif kind == "outcome_unknown":
-            figures.unknown += 1
-            attempt, since = dispatched[event.key]
-            failure = event.outcome_unknown.failure
-            stopped = failure.reason == "CANCELLED" and _half_way(f"{event.batch_id}/{event.key}/{attempt}", ledger)
-            if not (stopped or _executor_killed(since, time, hits)):
-                figures.count("unknown_wrong", f"{event.batch_id}/{event.key}: {failure.reason}")
-    for proposal in proposals:
-        if proposal.key in by_hand or not is_non_idempotent(proposal):
-            continue
-        succeeded = proposal.state == proposal_pb2.PROPOSAL_STATE_SUCCEEDED
-        if succeeded != bool(ledger.effects[proposal.proposal_id]):
-            state = proposal_pb2.ProposalState.Name(proposal.state)
-            figures.count("unknown_wrong", f"{proposal.proposal_id} is {state}; the ledger says otherwise")
-        if succeeded and _reattached(proposal.attempts[-1], hits):
-            figures.reattached += 1
+    for what in doubled(proposals, events, evidence.ledger):
+        figures.count("doubled", what)
+    for what in mismatched(proposals, events):
+        figures.count("lost", what)
+    for what in (*wrong_unknowns(proposals, events, evidence), *contradicted(proposals, events, evidence.ledger)):
+        figures.count("unknown_wrong", what)
+    figures.unknown += sum(event.WhichOneof("detail") == "outcome_unknown" for event in events)
+    by_hand = resolved(events)
+    figures.reattached += sum(
+        _reattached(proposal.attempts[-1], evidence)
+        for proposal in proposals
+        if is_non_idempotent(proposal) and proposal.state == SUCCEEDED and proposal.key not in by_hand
+    )
 
 
-def _half_way(call_id: str, ledger: Ledger) -> bool:
-    """The tool had begun, and did not come to its end."""
-    return call_id in ledger.began and call_id not in ledger.ended
-
-
-def _executor_killed(since: int, until: int, hits: Sequence[Hit]) -> bool:
-    """After the attempt was made, and before it was given up."""
-    kills = [hit for hit in hits if (hit.kind, hit.who) == ("kill", "executor")]
-    return any(since <= hit.end and hit.start <= until for hit in kills)
-
-
-def _reattached(attempt: proposal_pb2.Attempt, hits: Sequence[Hit]) -> bool:
-    """It was under way while the orchestrator, or its link to the executor, was not there."""
+def _reattached(attempt: proposal_pb2.Attempt, evidence: Evidence) -> bool:
+    """It was under way when the orchestrator, or its link to the executor, went."""
     dispatch, finish = attempt.dispatch_time.ToNanoseconds(), attempt.finish_time.ToNanoseconds()
-    parted = [hit for hit in hits if (hit.kind, hit.who) in (("kill", "orchestrator"), ("cut", "executor"))]
-    return any(dispatch < hit.start and hit.start < finish for hit in parted)
+    executor = evidence.journals[attempt.executor_id].service
+    parting = {("kill", "active"), ("cut", "active"), ("cut", executor)}
+    return any(dispatch < hit.start < finish for hit in evidence.hits if (hit.kind, hit.who) in parting)

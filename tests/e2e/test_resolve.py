@@ -85,6 +85,7 @@ def test_resolved_by_somebody_who_looked(tmp_path: Path, words: tuple[str, ...],
         gate.touch()
         done = pair.greenlight("resolve", proposal, *words, "--reason", "asked the bank")
         assert done.out.startswith(f"resolved {proposal}"), done.err
+        assert ("it may still be running" in done.err) == ("--run-again" in words)
         assert pair.greenlight("watch", proposal.partition("/")[0]).code == code
         assert "asked the bank" in pair.greenlight("show", proposal, "--json").out
 
@@ -96,6 +97,11 @@ def test_asked_for_in_a_terminal(tmp_path: Path) -> None:
         assert "--succeeded, --failed, --run-again, and --reason" in nobody.err
         half = pair.greenlight("resolve", proposal, "--failed")
         assert half.err == "greenlight: resolve wants --reason TEXT: who looked where\n"
+        known = pair.greenlight("unknown")
+        assert known.out.startswith(f"{proposal[:13]}/pay  pay 1: EXECUTOR_LOST"), known.err
+        assert "attempt 1: sent" in known.out
+        assert "it may still be running" in known.out
+        assert f"greenlight resolve {proposal[:13]}/pay" in known.err
         waiting = pair.greenlight("pending")
         short = f"{proposal[:13]}/pay"
         assert waiting.out.startswith(f"{short}  outcome unknown: EXECUTOR_LOST"), waiting.err

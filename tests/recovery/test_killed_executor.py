@@ -39,22 +39,22 @@ class Site:
         self._starts = 0
         (folder / "ledger").touch()
 
-    def executor(self) -> AbstractContextManager[Process]:
+    def executor(self, name: str = "executor", slots: int = 100) -> AbstractContextManager[Process]:
         self._starts += 1
         command = python("-m", "executor_svc", "--listen", f"127.0.0.1:{self.port}", "--drain-grace", "0")
         command += ["--toolbox", "tests.support.toolboxes.ledger", "--data", str(self.journal.parent)]
-        return self._ready(f"executor-{self._starts}", command)
+        return self._ready(f"{name}-{self._starts}", command)
 
-    def orchestrator(self, window: float = 20) -> AbstractContextManager[Process]:
+    def orchestrator(self, window: float = 20, executors: str = "", **settings: str) -> AbstractContextManager[Process]:
         """`window`: how long it waits for a lost executor."""
         self._starts += 1
         command = python("-m", "orchestrator_svc", "--listen", "127.0.0.1:0", "--drain-grace", "0")
-        command += ["--executors", f"127.0.0.1:{self.port}", "--data", str(self.folder / "data")]
-        return self._ready(f"orchestrator-{self._starts}", command, str(window))
+        command += ["--executors", executors or f"127.0.0.1:{self.port}", "--data", str(self.folder / "data")]
+        return self._ready(f"orchestrator-{self._starts}", command, str(window), **settings)
 
     @contextmanager
-    def _ready(self, name: str, command: list[str], window: str = "1") -> Iterator[Process]:
-        env = environment(GREENLIGHT_REATTACH_WINDOW=window, GREENLIGHT_RESOLVE_INTERVAL="0.1")
+    def _ready(self, name: str, command: list[str], window: str = "1", **settings: str) -> Iterator[Process]:
+        env = environment(GREENLIGHT_REATTACH_WINDOW=window, GREENLIGHT_RESOLVE_INTERVAL="0.1", **settings)
         with running(name, command, self.folder / name, env) as process:
             process.ready()
             yield process
@@ -80,18 +80,20 @@ def kill(process: Process) -> None:
 
 
 @asynccontextmanager
-async def stub(process: Process) -> AsyncGenerator[Any]:
+async def stub(process: Process, *, silent: bool = False) -> AsyncGenerator[Any]:
+    """Of an orchestrator that has its executor, unless that one is `silent`."""
     async with grpc.aio.insecure_channel(process.ready()["address"]) as channel:
         await channel.channel_ready()
         client = OrchestratorServiceStub(channel)
-        await until_known(client, "pay")
+        if not silent:
+            await until_known(client, "pay")
         yield client
 
 
-async def submit(client: Any, site: Site, *keys: str) -> str:
+async def submit(client: Any, site: Site, *keys: str, tool: str = "pay") -> str:
     """The batch id; each key is a payment."""
     arguments = json.dumps({"folder": str(site.folder)})
-    items = [proposal_pb2.ProposalSpec(tool="pay", key=key, arguments_json=arguments) for key in keys]
+    items = [proposal_pb2.ProposalSpec(tool=tool, key=key, arguments_json=arguments) for key in keys]
     batch = batch_pb2.BatchSpec(proposals=batch_pb2.ProposalList(items=items))
     return (await client.SubmitBatch(pb.SubmitBatchRequest(batch=batch))).batch.batch_id
 

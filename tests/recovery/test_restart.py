@@ -10,7 +10,7 @@ from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.domain.tool import FailureClass, RetryPolicy
 from tests.support.crashing_store import CrashingStore
 from tests.support.drill import Drill, names
-from tests.support.engine_world import failed, keys, ok, spec, story
+from tests.support.engine_world import failed, keys, ok, possible, spec, story
 from tests.support.world import SECOND, TOOLS
 
 
@@ -177,12 +177,31 @@ async def test_a_cancel_in_the_middle_is_told_again(machine: Machine) -> None:
         await drill.cancel(batch_id)
         drill.replica.cancelled.clear()
     async with machine.start() as drill:
-        assert await machine.states(batch_id) == {"r": "CANCELLED", "w": "CANCELLED", "s": "RUNNING"}
-        assert "s/1" in keys(drill.replica.cancelled)
-        assert keys([call.id for call in drill.replica.received]) == ["r/1", "w/1", "s/1"], "nothing runs again"
-        drill.replica.end(next(call for call in drill.replica.held if "/s/" in call), ok())
+        assert await machine.states(batch_id) == dict.fromkeys("rws", "RUNNING")
+        assert sorted(keys(drill.replica.cancelled)) == ["r/1", "s/1", "w/1"]
+        drill.replica.end(drill.replica.held[0], ok())
+        drill.replica.end(drill.replica.held[0], possible(FailureClass.CANCELLED))
         await drill.settle()
+        assert await machine.states(batch_id) == {"r": "SUCCEEDED", "w": "CANCELLED", "s": "RUNNING"}
+        drill.replica.end(drill.replica.held[0], ok())
+        await drill.settle()
+        assert keys([call.id for call in drill.replica.received]) == ["r/1", "w/1", "s/1"], "nothing runs again"
         assert (await drill.world.batch(batch_id)).state.name == "PARTIAL"
+
+
+async def test_a_cancel_that_nobody_answers_ends_with_its_grace_after_a_start_too(machine: Machine) -> None:
+    machine.drill.replica.stubborn = True
+    async with machine.start() as drill:
+        batch_id = await drill.submit(spec("read", "r"), spec("write", "w"), spec("send", "s"))
+        await drill.settle()
+        await drill.cancel(batch_id)
+        await machine.pass_time(4)
+    async with machine.start() as drill:
+        await machine.pass_time(4)
+        assert await machine.states(batch_id) == dict.fromkeys("rws", "RUNNING")
+        await machine.pass_time(1)
+        assert await machine.states(batch_id) == {"r": "CANCELLED", "w": "CANCELLED", "s": "OUTCOME_UNKNOWN"}
+        assert (await drill.world.proposal(f"{batch_id}/s")).attempts[0].may_still_run
 
 
 async def test_an_approval_stands(machine: Machine) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.store import Committed, Incarnation, Store
 from tests.support.fuse import Fuse, Quiet
+from tests.support.stores import WholeStore
 
 _OF_OWNERS = ("take", "take_due", "let_go", "supersede", "end", "send", "refuse", "withdraw")
 WRITES = ("claim_request", "create_session", "update_session", "save_tools", *_OF_OWNERS)
@@ -23,8 +24,8 @@ class CrashingStore:
         self.unwritten: Sequence[BatchWrite] = ()
 
     @property
-    def port(self) -> Store:
-        return cast(Store, self)
+    def port(self) -> WholeStore:
+        return cast(WholeStore, self)
 
     async def start(self, incarnation: Incarnation) -> None:
         await self._write("start", self.inner.start, incarnation)

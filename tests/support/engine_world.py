@@ -27,6 +27,11 @@ def failed(
     return Ending(None, Failure(failure_class, known_effect, "BROKE", "it broke", retry_after, refused))
 
 
+def possible(failure_class: FailureClass = FailureClass.TRANSIENT) -> Ending:
+    """It may have had its effect."""
+    return failed(failure_class, KnownEffect.POSSIBLE)
+
+
 def ok(result: str = "1") -> Ending:
     return Ending(result, None)
 

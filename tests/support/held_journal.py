@@ -57,6 +57,7 @@ class GatedTool:
     """Runs until its gate is open; `ran` are the ids of the calls that began."""
 
     limit = None
+    probe = None
 
     def __init__(self, name: str, effect: Effect) -> None:
         self.spec = ToolSpec(

@@ -15,12 +15,17 @@ WAITING = (State.PROPOSED, State.APPROVED)
 
 
 def done(batch: Batch, dependency: Dependency) -> bool:
-    state = batch.by_key[dependency.key].state
-    return state is State.SUCCEEDED or (dependency.when is Condition.FINISHED and state not in UNFINISHED)
+    parent = batch.by_key[dependency.key]
+    return parent.state is State.SUCCEEDED or (dependency.when is Condition.FINISHED and over(parent))
+
+
+def over(proposal: Proposal) -> bool:
+    """Nobody waits for it: it ended, or its outcome is unknown and was given up."""
+    return proposal.state not in UNFINISHED or proposal.finish_time is not None
 
 
 def in_vain(batch: Batch, proposal: Proposal) -> bool:
-    return any(batch.by_key[edge.key].state not in UNFINISHED and not done(batch, edge) for edge in proposal.depends_on)
+    return any(over(batch.by_key[edge.key]) and not done(batch, edge) for edge in proposal.depends_on)
 
 
 def waits_for(batch: Batch, proposal: Proposal) -> int:
@@ -54,7 +59,9 @@ def state_of(batch: Batch) -> BatchState:
         ready = [p for p in batch.proposals if p.state is State.APPROVED and waits_for(batch, p) == 0]
         if State.RUNNING in states or ready:
             return BatchState.RUNNING
-        if unknown or any(state in WAITING for state in states):
+        if any(state in WAITING for state in states) or any(
+            p.state is State.OUTCOME_UNKNOWN and not over(p) for p in batch.proposals
+        ):
             return BatchState.BLOCKED
         if batch.open:
             return BatchState.IDLE
@@ -80,6 +87,7 @@ def check_counts(batch: Batch) -> None:
         if proposal.state in WAITING:
             assert proposal.open_dependencies == waits_for(batch, proposal), proposal.key
     assert batch.counts == counts
+    assert batch.given_up == sum(p.state is State.OUTCOME_UNKNOWN and over(p) for p in batch.proposals)
     ready = [p for p in batch.proposals if p.state is State.APPROVED and waits_for(batch, p) == 0]
     assert batch.ready_count == len(ready)
     asked = [p for p in batch.proposals if p.state is State.PROPOSED and p.asked_time is not None]
@@ -99,7 +107,8 @@ def check_promises(batch: Batch) -> None:
             assert in_vain(batch, proposal), f"{proposal.key} is skipped for nothing"
             cause = next(edge for edge in proposal.depends_on if edge.key == proposal.skipped_because)
             assert not done(batch, cause)
-        assert (proposal.finish_time is None) == (proposal.state in UNFINISHED)
+        given_up = proposal.state is State.OUTCOME_UNKNOWN and proposal.finish_time is not None
+        assert (proposal.finish_time is None) == (proposal.state in UNFINISHED and not given_up)
         assert [attempt.number for attempt in proposal.attempts] == list(range(1, len(proposal.attempts) + 1))
 
 
@@ -108,8 +117,8 @@ def check_not_stuck(batch: Batch) -> None:
     moving = any(
         p.state is State.RUNNING or (p.state is State.APPROVED and p.open_dependencies == 0) for p in batch.proposals
     )
-    if not moving and any(proposal.state in UNFINISHED for proposal in batch.proposals):
-        assert batch.asked or batch.counts[State.OUTCOME_UNKNOWN], "stuck"
+    if not moving and not all(over(proposal) for proposal in batch.proposals):
+        assert batch.asked or batch.counts[State.OUTCOME_UNKNOWN] > batch.given_up, "stuck"
 
 
 def check_moves(before: dict[str, State], events: Sequence[Event]) -> None:

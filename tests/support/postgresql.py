@@ -67,6 +67,10 @@ class PostgresServer:
         """`immediate` is a crash: nothing is written first."""
         self._run("pg_ctl", "restart", "-w", "-D", str(self._data), "-l", str(self._log), "-m", mode)
 
+    def pid(self) -> int:
+        """Of its first process, as long as it runs."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._bin / program), *arguments]
         if os.geteuid() == 0:

@@ -1,18 +1,18 @@
 """A TCP proxy between two real processes or servers, whose connections a test can cut."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Self
 
 
 class CuttableProxy:
-    """Listens on a free port and forwards to `upstream` (HOST:PORT).
+    """Listens on a free port and forwards to `upstream` (HOST:PORT, or what says it for each connection; '': nobody).
 
     While `refusing`, new connections end at once; while `swallowing`, what comes back is lost. `connections`: so far.
     """
 
-    def __init__(self, upstream: str) -> None:
-        host, _, port = upstream.rpartition(":")
-        self._upstream = (host, int(port))
+    def __init__(self, upstream: str | Callable[[], str]) -> None:
+        self._upstream = upstream
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
         self.address = ""
@@ -45,8 +45,10 @@ class CuttableProxy:
         self.connections += 1
         upstream: asyncio.StreamWriter | None = None
         try:
-            if not self.refusing:
-                upstream_reader, upstream = await asyncio.open_connection(*self._upstream)
+            address = self._upstream if isinstance(self._upstream, str) else self._upstream()
+            if address and not self.refusing:
+                host, _, port = address.rpartition(":")
+                upstream_reader, upstream = await asyncio.open_connection(host, int(port))
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._copy(reader, upstream, answers=False))
                     tasks.create_task(self._copy(upstream_reader, writer, answers=True))

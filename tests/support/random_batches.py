@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
-from orchestrator_svc.domain import adding, cancelling, firing, retrying, settling
+from orchestrator_svc.domain import adding, cancelling, firing, probing, retrying, settling
 from orchestrator_svc.domain.adding import Judged
-from orchestrator_svc.domain.changes import Changes
-from orchestrator_svc.domain.proposal import Condition, Dependency, Proposal
+from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
+from orchestrator_svc.domain.proposal import Condition, Dependency, Finding, Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import Effect, FailureClass, KnownEffect, RetryPolicy, Tier
@@ -59,6 +59,7 @@ class Life:
 
     def __init__(self, builder: Builder, draw: Callable[[st.SearchStrategy[int]], int]) -> None:
         self.builder, self.batch = builder, builder.batch
+        self.batch.resolution_deadline = 1_000
         self._draw = draw
 
     def _pick(self, count: int) -> int:
@@ -79,6 +80,8 @@ class Life:
             self._cancel_one,
             self._retry,
             self._resolve,
+            self._look,
+            self._give_up,
             self._rarely,
         ]
         possible[self._pick(len(possible))](changes)
@@ -97,10 +100,22 @@ class Life:
             settling.started(changes, proposal, changes.time)
         kind = self._pick(len(_ENDINGS) + len(_RESULTS))
         if kind < len(_ENDINGS):
-            ending = settling.Ending(None, _ENDINGS[kind], changes.time, 1, 2, 3)
+            ending = settling.Ending(None, _ENDINGS[kind], changes.time, 1, 2, 3, bool(self._pick(2)))
         else:
             ending = settling.Ending(_RESULTS[kind - len(_ENDINGS)], None, None, 1, 2, None)
         settling.settle(self.batch, changes, proposal, ending)
+
+    def _look(self, changes: Changes) -> None:
+        proposal = self._one(State.OUTCOME_UNKNOWN)
+        if proposal is not None:
+            look = probing.Look(list(Finding)[self._pick(3)], _RESULTS[0], "why", bool(self._pick(2)))
+            probing.looked(self.batch, changes, proposal, look)
+
+    def _give_up(self, changes: Changes) -> None:
+        proposal = self._one(State.OUTCOME_UNKNOWN)
+        if proposal is not None and proposal.next_time is not None:
+            timer = Timer(proposal.next_time, TimerKind.RESOLUTION, proposal.ordinal, proposal.next_time)
+            firing.fire(self.batch, changes, timer, GRACE)
 
     def _decide(self, changes: Changes) -> None:
         proposal = self._one(State.PROPOSED)

@@ -13,6 +13,7 @@ from tests.support.crashing_store import CrashingStore
 from tests.support.disks import Disk
 from tests.support.drill import Drill, Play
 from tests.support.fuse import Fuse
+from tests.support.workshop import Workshop
 from tests.support.world import World
 
 
@@ -39,6 +40,7 @@ class Stop:
     journal: bool = True
     spoil_store: Callable[[Store], Store] = field(default=lambda store: store)
     spoil_world: Callable[[World], None] = field(default=lambda world: None)
+    spoil_tools: Callable[[Workshop], None] = field(default=lambda tools: None)
 
 
 async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
@@ -47,6 +49,7 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
     drill = Drill(scenario.script, scenario.talks, stop.seed)
     drill.adorn = stop.spoil_world
     drill.tools.keeps_journal = stop.journal
+    stop.spoil_tools(drill.tools)
     fuse = Fuse(stop.at, drill.tools.die if stop.fall is Fall.EXECUTOR else None)
 
     async def to_the_end(drill: Drill) -> None:
@@ -89,7 +92,8 @@ async def _go_on(drill: Drill) -> None:
 
 
 async def _end(drill: Drill, stopped: CrashingStore) -> None:
-    """What the stopped one would have written comes late, before and after, and is refused."""
+    """What the stopped one would have written, or sent, comes late, before and after, and is refused."""
+    drill.tools.come_late(drill.unsent)
     late = stopped.unwritten
     await _come_late(drill, [write for write in late if not write.created])
     await _go_on(drill)

@@ -76,6 +76,7 @@ class World:
         executors: MemoryExecutors | None = None,
         settings: EngineSettings = SETTINGS,
         bus: WakeupBus | None = None,
+        resolution_deadline: int | None = None,
     ) -> None:
         self.clock, self.settings = clock or ManualClock(), settings
         self.codec = ProtobufEventCodec()
@@ -85,7 +86,7 @@ class World:
         self.ids = IdSource(self.clock)
         schemas = JsonSchemaRsCompiler()
         self.catalogue = ToolCatalogue(self.store, schemas, self.executors, self.clock)
-        self.live = LiveBatches(self.store, self.catalogue)
+        self.live = LiveBatches(self.store, self.catalogue, resolution_deadline=resolution_deadline)
         self.engine = Engine(
             self.store,
             self.executors,

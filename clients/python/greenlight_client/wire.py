@@ -102,7 +102,7 @@ _WAITED_FOR = {
     proposal_pb2.WAITING_REASON_CAPACITY: "capacity",
     proposal_pb2.WAITING_REASON_EXECUTOR: "an executor",
     proposal_pb2.WAITING_REASON_BACKOFF: "its next attempt",
-    proposal_pb2.WAITING_REASON_RESOLUTION: "a person to say what became of it",
+    proposal_pb2.WAITING_REASON_RESOLUTION: "somebody to say what became of it",
     proposal_pb2.WAITING_REASON_MATCHING_EXECUTOR: (
         "an executor that has the tool as it is on record (a changed tool needs another version)"
     ),

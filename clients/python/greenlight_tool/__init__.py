@@ -17,17 +17,20 @@ from greenlight_tool.errors import (
     Transient,
     Unavailable,
 )
+from greenlight_tool.probing import NOT_FOUND, NotFound
 from greenlight_tool.spec import Cost, Effect, Retry, Tier
 
 __all__ = [
     "DONE",
     "NONE",
+    "NOT_FOUND",
     "POSSIBLE",
     "Cancelled",
     "Cost",
     "Effect",
     "InvalidArgument",
     "KnownEffect",
+    "NotFound",
     "Permanent",
     "PermissionDenied",
     "RateLimited",

@@ -8,6 +8,7 @@ from enum import StrEnum
 MAX_RESULT_LIMIT = 2 << 20
 DEFAULT_RESULT_LIMIT = 1 << 20
 DEFAULT_TIMEOUT = 30.0
+DEFAULT_PROBE_TIMEOUT = 10.0
 LONGEST = 365 * 86_400.0
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -74,6 +75,7 @@ class ToolSpec:
     result_limit: int
     cost: Cost | None
     retry: Retry | None
+    probe_timeout: float = DEFAULT_PROBE_TIMEOUT
 
 
 def tier_of(effect: Effect) -> Tier:
@@ -87,7 +89,7 @@ def check(spec: ToolSpec) -> ToolSpec:
         raise ValueError(f"tool name {spec.name!r}: 1-128 characters of A-Z a-z 0-9 _ . -")
     if not _VERSION.fullmatch(spec.version):
         raise ValueError(f"tool {spec.name}: version {spec.version!r}: 1-64 visible ASCII characters")
-    for field in ("timeout", "stall_timeout", "ttl"):
+    for field in ("timeout", "stall_timeout", "ttl", "probe_timeout"):
         value = getattr(spec, field)
         if value is not None and not (math.isfinite(value) and 0 < value <= LONGEST):
             raise ValueError(f"tool {spec.name}: {field} is seconds above 0, at most a year, not {value!r}")

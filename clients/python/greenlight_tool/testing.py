@@ -11,10 +11,11 @@ from typing import Any, cast
 
 from greenlight_tool.context import ToolContext
 from greenlight_tool.declaration import Kind, Tool
+from greenlight_tool.probing import NOT_FOUND
 from greenlight_tool.results import encode
 from greenlight_tool.signature import ArgumentsError
 
-__all__ = ["ArgumentsError", "RecordedSignals", "call", "fake_context"]
+__all__ = ["ArgumentsError", "RecordedSignals", "call", "fake_context", "probe"]
 
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -66,13 +67,42 @@ async def call(
     Raises ArgumentsError where the arguments do not fit the schema, ResultError where the result is not JSON, and
     whatever the tool raises. `lifespan` is entered around the call, its value goes into the context.
     """
-    text = arguments if isinstance(arguments, str) else encode(dict(arguments or {})).decode()
-    passed = tool.signature.parse(text)
+    passed = tool.signature.parse(_text(arguments))
     async with lifespan or contextlib.nullcontext() as shared:
         if tool.signature.context_name:
             given = context or fake_context(lifespan=shared)
             passed[tool.signature.context_name] = given
         encoded = await _run(tool, passed, context)
+    return _decoded(tool, encoded)
+
+
+async def probe(
+    tool: Tool[..., Any],
+    arguments: Mapping[str, Any] | str | None = None,
+    idempotency_key: str = "key",
+    *,
+    context: ToolContext | None = None,
+    lifespan: AbstractAsyncContextManager[Any] | None = None,
+) -> Any:
+    """Runs the tool's probe and returns what it found as callers get it, or NOT_FOUND. Raises as `call`."""
+    if tool.probe is None:
+        raise TypeError(f"tool {tool.spec.name} declares no probe")
+    passed = tool.signature.parse(_text(arguments))
+    async with lifespan or contextlib.nullcontext() as shared:
+        given = tool.probe.passed(context or fake_context(lifespan=shared, idempotency_key=idempotency_key))
+        if tool.probe.is_coroutine:
+            value = await tool.probe.function(passed, idempotency_key, **given)
+        else:
+            value = await asyncio.to_thread(tool.probe.function, passed, idempotency_key, **given)
+    encoded = tool.encode_found(value)
+    return NOT_FOUND if encoded is None else _decoded(tool, encoded)
+
+
+def _text(arguments: Mapping[str, Any] | str | None) -> str:
+    return arguments if isinstance(arguments, str) else encode(dict(arguments or {})).decode()
+
+
+def _decoded(tool: Tool[..., Any], encoded: bytes) -> Any:
     if len(encoded) > tool.spec.result_limit:
         raise ValueError(f"the result takes {len(encoded)} bytes, more than the limit of {tool.spec.result_limit}")
     return json.loads(encoded)

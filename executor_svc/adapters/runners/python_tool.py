@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from executor_svc.adapters.runners.probes import PythonProbe
 from executor_svc.adapters.runners.translation import Lifespan, invalid, make_context
 from executor_svc.domain.tool import ToolSpec
 from executor_svc.ports.tool import RunningCall
@@ -15,6 +16,7 @@ class PythonTool:
 
     def __init__(self, tool: Tool[..., Any], spec: ToolSpec, lifespan: Lifespan, clock: Clock) -> None:
         self.spec = spec
+        self.probe: PythonProbe | None = None
         self.limit = spec.concurrency
         self.function = tool.function
         self.encode = tool.encode

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from executor_svc.adapters.runners.coroutines import CoroutineTool, GeneratorTool
+from executor_svc.adapters.runners.probes import PythonProbe
 from executor_svc.adapters.runners.thread_pool import ThreadPool
 from executor_svc.adapters.runners.threads import ThreadTool
 from executor_svc.adapters.runners.translation import Lifespan
@@ -130,6 +131,15 @@ class Toolset:
 
 def _runnable(tool: DeclaredTool[..., Any], lifespan: Lifespan, clock: Clock, threads: ThreadPool) -> Tool:
     spec = _spec(tool)
+    runnable = _of_kind(tool, spec, lifespan, clock, threads)
+    if tool.probe is not None:
+        runnable.probe = PythonProbe(tool, tool.probe, spec, lifespan, clock, threads)
+    return runnable
+
+
+def _of_kind(
+    tool: DeclaredTool[..., Any], spec: ToolSpec, lifespan: Lifespan, clock: Clock, threads: ThreadPool
+) -> CoroutineTool | GeneratorTool | ThreadTool:
     match tool.kind:
         case Kind.COROUTINE:
             return CoroutineTool(tool, spec, lifespan, clock)
@@ -158,6 +168,7 @@ def _spec(tool: DeclaredTool[..., Any]) -> ToolSpec:
         retry=RetryPolicy(declared.retry.max_attempts, declared.retry.initial_delay, declared.retry.max_delay)
         if declared.retry
         else None,
+        probes=tool.probe is not None,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from greenlight.orchestrator.v1 import batch_pb2
+from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight.orchestrator.v1 import event_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
 from orchestrator_svc.adapters.codec.values import (
@@ -150,12 +150,33 @@ def outcome_unknown(event: pb.Event, detail: events.OutcomeBecameUnknown) -> Non
     set_failure(event.outcome_unknown.failure, detail.failure)
 
 
+@_writes(events.OutcomeProbed)
+def outcome_probed(event: pb.Event, detail: events.OutcomeProbed) -> None:
+    message = event.outcome_probed
+    message.finding, message.message = proposal_pb2.ProbeFinding.ValueType(detail.finding), detail.message
+
+
+@_writes(events.OutcomeGivenUp)
+def outcome_given_up(event: pb.Event, detail: events.OutcomeGivenUp) -> None:
+    set_time(event.outcome_given_up.deadline_time, detail.deadline)
+
+
+@_writes(events.OutcomeArrivedLate)
+def outcome_arrived_late(event: pb.Event, detail: events.OutcomeArrivedLate) -> None:
+    message = event.outcome_arrived_late
+    if detail.failure is not None:
+        set_failure(message.failure, detail.failure)
+    else:
+        message.result_json = detail.result or ""
+
+
 @_writes(events.ProposalResolved)
 def proposal_resolved(event: pb.Event, detail: events.ProposalResolved) -> None:
     message = event.proposal_resolved
     message.resolution = pb.Resolution.ValueType(detail.resolution)
     message.principal, message.reason = detail.principal, detail.reason
     message.result_json = detail.result
+    message.earlier_may_still_run = detail.earlier_may_still_run
 
 
 @_writes(events.ProposalRetried)

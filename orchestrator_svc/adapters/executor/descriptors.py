@@ -70,6 +70,7 @@ def _read(tool: tool_pb2.ToolDescriptor) -> ToolDescriptor:
         tool.cost.amount,
         tool.cost.unit,
         _read_retry(tool.retry_policy) if tool.HasField("retry_policy") else None,
+        tool.probes,
     )
 
 

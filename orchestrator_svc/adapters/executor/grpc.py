@@ -86,6 +86,16 @@ class GrpcExecutors:
         stream.attach(asks)
         return True
 
+    def probe(self, call: Call, preferred: str) -> Target | None:
+        able = [stream for stream in self._streams.values() if stream.can_probe(call.tool)]
+        if not able:
+            return None
+        chosen = next((stream for stream in able if stream.target.executor_id == preferred), None) or random.choice(
+            able
+        )
+        chosen.probe(call)
+        return chosen.target
+
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
         if stream := self._streams.get(target):
             stream.use_tools(usable, conflicting)

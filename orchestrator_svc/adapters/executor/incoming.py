@@ -13,6 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from greenlight.executor.v1 import executor_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
 from orchestrator_svc.domain.canonical import JsonError, parse
+from orchestrator_svc.domain.probing import Look
+from orchestrator_svc.domain.proposal import Finding
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolKey
 
@@ -46,15 +48,29 @@ def read_ending(outcome: pb.Outcome) -> Ending:
         failure = Failure(
             FailureClass.PERMANENT, KnownEffect.POSSIBLE, "OUTCOME_MALFORMED", "neither a result nor a failure came"
         )
+    over = not outcome.still_running
     if not outcome.HasField("start_time"):
-        return Ending(result, failure)
+        return Ending(result, failure, over=over)
     return Ending(
         result,
         failure,
         _read_nanoseconds(outcome.start_time),
         _read_nanoseconds(outcome.queue_duration),
         _read_nanoseconds(outcome.run_duration),
+        over=over,
     )
+
+
+def read_look(answer: pb.ProbeAnswer) -> Look:
+    """What cannot be read found nothing out."""
+    if answer.state == pb.PROBE_STATE_FOUND:
+        fault = _find_fault(answer.result_json, RESULT_BYTES)
+        if fault is None:
+            return Look(Finding.FOUND, answer.result_json)
+        return Look(Finding.FAILED, message=fault.message)
+    if answer.state == pb.PROBE_STATE_NOT_FOUND:
+        return Look(Finding.NOT_FOUND)
+    return Look(Finding.FAILED, message=answer.message[:_NOTE])
 
 
 def read_start_time(accepted: pb.Accepted) -> int | None:

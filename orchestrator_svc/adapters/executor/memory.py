@@ -96,6 +96,14 @@ class MemoryExecutors:
         replica.attach(asks)
         return True
 
+    def probe(self, call: Call, preferred: str) -> Target | None:
+        able = [replica for replica in self._serving(call.tool) if replica.tools[call.tool].probes]
+        if not able:
+            return None
+        chosen = next((replica for replica in able if replica.target.executor_id == preferred), able[0])
+        chosen.look(call)
+        return chosen.target
+
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
         if replica := self._connected(target):
             replica.usable = frozenset(key for key in usable if key in replica.tools)

@@ -9,6 +9,7 @@ from orchestrator_svc.adapters.executor.mailbox import Mailbox
 from orchestrator_svc.adapters.executor.memory_journal import CUT_OFF, Journal
 from orchestrator_svc.adapters.executor.slots import Slots
 from orchestrator_svc.domain.digest import call_digest
+from orchestrator_svc.domain.probing import Look
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import (
@@ -19,6 +20,7 @@ from orchestrator_svc.ports.executor import (
     Connected,
     Ended,
     ExecutorView,
+    Looked,
     Lost,
     Progressed,
     Signal,
@@ -29,6 +31,7 @@ from orchestrator_svc.ports.executor import (
 from shared.kernel.clock import Clock
 
 Run = Callable[[Call], Ending]
+Probe = Callable[[Call], Look]
 
 
 def succeed(result: str = "null") -> Run:
@@ -59,7 +62,9 @@ class Replica:
 
     A tool with a function (`run`) ends its calls at once with what that gives; the others' calls, and all while
     `manual`, are `held` until the test ends them (`on_held` is told of each). A cancelled one ends at once, unless the
-    replica is `stubborn`. `received`: every call that was let in, once. `acknowledged`, `cancelled`: ids, as they came.
+    replica is `stubborn`. `stuck`: ids of calls that have an outcome and do not stop. `probed`: ids that were looked
+    for; without a function (`probe`) a test answers (`answer_look`). `received`: every call that was let in, once.
+    `acknowledged`, `cancelled`: ids, as they came.
     """
 
     def __init__(
@@ -81,11 +86,13 @@ class Replica:
         self.received: list[Call] = []
         self.acknowledged: list[str] = []
         self.cancelled: list[str] = []
+        self.probed, self.stuck = list[str](), set[str]()
         self._total = total
         self._limits: Mapping[ToolKey, int] = {key: tool.concurrency for key, tool in self.tools.items()}
         self._mailbox = mailbox
         self._clock = clock
         self._runs: dict[ToolKey, Run] = {}
+        self._probes: dict[ToolKey, Probe] = {}
         self._unsent: list[Call] = []
         self._held: dict[str, Call] = {}
         self._started: set[str] = set()
@@ -102,6 +109,14 @@ class Replica:
 
     def run(self, name: str, run: Run, version: str = "1") -> None:
         self._runs[ToolKey(name, version)] = run
+
+    def probe(self, name: str, probe: Probe, version: str = "1") -> None:
+        """The tool looks so for effects."""
+        self._probes[ToolKey(name, version)] = probe
+
+    def answer_look(self, call_id: str, look: Look) -> None:
+        still_running = call_id in self._held or call_id in self.stuck
+        self._mailbox.post(Looked(call_id, self.target, look, still_running))
 
     def start(self, call_id: str) -> None:
         """A held call runs now."""
@@ -129,6 +144,10 @@ class Replica:
         for held in self.held if call_id is None else [call_id]:
             call = self._held[held]
             self.end(held, self._runs.get(call.tool, succeed())(call))
+
+    def come_late(self, call: Call) -> None:
+        """A frame that was under way on an earlier stream. Nobody hears what is said of it."""
+        self._accept(call)
 
     def grant(self, total: int, limits: Mapping[ToolKey, int] | None = None) -> None:
         """Other slots from now on: in all, and of tools with limits of their own."""
@@ -183,6 +202,11 @@ class Replica:
                 self._answer(call_id, Ending(None, _CANCELLED))
             elif call_id in self._held and not self.stubborn:
                 self.end(call_id, Ending(None, _STOPPED if call_id in self._started else _CANCELLED))
+
+    def look(self, call: Call) -> None:
+        self.probed.append(call.id)
+        if call.tool in self._probes:
+            self.answer_look(call.id, self._probes[call.tool](call))
 
     def attach(self, asks: Sequence[Ask]) -> None:
         for ask in asks:
@@ -266,6 +290,7 @@ class Replica:
         """Goes unheard unless the call is open on this stream."""
         if self.connected and self.slots.release(call_id):
             position = self.journal.position if call_id in self.journal.calls else 0
+            ending.over = call_id not in self.stuck
             self._mailbox.post(Ended(call_id, ending, self._clock.monotonic(), position))
             if self._unsent:
                 self._deliver()

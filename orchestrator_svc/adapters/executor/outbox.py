@@ -26,6 +26,7 @@ class Outbox:
         self._cancels: list[str] = []
         self._acknowledgements: list[str] = []
         self._attaches: list[pb.Attach] = []
+        self._probes: list[Call] = []
 
     def put_calls(self, calls: Iterable[Call]) -> None:
         self._calls += calls
@@ -43,6 +44,10 @@ class Outbox:
         self._attaches += [write_attach(ask) for ask in asks]
         self.wake.set()
 
+    def put_probe(self, call: Call) -> None:
+        self._probes.append(call)
+        self.wake.set()
+
     @property
     def holds_calls(self) -> bool:
         return bool(self._calls)
@@ -58,7 +63,7 @@ class Outbox:
     def next_request(self) -> pb.ExecuteRequest | None:
         """Takes what goes out next; None: nothing that may go out now."""
         calls = self._next_calls() if self._calls else None
-        if not (calls or self._cancels or self._acknowledgements or self._attaches):
+        if not (calls or self._cancels or self._acknowledgements or self._attaches or self._probes):
             return None
         request = pb.ExecuteRequest()
         if calls:
@@ -72,7 +77,14 @@ class Outbox:
         if self._attaches:
             request.attaches.extend(self._attaches[:IDS_A_REQUEST])
             del self._attaches[:IDS_A_REQUEST]
+        if self._probes:
+            self._add_probes(request)
         return request
+
+    def _add_probes(self, request: pb.ExecuteRequest) -> None:
+        count = frame_length(self._probes[: FRAME_CALLS + 1])
+        self._frames.write(self._probes[:count], request.probes)
+        del self._probes[:count]
 
     def _next_calls(self) -> Sequence[Call]:
         ready = self._fitting() if self._slots.exceeded else self._calls

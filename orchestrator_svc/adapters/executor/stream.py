@@ -21,6 +21,7 @@ from orchestrator_svc.ports.executor import (
     ChunkReceived,
     Ended,
     ExecutorView,
+    Looked,
     Progressed,
     Started,
     Target,
@@ -56,6 +57,7 @@ class Stream:
         self._descriptors: dict[ToolKey, ToolDescriptor] = {}
         self._malformed: dict[str, str] = {}
         self._asked: set[str] = set()
+        self._looking: set[str] = set()
         self._complained: set[str] = set()
         self._stuck_threads = 0
         self._last_seen = clock.time_ns()
@@ -82,6 +84,13 @@ class Stream:
             self._asked.add(ask.call_id)
         self.outbox.put_attaches(asks)
 
+    def can_probe(self, tool: ToolKey) -> bool:
+        return not self.draining and tool in self.usable and self._descriptors[tool].probes
+
+    def probe(self, call: Call) -> None:
+        self._looking.add(call.id)
+        self.outbox.put_probe(call)
+
     def use_tools(self, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
         self.usable = frozenset(key for key in usable if key in self._descriptors)
         self.conflicting = frozenset(conflicting)
@@ -104,6 +113,8 @@ class Stream:
             self._receive_chunks(message)
         if message.attach_answers:
             self._receive_attach_answers(message)
+        if message.probe_answers:
+            self._receive_probe_answers(message)
         if message.outcomes:
             self._receive_outcomes(message)
         return changed
@@ -183,6 +194,15 @@ class Stream:
             if state not in ("running", "ended"):
                 self.slots.release(call_id)
             self._mailbox.post(Attached(call_id, state))
+
+    def _receive_probe_answers(self, message: pb.ExecuteResponse) -> None:
+        for answer in message.probe_answers:
+            if answer.call_id not in self._looking:
+                self._complain("an answer to a probe that was not asked", answer.call_id)
+                continue
+            self._looking.discard(answer.call_id)
+            look = incoming.read_look(answer)
+            self._mailbox.post(Looked(answer.call_id, self.target, look, answer.still_running))
 
     def _is_open(self, call_id: str, what: str) -> bool:
         if call_id in self.slots.open:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.codec import StoredFrame
-from orchestrator_svc.ports.feed import News, Stand, Subscription, Tail, Watched
+from orchestrator_svc.ports.feed import News, SessionStand, Stand, Subscription, Tail, Watched
 
 TAIL_BYTES = 1 << 20
 _Key = tuple[str, str]
@@ -44,7 +44,7 @@ class _Topic:
         self.closed = True
 
     def nudge(self, head: int) -> None:
-        """Somebody else's commit: what is here is not the latest, if that is new."""
+        """Somebody else's commits: what is here is not the latest, if that is new. Of a session: all events."""
         if head > max(self.head, self.told):
             self.told = head
             self.start_anew()
@@ -150,14 +150,17 @@ class MemoryFeed:
             if session is not None:
                 session.wake()
 
-    def wake_sessions(self) -> None:
-        for session in self._sessions.values():
-            session.wake()
+    def nudge_sessions(self, stands: Sequence[SessionStand]) -> None:
+        for stand in stands:
+            session = self._sessions.get((stand.tenant, stand.session_id))
+            if session is not None:
+                session.nudge(stand.events)
 
     def nudge_all(self) -> None:
         for batch in self._batches.values():
             batch.start_anew()
-        self.wake_sessions()
+        for session in self._sessions.values():
+            session.wake()
 
     def watched(self) -> Watched:
         return Watched(list(self._batches), list(self._sessions))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from orchestrator_svc.ports.feed import Feed, News, Stand, Subscription, Watched
+from orchestrator_svc.ports.feed import Feed, News, SessionStand, Stand, Subscription, Watched
 from orchestrator_svc.ports.wakeups import Wake, WakeKind, Wakeups
 
 
@@ -21,8 +21,8 @@ class TellingFeed:
     def nudge(self, stands: Sequence[Stand]) -> None:
         self._inner.nudge(stands)
 
-    def wake_sessions(self) -> None:
-        self._inner.wake_sessions()
+    def nudge_sessions(self, stands: Sequence[SessionStand]) -> None:
+        self._inner.nudge_sessions(stands)
 
     def nudge_all(self) -> None:
         self._inner.nudge_all()

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from orchestrator_svc.domain.proposal import Attempt, DecisionRecord, Timing, Verdict
+from orchestrator_svc.domain.proposal import Attempt, DecisionRecord, Finding, Probe, Timing, Verdict
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, RetryPolicy
 
 dumps = orjson.dumps
@@ -80,7 +80,15 @@ def _attempt(attempt: Attempt) -> tuple[Any, ...]:
         _failure(failure) if failure is not None else None,
         tuple(timing) if timing is not None else None,
         attempt.finish_sequence,
+        *_ending_of(attempt),
     )
+
+
+def _ending_of(attempt: Attempt) -> tuple[Any, ...]:
+    """Of most there is nothing to say, and nothing is written."""
+    if attempt.probe is not None:
+        return attempt.over, tuple(attempt.probe)
+    return (True,) if attempt.over else ()
 
 
 def _read_attempt(
@@ -94,6 +102,8 @@ def _read_attempt(
     failure: list[Any] | None,
     timing: list[int | None] | None,
     finish_sequence: int,
+    over: bool = False,
+    probe: list[Any] | None = None,
 ) -> Attempt:
     return Attempt(
         number,
@@ -106,4 +116,6 @@ def _read_attempt(
         _read_failure(failure) if failure is not None else None,
         Timing(*timing) if timing is not None else None,
         finish_sequence,
+        over,
+        Probe(Finding(probe[0]), *probe[1:]) if probe is not None else None,
     )

@@ -14,7 +14,7 @@ from orchestrator_svc.adapters.store.memory_searches import find_batches, find_p
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame
-from orchestrator_svc.ports.feed import Stand
+from orchestrator_svc.ports.feed import SessionStand, Stand
 from orchestrator_svc.ports.store import (
     BatchHead,
     Committed,
@@ -109,6 +109,14 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
     async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
         found = [(tenant, batch_id, self._held.find(tenant, batch_id)) for tenant, batch_id in batches]
         return [Stand(tenant, kept.shell.session_id, each, kept.header.head) for tenant, each, kept in found if kept]
+
+    async def session_stands(self, sessions: Sequence[tuple[str, str]]) -> list[SessionStand]:
+        events: dict[tuple[str, str], int] = {}
+        for tenant in {tenant for tenant, _ in sessions}:
+            for kept in self._published(tenant):
+                key = (tenant, kept.shell.session_id)
+                events[key] = events.get(key, 0) + kept.header.head
+        return [SessionStand(*key, events[key]) for key in sessions if key in events]
 
     async def session_heads(
         self, tenant: str, session_id: str, after_no: int, also: Sequence[int]

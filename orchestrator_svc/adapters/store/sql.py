@@ -19,7 +19,7 @@ from orchestrator_svc.adapters.store.sql_inbox import SqlInbox
 from orchestrator_svc.adapters.store.sql_ownership import SqlOwnership
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.codec import StoredFrame
-from orchestrator_svc.ports.feed import Stand
+from orchestrator_svc.ports.feed import SessionStand, Stand
 from orchestrator_svc.ports.store import (
     BatchHead,
     Compaction,
@@ -69,7 +69,10 @@ class SqlStore(SqlOwnership, SqlInbox):
         return await self._read(batches.head, tenant, batch_id)
 
     async def stands(self, batches: Sequence[tuple[str, str]]) -> list[Stand]:
-        return await self._read(stands.find, batches) if batches else []
+        return await self._read(stands.of_batches, batches) if batches else []
+
+    async def session_stands(self, sessions: Sequence[tuple[str, str]]) -> list[SessionStand]:
+        return await self._read(stands.of_sessions, sessions) if sessions else []
 
     async def session_heads(
         self, tenant: str, session_id: str, after_no: int, also: Sequence[int]

@@ -84,4 +84,5 @@ def _descriptor(tool: ToolDescriptor) -> tool_pb2.ToolDescriptor:
             initial_delay=duration(retry.initial_delay),
             max_delay=duration(retry.max_delay),
         ),
+        probes=tool.probes,
     )

@@ -5,7 +5,7 @@ from greenlight.tool.v1 import tool_pb2
 from orchestrator_svc.api.mapping.values import duration, failure, timestamp
 from orchestrator_svc.application.summaries import Answered, Waiting
 from orchestrator_svc.domain.digest import idempotency_key
-from orchestrator_svc.domain.proposal import Attempt, DecisionRecord, Dependency, Proposal, Timing, Verdict
+from orchestrator_svc.domain.proposal import Attempt, DecisionRecord, Dependency, Probe, Proposal, Timing, Verdict
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.ports.views import ProposalView
 
@@ -136,4 +136,15 @@ def _attempt(attempt: Attempt, record_time: int | None) -> pb.Attempt:
             wire=duration(timing.wire),
             record=duration(timing.record),
         ),
+        may_still_run=attempt.may_still_run,
+        probe=_probe(attempt.probe) if attempt.probe is not None else None,
+    )
+
+
+def _probe(probe: Probe) -> pb.Probe:
+    return pb.Probe(
+        finding=pb.ProbeFinding.ValueType(probe.finding),
+        probe_time=timestamp(probe.time),
+        count=probe.number,
+        message=probe.message,
     )

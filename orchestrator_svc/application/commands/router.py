@@ -1,5 +1,6 @@
 """Where commands go: to the batch if it can be had here, else to the orchestrator that has it."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from orchestrator_svc.application.caller import Caller, RequestKey
@@ -34,6 +35,11 @@ class CommandRouter:
         if neighbours is not None:
             self._sender = Sender(neighbours, self._performer, clock)
             self._receiver = Receiver(neighbours, self._kinds, self._performer, self._sender, clock)
+
+    @property
+    def kinds(self) -> Mapping[str, AnyKind]:
+        """By name."""
+        return self._kinds
 
     def serve(self, kind: CommandKind[A, R]) -> CommandKind[A, R]:
         """From now on others may send such commands."""

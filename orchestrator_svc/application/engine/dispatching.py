@@ -186,6 +186,10 @@ class Sender:
             sending.durable.setdefault(target, []).append(call)
 
     def _call(self, batch: Batch, proposal: Proposal) -> Call:
+        return self.call(batch, proposal, self._observer.dispatching(batch, proposal))
+
+    def call(self, batch: Batch, proposal: Proposal, span_id: bytes = b"") -> Call:
+        """Its last attempt, as it is sent."""
         proposal_id = f"{batch.id}/{proposal.key}"
         attempt = len(proposal.attempts)
         return Call(
@@ -198,7 +202,7 @@ class Sender:
             attempt,
             proposal.agent,
             proposal.timeout,
-            self._observer.dispatching(batch, proposal),
+            span_id,
         )
 
     def _origin(self, batch: Batch) -> Origin:

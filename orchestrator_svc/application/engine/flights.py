@@ -38,6 +38,12 @@ class Flight:
         return under_way and len(self.proposal.attempts) == self.attempt
 
     @property
+    def was_resolved(self) -> bool:
+        """Whether a person said how it ended, before its executor did."""
+        attempt = self.proposal.attempts[self.attempt - 1]
+        return self.proposal.effect is Effect.NON_IDEMPOTENT and attempt.may_still_run and not self.current
+
+    @property
     def recorded_boot(self) -> str:
         """The start that it was sent to."""
         return self.proposal.attempts[self.attempt - 1].boot_id
@@ -183,6 +189,17 @@ class Flights:
     def running(self) -> set[str]:
         """Ids of the batches with calls that run."""
         return {f.batch.id for f in self._by_call.values() if f.current and f.proposal.state is State.RUNNING}
+
+    def excuse(self, seconds: float) -> None:
+        """Nobody listened for so long: it counts for none of them."""
+        for target in self._lost_since:
+            self._lost_since[target] += seconds
+        for call_id in self._unanswered:
+            self._unanswered[call_id] += seconds
+        for flight in self._by_call.values():
+            flight.since = flight.since and flight.since + seconds
+            flight.sent = flight.sent and flight.sent + seconds
+            flight.asked = flight.asked and flight.asked + seconds
 
     @property
     def waiting(self) -> bool:

@@ -48,10 +48,17 @@ class LiveBatches:
     on_rest: Callable[[], None]
     """There are batches to let go of, or there is another `next_wake`."""
 
-    def __init__(self, owners: Ownership, judge: ArgumentsJudge, max_arguments: int = MAX_BATCH_ARGUMENTS) -> None:
+    def __init__(
+        self,
+        owners: Ownership,
+        judge: ArgumentsJudge,
+        max_arguments: int = MAX_BATCH_ARGUMENTS,
+        resolution_deadline: int | None = None,
+    ) -> None:
         self.pending, self.awaited, self.evicted = (lambda batch_id: False), (lambda batch: False), (lambda batch: None)
         self.check_taking, self.on_rest = (lambda: None), (lambda: None)
         self._owners, self.judge, self._max_arguments = owners, judge, max_arguments
+        self._resolution_deadline = resolution_deadline
         self._batches: dict[str, Batch] = {}
         self._uses = Uses(self._free)
         self._ours: set[str] = set()
@@ -92,7 +99,7 @@ class LiveBatches:
     # -- into memory
 
     def add(self, batch: Batch) -> None:
-        batch.max_arguments = self._max_arguments
+        batch.max_arguments, batch.resolution_deadline = self._max_arguments, self._resolution_deadline
         self._batches[batch.id] = batch
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ one batch ends that batch, with events that say so; the loop goes on.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.draining import NOTHING_RUNS, WHILE_CALLS_RUN, draining
 from orchestrator_svc.application.engine.faults import Faults
 from orchestrator_svc.application.engine.flights import Flights
+from orchestrator_svc.application.engine.late import LateEndings
 from orchestrator_svc.application.engine.leases import Tenure
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.engine.patrol import Patrol
+from orchestrator_svc.application.engine.probing import Probing
 from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.application.engine.recorder import Recorder
 from orchestrator_svc.application.engine.resuming import Resuming
@@ -30,7 +33,7 @@ from orchestrator_svc.application.engine.silence import Silence
 from orchestrator_svc.application.engine.timers import Timers
 from orchestrator_svc.application.engine.unserved import Unserved
 from orchestrator_svc.domain.batch import Batch
-from orchestrator_svc.domain.changes import Changes, Timer
+from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
 from orchestrator_svc.domain.firing import fire
 from orchestrator_svc.domain.tool import ToolDescriptor
 from orchestrator_svc.ports.executor import Executors, Signal, Target
@@ -98,11 +101,18 @@ class Engine:
         grace = settings.cancel_grace / _SECOND
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
         unserved = Unserved(dispatcher, executors)
-        self._patrol = Patrol(flights, dispatcher, sender, signals, self._silence, unserved, recorder, clock, settings)
+        probing = self._probing = Probing(executors, live, sender.call, clock, settings.probe_max_delay)
+        late = self._late = LateEndings(live, executors, self.execute)
+        signals.on_looked, signals.on_lost, signals.on_late = probing.answered, probing.lost, late.put
+        self._patrol = Patrol(
+            flights, dispatcher, sender, signals, self._silence, unserved, probing, recorder, clock, settings
+        )
         self._concluder = Concluder(
             live, recorder, dispatcher, sender, flights, timers, executors, clock, tenure, faults.end, self._wake.set
         )
-        self._resuming = Resuming(store, reattaching, signals, self._concluder, self._begin, faults.end)
+        self._resuming = Resuming(
+            store, reattaching, signals, self._concluder, self._begin, faults.end, settings.cancel_grace
+        )
         live.arriving = self._resuming.arriving
 
     # -- what use cases call
@@ -185,6 +195,7 @@ class Engine:
             tasks.create_task(self.recorder.run(), name="recorder")
             tasks.create_task(self._listen(), name="signals")
             tasks.create_task(self.faults.run(), name="faults")
+            tasks.create_task(self._late.run(), name="late endings")
             while True:
                 await self._wait()
                 self.step()
@@ -197,17 +208,17 @@ class Engine:
 
     async def _wait(self) -> None:
         """Until there is something to do."""
+        planned: float | None = 0.0
         if self._wake.is_set():
-            self._wake.clear()
             await asyncio.sleep(0)
-            return
-        dues = [due for due in (self.timers.due_in(), self._patrol.due_in()) if due is not None]
-        try:
-            async with asyncio.timeout(min(dues) if dues else None):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+        else:
+            dues = [due for due in (self.timers.due_in(), self._patrol.due_in()) if due is not None]
+            planned = min(dues) if dues else None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(planned):
+                    await self._wake.wait()
         self._wake.clear()
+        self._patrol.woke(planned, asyncio.get_running_loop().time())
 
     # -- one step
 
@@ -263,7 +274,9 @@ class Engine:
 
     def _fire(self, batch_id: str, timer: Timer) -> None:
         batch = self.live.get(batch_id)
-        if batch is not None:
+        if batch is not None and timer.kind is TimerKind.PROBE:
+            self._probing.begin(batch, batch.proposals[timer.ordinal - 1])
+        elif batch is not None:
             self._each({batch: [self._hold_if_shared, lambda b, c: fire(b, c, timer, self._settings.cancel_grace)]})
 
     def _hold_if_shared(self, batch: Batch, changes: Changes) -> None:
@@ -289,4 +302,5 @@ class Engine:
 
     def _tools_seen(self, target: Target, descriptors: tuple[ToolDescriptor, ...]) -> None:
         self._silence.described(descriptors)
+        self._probing.described(descriptors)
         self._on_tools(target, descriptors)

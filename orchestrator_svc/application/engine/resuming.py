@@ -13,7 +13,7 @@ from orchestrator_svc.ports.store import Store
 
 
 class Resuming:
-    """`begin` opens changes of a batch; `on_fault` is told of one that cannot go on."""
+    """`begin` opens changes of a batch; `on_fault` is told of one that cannot go on. `grace`: of cancels, in ns."""
 
     def __init__(
         self,
@@ -23,9 +23,10 @@ class Resuming:
         concluder: Concluder,
         begin: Callable[[Batch], Changes],
         on_fault: Callable[[Batch, Exception], None],
+        grace: int,
     ) -> None:
         self._store, self._reattaching, self._signals, self._concluder = store, reattaching, signals, concluder
-        self._begin, self._on_fault = begin, on_fault
+        self._begin, self._on_fault, self._grace = begin, on_fault, grace
 
     async def prepare(self) -> None:
         """How far the executors' journals stood is known before any of them is asked about what it ran."""
@@ -40,7 +41,7 @@ class Resuming:
         """Timers, what is ready, and what executors have to be asked about."""
         changes = self._begin(batch)
         try:
-            self._signals.expect(batch, recover(batch, changes))
+            self._signals.expect(batch, recover(batch, changes, self._grace))
         except Exception as error:
             self._on_fault(batch, error)
         else:

@@ -19,3 +19,4 @@ class EngineSettings:
     store_patience: float = 3.0
     max_backlog: int = 50_000
     lease_period: float = 5.0
+    probe_max_delay: float = 60.0

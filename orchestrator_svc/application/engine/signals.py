@@ -20,6 +20,7 @@ from orchestrator_svc.ports.executor import (
     Connected,
     Ended,
     Executors,
+    Looked,
     Lost,
     Progressed,
     Signal,
@@ -38,6 +39,13 @@ Work = dict[Batch, list[Operation]]
 
 class SignalHandler:
     """`on_tools` is told what executors describe."""
+
+    on_looked: Callable[[Looked, Work], None]
+    """What an executor's look for an effect found. Set by the engine, as are the next two."""
+    on_late: Callable[[Flight, Ending], None]
+    """What a person had resolved has ended."""
+    on_lost: Callable[[Target], None]
+    """A stream broke."""
 
     def __init__(
         self,
@@ -76,6 +84,9 @@ class SignalHandler:
                     for flight in self._flights.lose(target, now):
                         settle_lost(work, flight, "EXECUTOR_LOST", "the connection to the executor was lost")
                     self._reattaching.lost(target, now)
+                    self.on_lost(target)
+                case Looked():
+                    self.on_looked(signal, work)
                 case ToolsSeen(target, descriptors):
                     self._on_tools(target, descriptors)
                 case CapacityChanged():
@@ -114,6 +125,9 @@ class SignalHandler:
     def _ended(self, signal: Ended, work: Work) -> None:
         flight = self._flights.pop(signal.call_id)
         if flight is None:
+            return
+        if flight.was_resolved:
+            self.on_late(flight, signal.ending)
             return
         if not flight.current:
             self._executors.acknowledge(flight.target, [flight.call_id])

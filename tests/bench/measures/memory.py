@@ -18,16 +18,17 @@ async def memory(plan: Plan) -> list[Figure]:
         async with ours(pair) as client:
             for _ in range(FIRST):
                 await client.run(1000)
-            before = await _resident_mb(pair.orchestrator.pid)
+            before = await resident_mb(pair.orchestrator.pid)
             for _ in range(LAST - FIRST):
                 await client.run(1000)
-            after = await _resident_mb(pair.orchestrator.pid)
+            after = await resident_mb(pair.orchestrator.pid)
     label = f"memory of the orchestrator after {LAST} batches of 1,000, over that after ten"
     note = f"{before:.0f} MB, then {after:.0f} MB resident"
     return [Figure("memory_growth_mb", label, after - before, "MB", 20, 5, note=note)]
 
 
-async def _resident_mb(pid: int) -> float:
+async def resident_mb(pid: int) -> float:
+    """Once it is at rest."""
     await asyncio.sleep(REST)
     status = Path(f"/proc/{pid}/status").read_text()
     kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from executor_svc.settings import Settings
 from orchestrator_svc.adapters.executor.grpc import GrpcExecutors
 from orchestrator_svc.adapters.executor.memory import MemoryExecutors
 from orchestrator_svc.adapters.executor.memory_replica import fail
+from orchestrator_svc.domain.probing import Look
+from orchestrator_svc.domain.proposal import Finding
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, Tier, ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import Call, Executors
@@ -149,6 +152,7 @@ class MemoryMember:
         replica.run("echo", self._echo)
         replica.run("refuse", fail(_NOT_TODAY))
         replica.on_held = self._on_held
+        replica.probe("wait", _look)
 
     def _echo(self, call: Call) -> Ending:
         self._calls.append(call.id)
@@ -194,6 +198,13 @@ class MemoryMember:
         return self._calls
 
 
+def _look(call: Call) -> Look:
+    gate = _gate(call)
+    if gate == "dark":
+        return Look(Finding.FAILED, message="it is dark")
+    return Look(Finding.FOUND, json.dumps(call.idempotency_key)) if gate == "found" else Look(Finding.NOT_FOUND)
+
+
 def _gate(call: Call) -> str:
     return str(json.loads(call.arguments)["gate"])
 
@@ -207,7 +218,7 @@ _TOOLS = [
     _tool("limited", concurrency=2),
     _tool("refuse"),
     _tool("talk"),
-    _tool("wait", Effect.NON_IDEMPOTENT),
+    replace(_tool("wait", Effect.NON_IDEMPOTENT), probes=True),
 ]
 
 

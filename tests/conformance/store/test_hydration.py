@@ -15,7 +15,17 @@ from tests.support.batches import Builder
 from tests.support.random_batches import Life, proposals, same, waits
 from tests.support.stores import Opener, WholeStore, commit, taken
 
-_OTHERWISE = ("judge", "graph", "proposals", "by_key", "epoch", "owned", "next_expiry", "idle_end")
+_OTHERWISE = (
+    "judge",
+    "graph",
+    "proposals",
+    "by_key",
+    "epoch",
+    "owned",
+    "next_expiry",
+    "idle_end",
+    "resolution_deadline",
+)
 _BATCH = [item.name for item in fields(Batch) if item.name not in _OTHERWISE]
 _PROPOSAL = [item.name for item in fields(Proposal) if item.name != "open_dependencies"]
 # Becoming ready is no fact of its own: it is written with the proposal's next one, and worked out anew after a start.

@@ -36,6 +36,12 @@ async def test_the_first_descriptor_stands(store: Store) -> None:
     assert await store.load_tools() == [StoredTool(FULL, 200), StoredTool(PLAIN, 100)]
 
 
+async def test_a_probe_may_come_later(store: Store) -> None:
+    assert await store.save_tools([PLAIN, FULL], 100) == []
+    assert await store.save_tools([replace(PLAIN, probes=True), replace(FULL, probes=True)], 200) == []
+    assert await store.load_tools() == [StoredTool(FULL, 100), StoredTool(PLAIN, 100)]
+
+
 async def test_versions_are_apart(store: Store) -> None:
     newer = replace(PLAIN, key=ToolKey("noop", "2.0"), effect=Effect.IDEMPOTENT)
     await store.save_tools([newer], 100)

@@ -2,7 +2,7 @@
 
 from greenlight.orchestrator.v1 import event_pb2
 from orchestrator_svc.domain.states import BatchState
-from orchestrator_svc.ports.feed import Stand
+from orchestrator_svc.ports.feed import SessionStand, Stand
 from orchestrator_svc.ports.store import Store
 from tests.support.batches import Builder, judged
 from tests.support.stores import commit, submitted
@@ -91,6 +91,26 @@ class TestStands:
         )
         assert await store.stands([]) == []
 
+    async def test_of_sessions(self, store: Store) -> None:
+        one, two = [await sent(store, Builder(session_id="s"), "a") for _ in range(2)]
+        other = await sent(store, Builder(session_id="t"), "a", "b")
+        asked = [("default", "s"), ("default", "unknown"), ("default", "t"), ("other", "s")]
+
+        async def events() -> dict[str, int]:
+            found = await store.session_stands(asked)
+            assert {stand.tenant for stand in found} == {"default"}
+            return {stand.session_id: stand.events for stand in found}
+
+        assert await events() == {"s": one.batch.head + two.batch.head, "t": other.batch.head}
+        before = await events()
+        await commit(store, one.dispatch("a"))
+        assert (await events())["s"] > before["s"]
+        before = await events()
+        await commit(store, one.fail("a"), two.dispatch("a"))
+        assert (await events())["s"] > before["s"]
+        assert (await events())["t"] == before["t"]
+        assert await store.session_stands([]) == []
+
     async def test_of_many(self, store: Store) -> None:
         builder = await sent(store, Builder(), "a")
         asked = [("default", f"unknown-{number}") for number in range(5000)]
@@ -103,11 +123,14 @@ class TestStands:
         await sent(store, b, "a", "b")
         assert await store.stands([("b", a.batch.id)]) == [Stand("b", "s", b.batch.id, b.batch.head)]
         assert await store.stands([("c", a.batch.id)]) == []
+        assert await store.session_stands([("b", "s")]) == [SessionStand("b", "s", b.batch.head)]
+        assert await store.session_stands([("c", "s")]) == []
 
     async def test_of_what_is_published_only(self, store: Store) -> None:
         builder = Builder()
         first, *rest = builder.submit([judged(f"p{number}") for number in range(200)]).parts()
         await commit(store, first)
         assert await store.stands([("default", builder.batch.id)]) == []
+        assert await store.session_stands([("default", builder.session_id)]) == []
         await commit(store, *rest)
         assert len(await store.stands([("default", builder.batch.id)])) == 1

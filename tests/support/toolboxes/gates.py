@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from greenlight_tool import NONE, Permanent, ToolContext, tool
+from greenlight_tool import NONE, NOT_FOUND, Permanent, ToolContext, tool
 
 _gates: dict[str, asyncio.Event] = {}
 runs: list[str] = []
@@ -37,7 +37,14 @@ async def refuse() -> None:
     raise Permanent("not today", effect=NONE, reason="NOT_TODAY")
 
 
-@tool(effect="NON_IDEMPOTENT", tier="AUTO")
+async def _look(arguments: dict[str, Any], idempotency_key: str) -> Any:
+    """At a gate called `found` there was an effect; at one called `dark` nobody can see."""
+    if arguments["gate"] == "dark":
+        raise Permanent("it is dark", effect=NONE)
+    return idempotency_key if arguments["gate"] == "found" else NOT_FOUND
+
+
+@tool(effect="NON_IDEMPOTENT", tier="AUTO", probe=_look)
 async def wait(gate: str) -> str:
     """Waits until the gate is open."""
     await _gate(gate).wait()

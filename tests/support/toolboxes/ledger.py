@@ -6,8 +6,9 @@ The folder comes as an argument: the executor is a process of its own.
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
-from greenlight_tool import ToolContext, tool
+from greenlight_tool import NONE, NOT_FOUND, Permanent, ToolContext, tool
 
 
 async def _run(folder: str, context: ToolContext) -> str:
@@ -36,6 +37,35 @@ async def send(folder: str, context: ToolContext) -> str:
 @tool(effect="NON_IDEMPOTENT", tier="AUTO")
 async def pay(folder: str, context: ToolContext) -> str:
     """Has its effect, on disk, once `NAME.go` is there, and ends once `NAME.gate` is."""
+    return await _pay(folder, context)
+
+
+async def _look(arguments: dict[str, Any], idempotency_key: str, context: ToolContext) -> Any:
+    """By the ledger. Says that it looked, and when."""
+    folder, name = Path(arguments["folder"]), context.proposal_id.partition("/")[2]
+    (folder / f"{name}.looked").touch()
+    for line in (folder / "ledger").read_text().splitlines():
+        if line.endswith(idempotency_key):
+            return name
+    return NOT_FOUND
+
+
+@tool(effect="NON_IDEMPOTENT", tier="AUTO", probe=_look)
+async def transfer(folder: str, context: ToolContext) -> str:
+    """As `pay`; its effect can be looked up."""
+    return await _pay(folder, context)
+
+
+@tool(effect="NON_IDEMPOTENT", tier="AUTO")
+async def careful(folder: str, context: ToolContext) -> str:
+    """As `pay`; stopped before its effect, it knows that there is none."""
+    try:
+        return await _pay(folder, context)
+    except asyncio.CancelledError:
+        raise Permanent("stopped in time", effect=NONE) from None
+
+
+async def _pay(folder: str, context: ToolContext) -> str:
     name = context.proposal_id.partition("/")[2]
     await _until(Path(folder, f"{name}.go"))
     file = os.open(Path(folder, "ledger"), os.O_WRONLY | os.O_APPEND)

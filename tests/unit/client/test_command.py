@@ -25,6 +25,7 @@ _COMMANDS = [
     "edit",
     "confirm",
     "resolve",
+    "unknown",
     "cancel",
     "retry",
     "resume",

@@ -1,6 +1,6 @@
 """Lines without a terminal."""
 
-from greenlight.orchestrator.v1 import batch_pb2, event_pb2
+from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
 from greenlight_client.cli.model import BatchModel
 from greenlight_client.cli.plain import PlainLines
 from tests.unit.client.recorded import APPROVED, BATCH, PROPOSED, RUNNING, Log
@@ -36,6 +36,27 @@ def test_a_resolution_says_as_what_by_whom_and_why() -> None:
     )
     log.proposal(60, "a", APPROVED, proposal_resolved=detail)
     assert _lines(log)[-1] == "+60.000s agent/a resolved as run again by user:ann: the bank has nothing"
+
+
+def test_what_is_learnt_of_an_unknown_outcome() -> None:
+    log = Log().submitted(1).added("a").dispatched(0, "a")
+    state = proposal_pb2.PROPOSAL_STATE_OUTCOME_UNKNOWN
+    found = event_pb2.OutcomeProbed(finding=proposal_pb2.PROBE_FINDING_NOT_FOUND)
+    failed = event_pb2.OutcomeProbed(finding=proposal_pb2.PROBE_FINDING_FAILED, message="no bank")
+    again = event_pb2.ProposalResolved(
+        resolution=event_pb2.RESOLUTION_RUN_AGAIN, principal="user:ann", reason="gone", earlier_may_still_run=True
+    )
+    log.proposal(1, "a", state, outcome_probed=found).proposal(2, "a", state, outcome_probed=failed)
+    log.proposal(3, "a", state, outcome_given_up=event_pb2.OutcomeGivenUp())
+    log.proposal(4, "a", APPROVED, proposal_resolved=again)
+    log.proposal(5, "a", APPROVED, outcome_arrived_late=event_pb2.OutcomeArrivedLate(result_json="7"))
+    assert [line.partition("agent/a ")[2] for line in _lines(log)[-5:]] == [
+        "its effect was looked for: not found so far",
+        "its effect was looked for: that failed: no bank",
+        "given up: nobody has said in time what became of it",
+        "resolved as run again by user:ann: gone (its earlier attempt may still be running)",
+        "attempt 0 ended after it was resolved, which changes nothing: it returned 7",
+    ]
 
 
 def test_escapes_do_not_come_through() -> None:

@@ -15,7 +15,7 @@ from orchestrator_svc.adapters.codec.details import WRITERS
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.domain import events
 from orchestrator_svc.domain.events import Event
-from orchestrator_svc.domain.proposal import DecisionRecord, ProposalState, Timing, Verdict
+from orchestrator_svc.domain.proposal import DecisionRecord, Finding, ProposalState, Timing, Verdict
 from orchestrator_svc.domain.states import BatchState, Resolution
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, Tier
 from orchestrator_svc.ports.codec import FRAME_BYTES
@@ -129,6 +129,25 @@ DETAILS: list[tuple[events.Detail, str, dict[str, Any]]] = [
         {"principal": "user:ann", "reason": "enough"},
     ),
     (events.OutcomeBecameUnknown(FAILURE), "outcome_unknown", {"failure": FAILURE_JSON}),
+    (
+        events.OutcomeProbed(Finding.FAILED, "busy"),
+        "outcome_probed",
+        {"finding": "PROBE_FINDING_FAILED", "message": "busy"},
+    ),
+    (events.OutcomeProbed(Finding.NOT_FOUND, ""), "outcome_probed", {"finding": "PROBE_FINDING_NOT_FOUND"}),
+    (events.OutcomeGivenUp(NOW), "outcome_given_up", {"deadline_time": TIME_JSON}),
+    (events.OutcomeArrivedLate("1", None), "outcome_arrived_late", {"result_json": "1"}),
+    (events.OutcomeArrivedLate(None, FAILURE), "outcome_arrived_late", {"failure": FAILURE_JSON}),
+    (
+        events.ProposalResolved(Resolution.RUN_AGAIN, "user:ann", "gone", "", True),
+        "proposal_resolved",
+        {
+            "resolution": "RESOLUTION_RUN_AGAIN",
+            "principal": "user:ann",
+            "reason": "gone",
+            "earlier_may_still_run": True,
+        },
+    ),
     (
         events.ProposalResolved(Resolution.SUCCEEDED, "user:ann", "looked", "{}"),
         "proposal_resolved",

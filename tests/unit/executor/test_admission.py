@@ -18,7 +18,7 @@ class Spec:
 
 
 class Tool:
-    spec, limit = Spec, 2
+    spec, limit, probe = Spec, 2, None
 
 
 class Desk:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from greenlight.executor.v1 import executor_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
 from orchestrator_svc.adapters.executor import incoming
+from orchestrator_svc.domain.probing import Look
+from orchestrator_svc.domain.proposal import Finding
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect
 
@@ -32,7 +34,12 @@ def test_a_success_with_its_times():
     outcome.queue_duration.FromNanoseconds(5)
     outcome.run_duration.FromNanoseconds(3_000_000_001)
     ending = incoming.read_ending(outcome)
-    assert ending == Ending('{"a":12345678901234567890}', None, 1_700_000_000_123_456_789, 5, 3_000_000_001)
+    assert ending == Ending('{"a":12345678901234567890}', None, 1_700_000_000_123_456_789, 5, 3_000_000_001, over=True)
+
+
+def test_one_that_does_not_stop_is_not_over():
+    assert _ending(failure=tool_pb2.Failure()).over
+    assert not _ending(failure=tool_pb2.Failure(), still_running=True).over
 
 
 def test_without_a_start_time_it_never_started():
@@ -148,3 +155,17 @@ def test_integers_that_no_double_holds_are_exact():
         failure = _ending(result_json=wrong).failure
         assert failure is not None
         assert (failure.reason, failure.known_effect) == ("RESULT_NOT_JSON", KnownEffect.DONE)
+
+
+def _look(**fields: Any) -> Look:
+    return incoming.read_look(pb.ProbeAnswer(call_id="b/a/1", **fields))
+
+
+def test_a_look_is_read_and_what_cannot_be_found_nothing_out():
+    assert _look(state=pb.PROBE_STATE_FOUND, result_json='{"a":1}') == Look(Finding.FOUND, '{"a":1}')
+    assert _look(state=pb.PROBE_STATE_NOT_FOUND) == Look(Finding.NOT_FOUND)
+    assert _look(state=pb.PROBE_STATE_FAILED, message="no bank") == Look(Finding.FAILED, message="no bank")
+    for answer in (_look(), _look(state=99), _look(state=pb.PROBE_STATE_FOUND, result_json="{")):
+        assert answer.finding is Finding.FAILED
+    large = _look(state=pb.PROBE_STATE_FOUND, result_json=f'"{"x" * incoming.RESULT_BYTES}"')
+    assert (large.finding, large.result) == (Finding.FAILED, "")

@@ -7,7 +7,7 @@ from orchestrator_svc.adapters.feed.telling import TellingFeed
 from orchestrator_svc.adapters.wakeups.memory import MemoryWakeups, WakeupBus
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.codec import StoredFrame
-from orchestrator_svc.ports.feed import News, Stand, Subscription, Tail, Watched
+from orchestrator_svc.ports.feed import News, SessionStand, Stand, Subscription, Tail, Watched
 from orchestrator_svc.ports.wakeups import Wake, WakeKind
 from tests.support.waking import END, until_end
 
@@ -88,9 +88,16 @@ class TestNudge:
             feed.nudge([stand(4)])
             assert await woken(watcher)
             assert not await woken(other)
-            feed.wake_sessions()
+
+    async def test_sessions_are_woken_by_more_events(self, feed: MemoryFeed) -> None:
+        with feed.watch_session("t", "s") as watcher, feed.watch_session("u", "s") as other:
+            feed.nudge_sessions([SessionStand("t", "s", 3), SessionStand("t", "unknown", 3)])
             assert await woken(watcher)
-            assert await woken(other)
+            assert not await woken(other)
+            feed.nudge_sessions([SessionStand("t", "s", 3)])
+            assert not await woken(watcher)
+            feed.nudge_sessions([SessionStand("t", "s", 4)])
+            assert await woken(watcher)
 
     async def test_all_at_once(self, feed: MemoryFeed) -> None:
         with feed.watch_batch("t", "b") as batch, feed.watch_session("u", "s") as session:

@@ -23,7 +23,7 @@ _WORD = re.compile(r"(?=.{4})[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 _OTHERS = {
     *("READ", "IDEMPOTENT", "NON_IDEMPOTENT", "AUTO", "SOFT", "HARD", "NONE", "POSSIBLE", "DONE"),
     *("INVALID_ARGUMENT", "PERMISSION", "PERMANENT", "TRANSIENT", "UNAVAILABLE", "TIMEOUT"),
-    *("SUCCEEDED", "COMMIT", "ROLLBACK", "AUTOCOMMIT"),
+    *("SUCCEEDED", "COMMIT", "ROLLBACK", "AUTOCOMMIT", "CLOCK_BOOTTIME"),
     *(
         "DEBUG",
         "INFO",
@@ -39,6 +39,7 @@ _OTHERS = {
         "CURRENT_RUN",
     ),
     *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRICS_EXPORTER"),
+    "NOT_FOUND",  # what a probe returns
 }
 
 

@@ -17,12 +17,14 @@ class Explored(Generic[S]):
     broken: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
 
-def explore(start: S, steps: Callable[[S], Iterable[Step[S]]], broken: Callable[[S], Iterator[str]]) -> Explored[S]:
-    """`broken` names the promises that a state breaks."""
+def explore(
+    start: S, steps: Callable[[S], Iterable[Step[S]]], broken: Callable[[S], Iterator[str]], until: str = ""
+) -> Explored[S]:
+    """`broken` names the promises that a state breaks. Ends early once `until` is broken."""
     found = Explored[S]()
     came: dict[S, tuple[S, str] | None] = {start: None}
     waiting = deque([start])
-    while waiting:
+    while waiting and until not in found.broken:
         state = waiting.popleft()
         found.states += 1
         for promise in broken(state):

@@ -15,7 +15,7 @@ def test_its_examples_run():
     for block in re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE):
         exec(compile(block, "docs/tools.md", "exec"), shown.__dict__)
     tools = [value for value in vars(shown).values() if isinstance(value, Tool)]
-    assert len(tools) == 6
+    assert len(tools) == 7
 
 
 def test_it_names_everything_that_can_be_declared_and_raised():

@@ -20,6 +20,7 @@ from greenlight_client.cli.commands import (
     steering,
     templates,
     tracing,
+    unknown_outcomes,
 )
 from greenlight_client.cli.terminal import Settings
 from greenlight_client.client import DEFAULT_SERVER
@@ -32,6 +33,7 @@ _MODULES = (
     steering,
     resolving,
     looking,
+    unknown_outcomes,
     showing,
     templates,
     tracing,

@@ -2,7 +2,7 @@
 
 from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli.badges import failure_text
-from greenlight_client.cli.formats import duration_text, milliseconds_text, moment_text, short_id
+from greenlight_client.cli.formats import count_text, duration_text, milliseconds_text, moment_text, short_id
 from greenlight_client.cli.sanitise import clean
 
 
@@ -27,3 +27,42 @@ def attempt_text(attempt: proposal_pb2.Attempt) -> str:
 
 def _end(attempt: proposal_pb2.Attempt) -> str:
     return f"ended {moment_text(attempt.finish_time)}" if attempt.HasField("finish_time") else "not ended"
+
+
+def known_of(item: proposal_pb2.Proposal) -> list[str]:
+    """What is known of a call whose outcome is unknown, a line each: since when, whether it may still run, looks."""
+    if not item.attempts:
+        return []
+    last = item.attempts[-1]
+    lines = [f"unknown since {moment_text(last.finish_time)}"] if last.HasField("finish_time") else []
+    lines.append(MAY_STILL_RUN if may_still_run(item) else "it is over: its executor has said so")
+    if last.HasField("probe"):
+        lines.append(_looked(last.probe))
+    if item.HasField("finish_time"):
+        lines.append(f"given up {moment_text(item.finish_time)}: what needed its success was skipped")
+    elif item.waiting.HasField("until_time"):
+        lines.append(f"given up {moment_text(item.waiting.until_time)}, if nobody has said by then what became of it")
+    return lines
+
+
+MAY_STILL_RUN = "it may still be running: nobody has said that it is over"
+
+
+def may_still_run(item: proposal_pb2.Proposal) -> bool:
+    """Whether any of its attempts may still be at work."""
+    return any(attempt.may_still_run for attempt in item.attempts)
+
+
+def finding_text(finding: proposal_pb2.ProbeFinding.ValueType, message: str) -> str:
+    """What a look for its effect came to."""
+    if finding == proposal_pb2.PROBE_FINDING_FOUND:
+        return "found"
+    if finding == proposal_pb2.PROBE_FINDING_NOT_FOUND:
+        return "not found so far"
+    return f"that failed: {clean(message)}" if message else "that failed"
+
+
+def _looked(probe: proposal_pb2.Probe) -> str:
+    times = count_text(probe.count, "time")
+    found = finding_text(probe.finding, probe.message)
+    return f"its effect was looked for {times}, last {moment_text(probe.probe_time)}: {found}"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2
+from greenlight_client.cli.attempts import finding_text
 from greenlight_client.cli.badges import failure_text, waits_text
 from greenlight_client.cli.formats import count_text, duration_text, moment
 from greenlight_client.cli.model import BatchModel, Row
@@ -110,7 +111,19 @@ def _succeeded(event: event_pb2.Event, row: Row) -> str | None:
 def _resolved(event: event_pb2.Event, row: Row) -> str | None:
     resolved = event.proposal_resolved
     reason = f": {resolved.reason}" if resolved.reason else ""
-    return f"resolved as {resolution_name(resolved.resolution)} by {resolved.principal}{reason}"
+    still = " (its earlier attempt may still be running)" if resolved.earlier_may_still_run else ""
+    return f"resolved as {resolution_name(resolved.resolution)} by {resolved.principal}{reason}{still}"
+
+
+def _arrived_late(event: event_pb2.Event, row: Row) -> str | None:
+    late = event.outcome_arrived_late
+    how = failure_text(late.failure) if late.HasField("failure") else f"it returned {late.result_json}"
+    return f"attempt {event.attempt} ended after it was resolved, which changes nothing: {how}"
+
+
+def _probed(event: event_pb2.Event, row: Row) -> str | None:
+    probed = event.outcome_probed
+    return f"its effect was looked for: {finding_text(probed.finding, probed.message)}"
 
 
 def _chunk(event: event_pb2.Event, row: Row) -> str | None:
@@ -130,6 +143,9 @@ _TELLERS: dict[str, Callable[[event_pb2.Event, Row], str | None]] = {
     "proposal_skipped": lambda event, row: f"skipped because of {row.skipped_because}",
     "proposal_cancelled": lambda event, row: f"cancelled: {row.message}" if row.message else "cancelled",
     "outcome_unknown": lambda event, row: f"outcome unknown: {failure_text(row.failure)}",
+    "outcome_probed": _probed,
+    "outcome_given_up": lambda event, row: "given up: nobody has said in time what became of it",
+    "outcome_arrived_late": _arrived_late,
     "proposal_resolved": _resolved,
     "proposal_retried": lambda event, row: f"tried again by {event.proposal_retried.principal}",
 }

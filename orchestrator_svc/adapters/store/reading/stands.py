@@ -1,4 +1,4 @@
-"""How far many batches are, in one statement: what is asked again and again while somebody watches them."""
+"""How far many batches and sessions are, a statement each: asked again and again while somebody watches them."""
 
 from collections.abc import Sequence
 
@@ -6,23 +6,32 @@ import orjson
 from sqlalchemy import Connection
 
 from orchestrator_svc.adapters.store.dialects import as_columns
-from orchestrator_svc.ports.feed import Stand
+from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
+from orchestrator_svc.ports.feed import SessionStand, Stand
 
-_FOUND = "SELECT batches.tenant, batches.session_id, batches.id, batches.head FROM batches JOIN"
-_SQLITE = f"""
-{_FOUND} json_each(?) AS j
-  ON batches.tenant = json_extract(j.value, '$[0]') AND batches.id = json_extract(j.value, '$[1]')
-WHERE batches.published = 1
+_SQLITE = "json_each(?) AS j ON batches.tenant = json_extract(j.value, '$[0]') AND {} = json_extract(j.value, '$[1]')"
+_POSTGRESQL = "unnest($1::text[], $2::text[]) AS j (tenant, name) ON batches.tenant = j.tenant AND {} = j.name"
+_BATCHES = """
+SELECT batches.tenant, batches.session_id, batches.id, batches.head FROM batches JOIN {} WHERE batches.published = 1
 """
-_POSTGRESQL = f"""
-{_FOUND} unnest($1::text[], $2::text[]) AS j (tenant, id) ON batches.tenant = j.tenant AND batches.id = j.id
-WHERE batches.published = 1
+_SESSIONS = """
+SELECT batches.tenant, batches.session_id, sum(batches.head) FROM batches JOIN {} WHERE batches.published = 1
+GROUP BY batches.tenant, batches.session_id
 """
 
 
-def find(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[Stand]:
+def of_batches(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[Stand]:
+    return [Stand(*row) for row in _found(connection, _BATCHES, "batches.id", wanted)]
+
+
+def of_sessions(connection: Connection, wanted: Sequence[tuple[str, str]]) -> list[SessionStand]:
+    rows = _found(connection, _SESSIONS, "batches.session_id", wanted)
+    return [SessionStand(tenant, session_id, int(events)) for tenant, session_id, events in rows]
+
+
+def _found(connection: Connection, sql: str, column: str, wanted: Sequence[tuple[str, str]]) -> Sequence[AnyRow]:
     if connection.dialect.name == "postgresql":
-        found = connection.exec_driver_sql(_POSTGRESQL, as_columns(list(wanted)))
-    else:
-        found = connection.exec_driver_sql(_SQLITE, (orjson.dumps(wanted).decode(),))
-    return [Stand(*row) for row in found.all()]
+        joined = sql.format(_POSTGRESQL.format(column))
+        return connection.exec_driver_sql(joined, as_columns(list(wanted))).all()
+    joined = sql.format(_SQLITE.format(column))
+    return connection.exec_driver_sql(joined, (orjson.dumps(wanted).decode(),)).all()

@@ -12,7 +12,9 @@ from orchestrator_svc.ports.store import StoredTool
 
 
 def write_descriptor(descriptor: ToolDescriptor) -> str:
-    return orjson.dumps(asdict(descriptor), option=orjson.OPT_SORT_KEYS).decode()
+    members = asdict(descriptor)
+    del members["probes"]  # it may come later
+    return orjson.dumps(members, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def read_descriptor(text: str) -> ToolDescriptor:

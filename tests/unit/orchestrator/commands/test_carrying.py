@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from orchestrator_svc.application.add_proposals import Adding
+from orchestrator_svc.application.add_proposals import Added, Adding
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.commands.kind import CommandKind, load_nothing
 from orchestrator_svc.application.decide import DecisionSpec
@@ -16,7 +16,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Verdict
 from orchestrator_svc.domain.states import OnInvalid
 from orchestrator_svc.ports.commands import SentCommand
-from shared.kernel.errors import InternalError, InvalidError, UnavailableError
+from shared.kernel.errors import InternalError, InvalidError, PreconditionError, UnavailableError
 from shared.kernel.tasks import Supervisor
 from tests.support.engine_world import spec, story
 from tests.support.neighbours import Neighbourhood
@@ -122,15 +122,20 @@ async def test_all_wake_ups_are_lost(two: Two) -> None:
     assert two.batch_id not in two.second.live
 
 
-async def test_one_request_on_both_at_once_is_done_once(two: Two) -> None:
-    added = await asyncio.gather(
-        *[
-            world.add.add(CALLER, two.batch_id, [spec("note", "")], OnInvalid.REFUSE, True, key("AddProposals"))
-            for world in (two.second, two.first, two.second)
-        ]
-    )
-    assert {(each.first, each.count) for each in added} == {(8, 1)}
-    assert len(await two.second.states(two.batch_id)) == 8
+@pytest.mark.parametrize("close", [True, False])
+@pytest.mark.parametrize("turns", [0, 5, 10, 20])
+async def test_one_request_on_both_at_once_is_done_once(two: Two, turns: int, close: bool) -> None:
+    """Also while it is being judged, which takes a while; one that is told first is not told again."""
+    more = [spec("note", "")] * 1000
+
+    async def add(world: World, turns: int) -> Added:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await world.add.add(CALLER, two.batch_id, more, OnInvalid.REFUSE, close, key("AddProposals"))
+
+    added = await asyncio.gather(add(two.second, 0), add(two.first, turns), add(two.second, 0))
+    assert {(each.first, each.count) for each in added} == {(8, 1000)}
+    assert len(await two.second.states(two.batch_id)) == 1007
 
 
 async def test_one_request_on_both_at_once_for_a_batch_of_nobody(two: Two) -> None:
@@ -234,6 +239,36 @@ async def test_what_the_owner_does_not_know(two: Two) -> None:
 @dataclass(frozen=True, slots=True)
 class Juggling:
     pass
+
+
+async def test_a_command_that_comes_back_is_judged_once(two: Two) -> None:
+    """By who waits for it; what was refused to that one is not done a moment later."""
+    judged = 0
+
+    async def handle(caller: Caller, batch: Batch, of: Juggling, key: RequestKey | None) -> None:
+        nonlocal judged
+        judged += 1
+        if judged == 1:
+            two.second.commands.look()
+            for _ in range(5):
+                two.second.commands.answered()
+                await two.second.settle()
+            raise PreconditionError("NOT_NOW", "not now")
+
+    kind = two.second.commands.serve(CommandKind("Juggle", Juggling, handle, load_nothing))
+    await two.kill()
+    async with Supervisor() as tasks:
+        asked = tasks.start(two.second.commands.run(kind, CALLER, two.batch_id, Juggling(), None), "asks")
+        await two.second.settle()
+        await two.bury()
+        two.second.clock.advance(1)
+        two.second.owner.look()
+        while two.batch_id not in two.second.live:
+            await two.second.settle()
+        with pytest.raises(PreconditionError):
+            await asked
+        await two.second.settle()
+    assert judged == 1
 
 
 async def test_a_fault_in_a_command_is_told_and_the_next_one_works(two: Two, caplog: pytest.LogCaptureFixture) -> None:

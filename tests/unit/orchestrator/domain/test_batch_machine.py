@@ -6,12 +6,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from orchestrator_svc.domain import adding, cancelling, deciding, firing, resuming, retrying, settling
+from orchestrator_svc.domain import adding, cancelling, deciding, firing, probing, resuming, retrying, settling
 from orchestrator_svc.domain.adding import Judged
 from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
 from orchestrator_svc.domain.deciding import Decision, Edit
 from orchestrator_svc.domain.digest import call_digest
-from orchestrator_svc.domain.proposal import Condition, Dependency, Proposal, Verdict
+from orchestrator_svc.domain.proposal import Condition, Dependency, Finding, Proposal, Verdict
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.states import Resolution
@@ -87,14 +87,20 @@ class BatchMachine(RuleBasedStateMachine):
         found = [proposal for proposal in self.batch.proposals if proposal.state in states]
         return found[pick % len(found)] if found else None
 
-    @initialize(shapes=SHAPES, is_open=st.booleans(), deadline=st.sampled_from([None, 10_000_000]))
+    @initialize(
+        shapes=SHAPES,
+        is_open=st.booleans(),
+        deadline=st.sampled_from([None, 10_000_000]),
+        resolution=st.sampled_from([None, 1_000_000]),
+    )
     def submit(
         self,
         shapes: list[tuple[Effect, Tier, list[tuple[int, Condition]], str, bool]],
         is_open: bool,
         deadline: int | None,
+        resolution: int | None,
     ) -> None:
-        self.batch.open, self.batch.deadline = is_open, deadline
+        self.batch.open, self.batch.deadline, self.batch.resolution_deadline = is_open, deadline, resolution
 
         def operation(changes: Changes) -> None:
             adding.submitted(self.batch, changes, len(shapes))
@@ -150,6 +156,14 @@ class BatchMachine(RuleBasedStateMachine):
             return
         failure = Failure(failure_class, effect, "R", "m", refused=refused and effect is KnownEffect.NONE)
         self.do(lambda changes: settling.settle(self.batch, changes, proposal, Ending(None, failure)))
+
+    @rule(pick=st.integers(0, 30), finding=st.sampled_from(Finding), over=st.booleans())
+    def look(self, pick: int, finding: Finding, over: bool) -> None:
+        proposal = self.one(pick, State.OUTCOME_UNKNOWN)
+        if proposal is not None:
+            look = probing.Look(finding, '{"n":1}', "no", over)
+            self.do(lambda changes: probing.looked(self.batch, changes, proposal, look))
+            assert proposal.state is not State.OUTCOME_UNKNOWN or finding is not Finding.FOUND
 
     @rule(pick=st.integers(0, 30))
     def lose(self, pick: int) -> None:

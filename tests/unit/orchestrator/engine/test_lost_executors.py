@@ -2,9 +2,10 @@
 
 import pytest
 
+from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import FailureClass, KnownEffect, RetryPolicy
-from tests.support.engine_world import events, failed, keys, later, ok, spec, started, story
+from tests.support.engine_world import events, failed, keys, later, ok, possible, spec, started, story
 from tests.support.world import CALLER, SECOND, World
 
 
@@ -153,10 +154,40 @@ async def test_after_a_person_resolved_it_a_late_outcome_changes_nothing() -> No
         replica.cut()
         await later(world, 60)
         await world.resolve.resolve(CALLER, f"{batch_id}/a", Resolution.FAILED, "", "looked", None, None)
-        replica.end(replica.held[0], ok())
+        assert (await world.proposal(f"{batch_id}/a")).attempts[0].may_still_run
+        replica.end(replica.held[0], ok("7"))
         replica.connect()
         await world.settle()
         assert (await world.states(batch_id)) == {"a": "FAILED"}
+        last = (await events(world, batch_id))[-1]
+        assert (last.outcome_arrived_late.result_json, last.attempt, last.state) == ("7", 1, State.FAILED)
+        assert not (await world.proposal(f"{batch_id}/a")).attempts[0].may_still_run
+        assert (await world.batch(batch_id)).state.name == "FAILED"
+        assert keys(replica.acknowledged) == ["a/1"]
+
+
+async def test_run_again_says_whether_the_earlier_attempt_may_still_run_and_shows_its_late_outcome() -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("send", "b"))
+        replica.end(replica.held[1], possible())
+        other = world.executors.add([*replica.tools.values()], executor_id="executor-2")
+        replica.cut()
+        await later(world, 60)
+        for key in ("a", "b"):
+            await world.resolve.resolve(CALLER, f"{batch_id}/{key}", Resolution.RUN_AGAIN, "", "gone", None, None)
+        await world.settle()
+        resolved = [event for event in await events(world, batch_id) if event.HasField("proposal_resolved")]
+        assert [(e.key, e.proposal_resolved.earlier_may_still_run) for e in resolved] == [("a", True), ("b", False)]
+        replica.end(replica.held[0], ok("7"))
+        replica.connect()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "RUNNING", "b": "RUNNING"}
+        assert (await events(world, batch_id))[-1].outcome_arrived_late.result_json == "7"
+        assert (await events(world, batch_id))[-1].attempt == 1
+        other.release()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "SUCCEEDED"}
 
 
 async def test_what_was_never_seen_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,19 @@ async def test_what_waits_for_people_is_nobodys_and_goes_on_with_whoever_is_told
         assert (keys([c.id for c in first.received]), keys([c.id for c in second.received])) == (["b/1"], ["a/1"])
 
 
+async def test_calls_carry_the_epoch_of_their_owner() -> None:
+    company = Company()
+    one, other = company.world(), company.world()
+    async with joined(one) as first, joined(other, executor_id="executor-2") as second:
+        batch_id = await one.run(*[spec("pay", key) for key in "abc"])
+        for world, replica, key in ((one, first, "a"), (other, second, "b"), (one, first, "c")):
+            await world.approve(f"{batch_id}/{key}")
+            replica.release()
+            await world.settle()
+        tokens = [(call.origin.epoch, call.origin.incarnation) for call in (*first.received, *second.received)]
+        assert tokens == [(1, one.incarnation.id), (3, one.incarnation.id), (2, other.incarnation.id)]
+
+
 async def test_who_had_it_last_needs_not_take_it_again() -> None:
     company = Company()
     one = company.world()
@@ -79,6 +92,19 @@ async def test_a_timer_of_a_stale_copy_changes_nothing_and_the_batch_is_not_aban
         assert (await one.states(batch_id)) == {"a": "RUNNING", "b": "EXPIRED", "c": "RUNNING"}
         assert await story(one, batch_id, "b") == ["proposal_added", "decision_requested", "proposal_expired"]
         assert first.received == []
+
+
+async def test_one_that_is_nobodys_again_is_not_abandoned_for_a_stale_copy() -> None:
+    company = Company()
+    one, other = company.world(), company.world()
+    async with joined(one), joined(other) as second:
+        batch_id = await one.run(spec("pay", "a"), spec("pay", "b"))
+        await other.approve(f"{batch_id}/a")
+        second.release()
+        await other.settle()
+        await one.advance(86_400)
+        await settled(one)
+        assert (await one.states(batch_id)) == {"a": "SUCCEEDED", "b": "PROPOSED"}
 
 
 async def test_another_goes_on_with_what_a_dead_one_had() -> None:
@@ -139,7 +165,7 @@ async def test_nothing_is_dispatched_beyond_three_quarters_of_a_period() -> None
         assert "lease" in one.engine.problems()[0]
         reads = await one.run(spec("read", "r"), spec("send", "s"))
         await one.approve(f"{batch_id}/p")
-        assert replica.received == []
+        assert (await one.states(batch_id), replica.received) == ({"a": "APPROVED", "p": "APPROVED"}, [])
         await one.owner.renew()
         await one.settle()
         assert not one.engine.problems()
@@ -216,6 +242,8 @@ async def test_whoever_goes_takes_nothing_any_more() -> None:
             with pytest.raises(UnavailableError, match="DRAINING"):
                 async with one.live.pin("default", each):
                     pass
+        await one.owner.leave()
         await one.advance(86_401)
-        await settled(one, other)
-        assert (await other.states(batch_id)) == {"a": "EXPIRED"}
+        assert {*(await one.states(batch_id)).values(), *(await one.states(own)).values()} == {"PROPOSED"}
+        await other.advance(0)
+        assert {*(await one.states(batch_id)).values(), *(await one.states(own)).values()} == {"EXPIRED"}

@@ -91,8 +91,20 @@ async def test_one_question_for_all_and_only_who_moved_is_woken(
         assert [await first.wait(0), await second.wait(0)] == [False, True]
 
 
-async def test_sessions_look_for_themselves(store: AskedStore, feed: MemoryFeed, polling: Polling) -> None:
+async def test_sessions_are_woken_by_any_of_their_batches(
+    store: AskedStore, feed: MemoryFeed, polling: Polling
+) -> None:
+    one, two = await moved(store), await moved(store)
     with feed.watch_session("default", "s") as watcher:
+        await polling.look()
+        assert await watcher.wait(0), "how far its watchers are is not known"
+        await polling.look()
+        assert not await watcher.wait(0)
+        for change in (one.dispatch("a"), two.dispatch("a"), one.fail("a"), one.retry("a")):
+            await commit(store.port, change)
+            await polling.look()
+            assert await watcher.wait(0)
+        await moved(store)
         await polling.look()
         assert await watcher.wait(0)
     assert store.asked == []

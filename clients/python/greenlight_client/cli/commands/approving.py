@@ -60,7 +60,7 @@ async def pending(
                 tiers=[TIERS[tier]] if tier else (),
             )
             found.append(await _first(listed, limit))
-    waiting, unknown = found
+    waiting, unknown = found[0], [item for item in found[1] if not item.HasField("finish_time")]
     for item in (*waiting, *unknown):
         terminal.json("proposal", item)
     if waiting:

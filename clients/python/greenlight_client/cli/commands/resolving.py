@@ -7,7 +7,7 @@ from rich.text import Text
 
 from greenlight.orchestrator.v1 import proposal_pb2
 from greenlight_client.cli import ids, options
-from greenlight_client.cli.attempts import attempt_text
+from greenlight_client.cli.attempts import MAY_STILL_RUN, attempt_text, known_of, may_still_run
 from greenlight_client.cli.badges import failure_text
 from greenlight_client.cli.cards import shown_arguments
 from greenlight_client.cli.command import command
@@ -47,10 +47,11 @@ async def resolve(
         raise UsageError(f"resolve wants {_wanted(len(said), reason)}")
     async with terminal.client() as client:
         proposal_id = await ids.proposal_id(client, proposal)
+        before = await client.get_proposal(proposal_id)
         if not said or not reason:
-            _show(terminal, await client.get_proposal(proposal_id))
+            _show(terminal, before)
         resolution: ResolutionName | None = said[0] if said else await _what(terminal)
-        if resolution == "run_again" and not yes and not await _may_do_it_twice(terminal, proposal_id):
+        if resolution == "run_again" and not yes and not await _may_do_it_twice(terminal, before):
             resolution = None
         if resolution == "succeeded" and not said and result == "null":
             result = await terminal.ask("What did it return? (JSON; nothing is null)") or result
@@ -62,6 +63,8 @@ async def resolve(
     terminal.json("proposal", resolved)
     state = proposal_state_name(resolved.state).replace("_", " ")
     terminal.result(Text(f"resolved {clean(proposal_id)} (now {state})"))
+    if resolution == "run_again":
+        terminal.say(f"the earlier attempt: {MAY_STILL_RUN if may_still_run(before) else 'it is over'}")
     return ExitCode.SUCCEEDED
 
 
@@ -72,6 +75,8 @@ def _show(terminal: Terminal, item: proposal_pb2.Proposal) -> None:
     terminal.say(Text(f"{clean(item.proposal_id)}: {state}: {failure_text(item.failure)}", style="bold"))
     for attempt in item.attempts:
         terminal.say(Text(f"attempt {clean(attempt_text(attempt))}"))
+    for line in known_of(item):
+        terminal.say(Text(line))
     terminal.say(Text(f"{clean(item.tool)} {clean(item.version)} was sent with", style="dim"))
     terminal.say(Folded(indented_json(shown_arguments(item))))
 
@@ -88,8 +93,10 @@ async def _what(terminal: Terminal) -> ResolutionName | None:
     return _ANSWERS.get((await terminal.ask("[s/f/r]")).lower()[:1])
 
 
-async def _may_do_it_twice(terminal: Terminal, proposal_id: str) -> bool:
+async def _may_do_it_twice(terminal: Terminal, item: proposal_pb2.Proposal) -> bool:
     if not terminal.can_ask:
         raise UsageError("nobody is there to ask: --run-again may do it twice; say --yes")
-    question = f"{clean(proposal_id)} may have had its effect already. Send it again? [y/N]"
+    if may_still_run(item):
+        terminal.say(Text(MAY_STILL_RUN, style="bold"))
+    question = f"{clean(item.proposal_id)} may have had its effect already. Send it again? [y/N]"
     return (await terminal.ask(question)).lower() in _YES

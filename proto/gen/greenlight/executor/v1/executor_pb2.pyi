@@ -28,6 +28,31 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _ProbeState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProbeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProbeState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROBE_STATE_UNSPECIFIED: _ProbeState.ValueType  # 0
+    PROBE_STATE_FOUND: _ProbeState.ValueType  # 1
+    """The effect is there."""
+    PROBE_STATE_NOT_FOUND: _ProbeState.ValueType  # 2
+    """It is not there now. It may still come, as long as the call may run."""
+    PROBE_STATE_FAILED: _ProbeState.ValueType  # 3
+    """The tool could not look: ask again later."""
+
+class ProbeState(_ProbeState, metaclass=_ProbeStateEnumTypeWrapper): ...
+
+PROBE_STATE_UNSPECIFIED: ProbeState.ValueType  # 0
+PROBE_STATE_FOUND: ProbeState.ValueType  # 1
+"""The effect is there."""
+PROBE_STATE_NOT_FOUND: ProbeState.ValueType  # 2
+"""It is not there now. It may still come, as long as the call may run."""
+PROBE_STATE_FAILED: ProbeState.ValueType  # 3
+"""The tool could not look: ask again later."""
+Global___ProbeState: _TypeAlias = ProbeState  # noqa: Y015
+
 class _AttachState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -70,6 +95,7 @@ class ExecuteRequest(_message.Message):
     CANCELS_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGEMENTS_FIELD_NUMBER: _builtins.int
     ATTACHES_FIELD_NUMBER: _builtins.int
+    PROBES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """First message of the stream only."""
@@ -86,6 +112,12 @@ class ExecuteRequest(_message.Message):
 
     @_builtins.property
     def attaches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attach]: ...
+    @_builtins.property
+    def probes(self) -> Global___CallFrame:
+        """Calls whose outcome is unknown, as they were sent: their tool is to look for their effect, which runs none of them.
+        Each is answered once, by any executor whose tool says `probes`. They take no slot of the stream's.
+        """
+
     def __init__(
         self,
         *,
@@ -94,10 +126,11 @@ class ExecuteRequest(_message.Message):
         cancels: _abc.Iterable[_builtins.str] | None = ...,
         acknowledgements: _abc.Iterable[_builtins.str] | None = ...,
         attaches: _abc.Iterable[Global___Attach] | None = ...,
+        probes: Global___CallFrame | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "hello", b"hello"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "hello", b"hello", "probes", b"probes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "attaches", b"attaches", "cancels", b"cancels", "frame", b"frame", "hello", b"hello"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "attaches", b"attaches", "cancels", b"cancels", "frame", b"frame", "hello", b"hello", "probes", b"probes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -359,6 +392,7 @@ class ExecuteResponse(_message.Message):
     ATTACH_ANSWERS_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
     STUCK_THREADS_FIELD_NUMBER: _builtins.int
+    PROBE_ANSWERS_FIELD_NUMBER: _builtins.int
     draining: _builtins.bool
     """Set while the executor is shutting down: send nothing more."""
     stuck_threads: _builtins.int
@@ -387,6 +421,8 @@ class ExecuteResponse(_message.Message):
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Outcome]: ...
     @_builtins.property
     def attach_answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttachAnswer]: ...
+    @_builtins.property
+    def probe_answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProbeAnswer]: ...
     def __init__(
         self,
         *,
@@ -400,10 +436,11 @@ class ExecuteResponse(_message.Message):
         attach_answers: _abc.Iterable[Global___AttachAnswer] | None = ...,
         draining: _builtins.bool = ...,
         stuck_threads: _builtins.int = ...,
+        probe_answers: _abc.Iterable[Global___ProbeAnswer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "slots", b"slots"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "attach_answers", b"attach_answers", "chunks", b"chunks", "draining", b"draining", "identity", b"identity", "outcomes", b"outcomes", "progress", b"progress", "slots", b"slots", "stuck_threads", b"stuck_threads", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "attach_answers", b"attach_answers", "chunks", b"chunks", "draining", b"draining", "identity", b"identity", "outcomes", b"outcomes", "probe_answers", b"probe_answers", "progress", b"progress", "slots", b"slots", "stuck_threads", b"stuck_threads", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -591,12 +628,15 @@ class Outcome(_message.Message):
     QUEUE_DURATION_FIELD_NUMBER: _builtins.int
     RUN_DURATION_FIELD_NUMBER: _builtins.int
     JOURNAL_POSITION_FIELD_NUMBER: _builtins.int
+    STILL_RUNNING_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     result_json: _builtins.str
     journal_position: _builtins.int
     """Where the executor's journal stood when the outcome was on disk; 0 = the call is not journalled. It grows with each
     call that is accepted, ended or fenced, over all starts: keep the highest for each executor, and say it in Attach.
     """
+    still_running: _builtins.bool
+    """Its tool did not stop though it timed out or was cancelled: it may still have its effect. Absent, the call is over."""
     @_builtins.property
     def failure(self) -> _tool_pb2.Failure: ...
     @_builtins.property
@@ -621,16 +661,54 @@ class Outcome(_message.Message):
         queue_duration: _duration_pb2.Duration | None = ...,
         run_duration: _duration_pb2.Duration | None = ...,
         journal_position: _builtins.int = ...,
+        still_running: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ending", b"ending", "failure", b"failure", "queue_duration", b"queue_duration", "result_json", b"result_json", "run_duration", b"run_duration", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "ending", b"ending", "failure", b"failure", "journal_position", b"journal_position", "queue_duration", b"queue_duration", "result_json", b"result_json", "run_duration", b"run_duration", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "ending", b"ending", "failure", b"failure", "journal_position", b"journal_position", "queue_duration", b"queue_duration", "result_json", b"result_json", "run_duration", b"run_duration", "start_time", b"start_time", "still_running", b"still_running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_ending: _TypeAlias = _typing.Literal["result_json", "failure"]  # noqa: Y015
     _WhichOneofArgType_ending: _TypeAlias = _typing.Literal["ending", b"ending"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_ending) -> _WhichOneofReturnType_ending | None: ...
 
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
+
+@_typing.final
+class ProbeAnswer(_message.Message):
+    """What a tool's probe says of a call's effect."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RESULT_JSON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    STILL_RUNNING_FIELD_NUMBER: _builtins.int
+    call_id: _builtins.str
+    state: Global___ProbeState.ValueType
+    """An unknown value is read as FAILED."""
+    result_json: _builtins.str
+    """With FOUND: what the call returned, or would have. JSON text, exact."""
+    message: _builtins.str
+    """With FAILED: why. May hold untrusted text of the tool."""
+    still_running: _builtins.bool
+    """When the probe began the call ran here, or its tool did not stop."""
+    def __init__(
+        self,
+        *,
+        call_id: _builtins.str = ...,
+        state: Global___ProbeState.ValueType = ...,
+        result_json: _builtins.str = ...,
+        message: _builtins.str = ...,
+        still_running: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "message", b"message", "result_json", b"result_json", "state", b"state", "still_running", b"still_running"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeAnswer: _TypeAlias = ProbeAnswer  # noqa: Y015
 
 @_typing.final
 class AttachAnswer(_message.Message):

@@ -122,6 +122,9 @@ class Event(_message.Message):
     BATCH_CLOSED_FIELD_NUMBER: _builtins.int
     BATCH_STATE_CHANGED_FIELD_NUMBER: _builtins.int
     BATCH_FINISHED_FIELD_NUMBER: _builtins.int
+    OUTCOME_PROBED_FIELD_NUMBER: _builtins.int
+    OUTCOME_GIVEN_UP_FIELD_NUMBER: _builtins.int
+    OUTCOME_ARRIVED_LATE_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     sequence: _builtins.int
     """From 1, contiguous."""
@@ -180,6 +183,12 @@ class Event(_message.Message):
     def batch_state_changed(self) -> Global___BatchStateChanged: ...
     @_builtins.property
     def batch_finished(self) -> Global___BatchFinished: ...
+    @_builtins.property
+    def outcome_probed(self) -> Global___OutcomeProbed: ...
+    @_builtins.property
+    def outcome_given_up(self) -> Global___OutcomeGivenUp: ...
+    @_builtins.property
+    def outcome_arrived_late(self) -> Global___OutcomeArrivedLate: ...
     def __init__(
         self,
         *,
@@ -213,12 +222,15 @@ class Event(_message.Message):
         batch_closed: Global___BatchClosed | None = ...,
         batch_state_changed: Global___BatchStateChanged | None = ...,
         batch_finished: Global___BatchFinished | None = ...,
+        outcome_probed: Global___OutcomeProbed | None = ...,
+        outcome_given_up: Global___OutcomeGivenUp | None = ...,
+        outcome_arrived_late: Global___OutcomeArrivedLate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_chunk_received", b"attempt_chunk_received", "attempt_dispatched", b"attempt_dispatched", "attempt_progressed", b"attempt_progressed", "attempt_retrying", b"attempt_retrying", "attempt_started", b"attempt_started", "batch_cancel_requested", b"batch_cancel_requested", "batch_closed", b"batch_closed", "batch_finished", b"batch_finished", "batch_state_changed", b"batch_state_changed", "batch_submitted", b"batch_submitted", "decision_requested", b"decision_requested", "detail", b"detail", "outcome_unknown", b"outcome_unknown", "proposal_added", b"proposal_added", "proposal_bound", b"proposal_bound", "proposal_cancelled", b"proposal_cancelled", "proposal_decided", b"proposal_decided", "proposal_expired", b"proposal_expired", "proposal_failed", b"proposal_failed", "proposal_resolved", b"proposal_resolved", "proposal_retried", b"proposal_retried", "proposal_skipped", b"proposal_skipped", "proposal_succeeded", b"proposal_succeeded", "proposal_unskipped", b"proposal_unskipped", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_chunk_received", b"attempt_chunk_received", "attempt_dispatched", b"attempt_dispatched", "attempt_progressed", b"attempt_progressed", "attempt_retrying", b"attempt_retrying", "attempt_started", b"attempt_started", "batch_cancel_requested", b"batch_cancel_requested", "batch_closed", b"batch_closed", "batch_finished", b"batch_finished", "batch_state_changed", b"batch_state_changed", "batch_submitted", b"batch_submitted", "decision_requested", b"decision_requested", "detail", b"detail", "outcome_arrived_late", b"outcome_arrived_late", "outcome_given_up", b"outcome_given_up", "outcome_probed", b"outcome_probed", "outcome_unknown", b"outcome_unknown", "proposal_added", b"proposal_added", "proposal_bound", b"proposal_bound", "proposal_cancelled", b"proposal_cancelled", "proposal_decided", b"proposal_decided", "proposal_expired", b"proposal_expired", "proposal_failed", b"proposal_failed", "proposal_resolved", b"proposal_resolved", "proposal_retried", b"proposal_retried", "proposal_skipped", b"proposal_skipped", "proposal_succeeded", b"proposal_succeeded", "proposal_unskipped", b"proposal_unskipped", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "attempt", b"attempt", "attempt_chunk_received", b"attempt_chunk_received", "attempt_dispatched", b"attempt_dispatched", "attempt_progressed", b"attempt_progressed", "attempt_retrying", b"attempt_retrying", "attempt_started", b"attempt_started", "batch_cancel_requested", b"batch_cancel_requested", "batch_closed", b"batch_closed", "batch_finished", b"batch_finished", "batch_id", b"batch_id", "batch_state_changed", b"batch_state_changed", "batch_submitted", b"batch_submitted", "decision_requested", b"decision_requested", "detail", b"detail", "key", b"key", "outcome_unknown", b"outcome_unknown", "proposal_added", b"proposal_added", "proposal_bound", b"proposal_bound", "proposal_cancelled", b"proposal_cancelled", "proposal_decided", b"proposal_decided", "proposal_expired", b"proposal_expired", "proposal_failed", b"proposal_failed", "proposal_resolved", b"proposal_resolved", "proposal_retried", b"proposal_retried", "proposal_skipped", b"proposal_skipped", "proposal_succeeded", b"proposal_succeeded", "proposal_unskipped", b"proposal_unskipped", "sequence", b"sequence", "state", b"state", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "attempt", b"attempt", "attempt_chunk_received", b"attempt_chunk_received", "attempt_dispatched", b"attempt_dispatched", "attempt_progressed", b"attempt_progressed", "attempt_retrying", b"attempt_retrying", "attempt_started", b"attempt_started", "batch_cancel_requested", b"batch_cancel_requested", "batch_closed", b"batch_closed", "batch_finished", b"batch_finished", "batch_id", b"batch_id", "batch_state_changed", b"batch_state_changed", "batch_submitted", b"batch_submitted", "decision_requested", b"decision_requested", "detail", b"detail", "key", b"key", "outcome_arrived_late", b"outcome_arrived_late", "outcome_given_up", b"outcome_given_up", "outcome_probed", b"outcome_probed", "outcome_unknown", b"outcome_unknown", "proposal_added", b"proposal_added", "proposal_bound", b"proposal_bound", "proposal_cancelled", b"proposal_cancelled", "proposal_decided", b"proposal_decided", "proposal_expired", b"proposal_expired", "proposal_failed", b"proposal_failed", "proposal_resolved", b"proposal_resolved", "proposal_retried", b"proposal_retried", "proposal_skipped", b"proposal_skipped", "proposal_succeeded", b"proposal_succeeded", "proposal_unskipped", b"proposal_unskipped", "sequence", b"sequence", "state", b"state", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_detail: _TypeAlias = _typing.Literal["batch_submitted", "proposal_added", "decision_requested", "proposal_decided", "proposal_expired", "proposal_bound", "attempt_dispatched", "attempt_started", "attempt_progressed", "attempt_chunk_received", "attempt_retrying", "proposal_succeeded", "proposal_failed", "proposal_skipped", "proposal_cancelled", "outcome_unknown", "proposal_resolved", "proposal_retried", "proposal_unskipped", "batch_cancel_requested", "batch_closed", "batch_state_changed", "batch_finished"]  # noqa: Y015
+    _WhichOneofReturnType_detail: _TypeAlias = _typing.Literal["batch_submitted", "proposal_added", "decision_requested", "proposal_decided", "proposal_expired", "proposal_bound", "attempt_dispatched", "attempt_started", "attempt_progressed", "attempt_chunk_received", "attempt_retrying", "proposal_succeeded", "proposal_failed", "proposal_skipped", "proposal_cancelled", "outcome_unknown", "proposal_resolved", "proposal_retried", "proposal_unskipped", "batch_cancel_requested", "batch_closed", "batch_state_changed", "batch_finished", "outcome_probed", "outcome_given_up", "outcome_arrived_late"]  # noqa: Y015
     _WhichOneofArgType_detail: _TypeAlias = _typing.Literal["detail", b"detail"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_detail) -> _WhichOneofReturnType_detail | None: ...
 
@@ -659,6 +671,80 @@ class OutcomeUnknown(_message.Message):
 Global___OutcomeUnknown: _TypeAlias = OutcomeUnknown  # noqa: Y015
 
 @_typing.final
+class OutcomeProbed(_message.Message):
+    """The tool looked for the effect of an unknown outcome. Said when the finding is another than before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDING_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    finding: _proposal_pb2.ProbeFinding.ValueType
+    message: _builtins.str
+    """With PROBE_FINDING_FAILED: why. May hold untrusted text of the tool."""
+    def __init__(
+        self,
+        *,
+        finding: _proposal_pb2.ProbeFinding.ValueType = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutcomeProbed: _TypeAlias = OutcomeProbed  # noqa: Y015
+
+@_typing.final
+class OutcomeGivenUp(_message.Message):
+    """Nobody said in time what became of it. It stays OUTCOME_UNKNOWN, and what needs its success is skipped."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEADLINE_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deadline_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        deadline_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline_time", b"deadline_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline_time", b"deadline_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutcomeGivenUp: _TypeAlias = OutcomeGivenUp  # noqa: Y015
+
+@_typing.final
+class OutcomeArrivedLate(_message.Message):
+    """An executor said how an attempt ended after a person had resolved it: nothing changes by it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_JSON_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    result_json: _builtins.str
+    @_builtins.property
+    def failure(self) -> _tool_pb2.Failure: ...
+    def __init__(
+        self,
+        *,
+        result_json: _builtins.str = ...,
+        failure: _tool_pb2.Failure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ending", b"ending", "failure", b"failure", "result_json", b"result_json"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ending", b"ending", "failure", b"failure", "result_json", b"result_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_ending: _TypeAlias = _typing.Literal["result_json", "failure"]  # noqa: Y015
+    _WhichOneofArgType_ending: _TypeAlias = _typing.Literal["ending", b"ending"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_ending) -> _WhichOneofReturnType_ending | None: ...
+
+Global___OutcomeArrivedLate: _TypeAlias = OutcomeArrivedLate  # noqa: Y015
+
+@_typing.final
 class ProposalResolved(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -666,11 +752,14 @@ class ProposalResolved(_message.Message):
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     RESULT_JSON_FIELD_NUMBER: _builtins.int
+    EARLIER_MAY_STILL_RUN_FIELD_NUMBER: _builtins.int
     resolution: Global___Resolution.ValueType
     principal: _builtins.str
     reason: _builtins.str
     result_json: _builtins.str
     """With RESOLUTION_SUCCEEDED."""
+    earlier_may_still_run: _builtins.bool
+    """With RESOLUTION_RUN_AGAIN: no executor has said that the earlier attempt is over."""
     def __init__(
         self,
         *,
@@ -678,10 +767,11 @@ class ProposalResolved(_message.Message):
         principal: _builtins.str = ...,
         reason: _builtins.str = ...,
         result_json: _builtins.str = ...,
+        earlier_may_still_run: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["principal", b"principal", "reason", b"reason", "resolution", b"resolution", "result_json", b"result_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["earlier_may_still_run", b"earlier_may_still_run", "principal", b"principal", "reason", b"reason", "resolution", b"resolution", "result_json", b"result_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

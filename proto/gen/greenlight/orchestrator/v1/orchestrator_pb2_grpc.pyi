@@ -11,7 +11,8 @@ Every error carries google.rpc.ErrorInfo with domain "greenlight" and a reason, 
 Bad input also carries BadRequest with the field's path; where a retry helps, RetryInfo.
 Any RPC: INVALID_ARGUMENT / METADATA_INVALID or MESSAGE_UNREADABLE, RESOURCE_EXHAUSTED / REQUEST_TOO_LARGE (over
 16 MiB), UNAVAILABLE / DRAINING, STANDBY, STORE_UNAVAILABLE or STORE_DAMAGED (RetryInfo). Any mutation of a batch:
-UNAVAILABLE / BATCH_LOST (RetryInfo; it is being taken up anew).
+UNAVAILABLE / BATCH_LOST (RetryInfo; it is being taken up anew), OWNER_SILENT, OWNER_INCOMPATIBLE (RetryInfo; another
+orchestrator has it and has not answered, or does not know the request).
 
 A `request_id` (a UUID) makes a mutation repeatable for 24 h: the same id with the same payload gets the earlier
 answer; with another payload INVALID_ARGUMENT / REQUEST_ID_REUSED. Without one, a repeat is another request.

@@ -111,7 +111,9 @@ class _WaitingReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Waiting
     WAITING_REASON_BACKOFF: _WaitingReason.ValueType  # 5
     """For its next attempt."""
     WAITING_REASON_RESOLUTION: _WaitingReason.ValueType  # 6
-    """For ResolveProposal."""
+    """For ResolveProposal, a late outcome, or a probe that finds out. `until_time`: then it is given up, stays unknown,
+    and what needs its success is skipped.
+    """
     WAITING_REASON_MATCHING_EXECUTOR: _WaitingReason.ValueType  # 7
     """A connected executor has the tool, but describes it differently than it is on record, and none has it as it is
     there: a changed tool needs another version. `until_time` as EXECUTOR.
@@ -135,7 +137,9 @@ WAITING_REASON_EXECUTOR: WaitingReason.ValueType  # 4
 WAITING_REASON_BACKOFF: WaitingReason.ValueType  # 5
 """For its next attempt."""
 WAITING_REASON_RESOLUTION: WaitingReason.ValueType  # 6
-"""For ResolveProposal."""
+"""For ResolveProposal, a late outcome, or a probe that finds out. `until_time`: then it is given up, stays unknown,
+and what needs its success is skipped.
+"""
 WAITING_REASON_MATCHING_EXECUTOR: WaitingReason.ValueType  # 7
 """A connected executor has the tool, but describes it differently than it is on record, and none has it as it is
 there: a changed tool needs another version. `until_time` as EXECUTOR.
@@ -167,6 +171,30 @@ VERDICT_APPROVE: Verdict.ValueType  # 1
 VERDICT_REJECT: Verdict.ValueType  # 2
 """`message` is what the model gets."""
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
+
+class _ProbeFinding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProbeFindingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProbeFinding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROBE_FINDING_UNSPECIFIED: _ProbeFinding.ValueType  # 0
+    PROBE_FINDING_FOUND: _ProbeFinding.ValueType  # 1
+    PROBE_FINDING_NOT_FOUND: _ProbeFinding.ValueType  # 2
+    """Not so far. It settles the outcome only where the attempt was known to be over before."""
+    PROBE_FINDING_FAILED: _ProbeFinding.ValueType  # 3
+    """The tool could not look."""
+
+class ProbeFinding(_ProbeFinding, metaclass=_ProbeFindingEnumTypeWrapper):
+    """What a look for the effect of an attempt found."""
+
+PROBE_FINDING_UNSPECIFIED: ProbeFinding.ValueType  # 0
+PROBE_FINDING_FOUND: ProbeFinding.ValueType  # 1
+PROBE_FINDING_NOT_FOUND: ProbeFinding.ValueType  # 2
+"""Not so far. It settles the outcome only where the attempt was known to be over before."""
+PROBE_FINDING_FAILED: ProbeFinding.ValueType  # 3
+"""The tool could not look."""
+Global___ProbeFinding: _TypeAlias = ProbeFinding  # noqa: Y015
 
 @_typing.final
 class Dependency(_message.Message):
@@ -402,10 +430,16 @@ class Attempt(_message.Message):
     FINISH_TIME_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
+    MAY_STILL_RUN_FIELD_NUMBER: _builtins.int
+    PROBE_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """From 1."""
     executor_id: _builtins.str
     boot_id: _builtins.str
+    may_still_run: _builtins.bool
+    """It was settled without its executor's word that it is over (lost, silent, or not to be stopped): it may still be at
+    work, and have its effect.
+    """
     @_builtins.property
     def dispatch_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -420,6 +454,10 @@ class Attempt(_message.Message):
 
     @_builtins.property
     def timing(self) -> Global___Timing: ...
+    @_builtins.property
+    def probe(self) -> Global___Probe:
+        """The last one, where its outcome is unknown and its tool can look for the effect."""
+
     def __init__(
         self,
         *,
@@ -431,14 +469,47 @@ class Attempt(_message.Message):
         finish_time: _timestamp_pb2.Timestamp | None = ...,
         failure: _tool_pb2.Failure | None = ...,
         timing: Global___Timing | None = ...,
+        may_still_run: _builtins.bool = ...,
+        probe: Global___Probe | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dispatch_time", b"dispatch_time", "failure", b"failure", "finish_time", b"finish_time", "start_time", b"start_time", "timing", b"timing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dispatch_time", b"dispatch_time", "failure", b"failure", "finish_time", b"finish_time", "probe", b"probe", "start_time", b"start_time", "timing", b"timing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "dispatch_time", b"dispatch_time", "executor_id", b"executor_id", "failure", b"failure", "finish_time", b"finish_time", "number", b"number", "start_time", b"start_time", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "dispatch_time", b"dispatch_time", "executor_id", b"executor_id", "failure", b"failure", "finish_time", b"finish_time", "may_still_run", b"may_still_run", "number", b"number", "probe", b"probe", "start_time", b"start_time", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
+
+@_typing.final
+class Probe(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDING_FIELD_NUMBER: _builtins.int
+    PROBE_TIME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    finding: Global___ProbeFinding.ValueType
+    count: _builtins.int
+    """How often it looked."""
+    message: _builtins.str
+    """With PROBE_FINDING_FAILED: why."""
+    @_builtins.property
+    def probe_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        finding: Global___ProbeFinding.ValueType = ...,
+        probe_time: _timestamp_pb2.Timestamp | None = ...,
+        count: _builtins.int = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["probe_time", b"probe_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "finding", b"finding", "message", b"message", "probe_time", b"probe_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Probe: _TypeAlias = Probe  # noqa: Y015
 
 @_typing.final
 class Timing(_message.Message):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgreenlight/tool/v1/tool.proto\x12\x12greenlight.tool.v1\x1a\x1egoogle/protobuf/duration.proto\"\xdb\x01\n\x07\x46\x61ilure\x12\x37\n\rfailure_class\x18\x01 \x01(\x0e\x32 .greenlight.tool.v1.FailureClass\x12\x35\n\x0cknown_effect\x18\x02 \x01(\x0e\x32\x1f.greenlight.tool.v1.KnownEffect\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12.\n\x0bretry_after\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07refused\x18\x06 \x01(\x08\"\x83\x01\n\x0bRetryPolicy\x12\x14\n\x0cmax_attempts\x18\x01 \x01(\x05\x12\x30\n\rinitial_delay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tmax_delay\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"$\n\x04\x43ost\x12\x0e\n\x06\x61mount\x18\x01 \x01(\x01\x12\x0c\n\x04unit\x18\x02 \x01(\t\"\xe9\x03\n\x0eToolDescriptor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x1d\n\x15\x61rguments_schema_json\x18\x04 \x01(\t\x12\x1a\n\x12result_schema_json\x18\x05 \x01(\t\x12*\n\x06\x65\x66\x66\x65\x63t\x18\x06 \x01(\x0e\x32\x1a.greenlight.tool.v1.Effect\x12&\n\x04tier\x18\x07 \x01(\x0e\x32\x18.greenlight.tool.v1.Tier\x12*\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rstall_timeout\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03ttl\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63oncurrency\x18\x0b \x01(\x05\x12\x1a\n\x12result_limit_bytes\x18\x0c \x01(\x03\x12&\n\x04\x63ost\x18\r \x01(\x0b\x32\x18.greenlight.tool.v1.Cost\x12\x35\n\x0cretry_policy\x18\x0e \x01(\x0b\x32\x1f.greenlight.tool.v1.RetryPolicy*c\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45\x46\x46\x45\x43T_READ\x10\x01\x12\x15\n\x11\x45\x46\x46\x45\x43T_IDEMPOTENT\x10\x02\x12\x19\n\x15\x45\x46\x46\x45\x43T_NON_IDEMPOTENT\x10\x03*I\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\r\n\tTIER_AUTO\x10\x01\x12\r\n\tTIER_SOFT\x10\x02\x12\r\n\tTIER_HARD\x10\x03*\xa0\x02\n\x0c\x46\x61ilureClass\x12\x1d\n\x19\x46\x41ILURE_CLASS_UNSPECIFIED\x10\x00\x12\"\n\x1e\x46\x41ILURE_CLASS_INVALID_ARGUMENT\x10\x01\x12\x1c\n\x18\x46\x41ILURE_CLASS_PERMISSION\x10\x02\x12\x1b\n\x17\x46\x41ILURE_CLASS_PERMANENT\x10\x03\x12\x1b\n\x17\x46\x41ILURE_CLASS_TRANSIENT\x10\x04\x12\x1e\n\x1a\x46\x41ILURE_CLASS_RATE_LIMITED\x10\x05\x12\x1d\n\x19\x46\x41ILURE_CLASS_UNAVAILABLE\x10\x06\x12\x19\n\x15\x46\x41ILURE_CLASS_TIMEOUT\x10\x07\x12\x1b\n\x17\x46\x41ILURE_CLASS_CANCELLED\x10\x08*t\n\x0bKnownEffect\x12\x1c\n\x18KNOWN_EFFECT_UNSPECIFIED\x10\x00\x12\x15\n\x11KNOWN_EFFECT_NONE\x10\x01\x12\x19\n\x15KNOWN_EFFECT_POSSIBLE\x10\x02\x12\x15\n\x11KNOWN_EFFECT_DONE\x10\x03\x42l\n\x16run.greenlight.tool.v1B\tToolProtoP\x01ZEgithub.com/greenlight-run/greenlight/gen/go/greenlight/tool/v1;toolv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgreenlight/tool/v1/tool.proto\x12\x12greenlight.tool.v1\x1a\x1egoogle/protobuf/duration.proto\"\xdb\x01\n\x07\x46\x61ilure\x12\x37\n\rfailure_class\x18\x01 \x01(\x0e\x32 .greenlight.tool.v1.FailureClass\x12\x35\n\x0cknown_effect\x18\x02 \x01(\x0e\x32\x1f.greenlight.tool.v1.KnownEffect\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12.\n\x0bretry_after\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07refused\x18\x06 \x01(\x08\"\x83\x01\n\x0bRetryPolicy\x12\x14\n\x0cmax_attempts\x18\x01 \x01(\x05\x12\x30\n\rinitial_delay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tmax_delay\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"$\n\x04\x43ost\x12\x0e\n\x06\x61mount\x18\x01 \x01(\x01\x12\x0c\n\x04unit\x18\x02 \x01(\t\"\xf9\x03\n\x0eToolDescriptor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x1d\n\x15\x61rguments_schema_json\x18\x04 \x01(\t\x12\x1a\n\x12result_schema_json\x18\x05 \x01(\t\x12*\n\x06\x65\x66\x66\x65\x63t\x18\x06 \x01(\x0e\x32\x1a.greenlight.tool.v1.Effect\x12&\n\x04tier\x18\x07 \x01(\x0e\x32\x18.greenlight.tool.v1.Tier\x12*\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rstall_timeout\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03ttl\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63oncurrency\x18\x0b \x01(\x05\x12\x1a\n\x12result_limit_bytes\x18\x0c \x01(\x03\x12&\n\x04\x63ost\x18\r \x01(\x0b\x32\x18.greenlight.tool.v1.Cost\x12\x35\n\x0cretry_policy\x18\x0e \x01(\x0b\x32\x1f.greenlight.tool.v1.RetryPolicy\x12\x0e\n\x06probes\x18\x0f \x01(\x08*c\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45\x46\x46\x45\x43T_READ\x10\x01\x12\x15\n\x11\x45\x46\x46\x45\x43T_IDEMPOTENT\x10\x02\x12\x19\n\x15\x45\x46\x46\x45\x43T_NON_IDEMPOTENT\x10\x03*I\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\r\n\tTIER_AUTO\x10\x01\x12\r\n\tTIER_SOFT\x10\x02\x12\r\n\tTIER_HARD\x10\x03*\xa0\x02\n\x0c\x46\x61ilureClass\x12\x1d\n\x19\x46\x41ILURE_CLASS_UNSPECIFIED\x10\x00\x12\"\n\x1e\x46\x41ILURE_CLASS_INVALID_ARGUMENT\x10\x01\x12\x1c\n\x18\x46\x41ILURE_CLASS_PERMISSION\x10\x02\x12\x1b\n\x17\x46\x41ILURE_CLASS_PERMANENT\x10\x03\x12\x1b\n\x17\x46\x41ILURE_CLASS_TRANSIENT\x10\x04\x12\x1e\n\x1a\x46\x41ILURE_CLASS_RATE_LIMITED\x10\x05\x12\x1d\n\x19\x46\x41ILURE_CLASS_UNAVAILABLE\x10\x06\x12\x19\n\x15\x46\x41ILURE_CLASS_TIMEOUT\x10\x07\x12\x1b\n\x17\x46\x41ILURE_CLASS_CANCELLED\x10\x08*t\n\x0bKnownEffect\x12\x1c\n\x18KNOWN_EFFECT_UNSPECIFIED\x10\x00\x12\x15\n\x11KNOWN_EFFECT_NONE\x10\x01\x12\x19\n\x15KNOWN_EFFECT_POSSIBLE\x10\x02\x12\x15\n\x11KNOWN_EFFECT_DONE\x10\x03\x42l\n\x16run.greenlight.tool.v1B\tToolProtoP\x01ZEgithub.com/greenlight-run/greenlight/gen/go/greenlight/tool/v1;toolv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,14 +33,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'greenlight.tool.v1.tool_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026run.greenlight.tool.v1B\tToolProtoP\001ZEgithub.com/greenlight-run/greenlight/gen/go/greenlight/tool/v1;toolv1'
-  _globals['_EFFECT']._serialized_start=971
-  _globals['_EFFECT']._serialized_end=1070
-  _globals['_TIER']._serialized_start=1072
-  _globals['_TIER']._serialized_end=1145
-  _globals['_FAILURECLASS']._serialized_start=1148
-  _globals['_FAILURECLASS']._serialized_end=1436
-  _globals['_KNOWNEFFECT']._serialized_start=1438
-  _globals['_KNOWNEFFECT']._serialized_end=1554
+  _globals['_EFFECT']._serialized_start=987
+  _globals['_EFFECT']._serialized_end=1086
+  _globals['_TIER']._serialized_start=1088
+  _globals['_TIER']._serialized_end=1161
+  _globals['_FAILURECLASS']._serialized_start=1164
+  _globals['_FAILURECLASS']._serialized_end=1452
+  _globals['_KNOWNEFFECT']._serialized_start=1454
+  _globals['_KNOWNEFFECT']._serialized_end=1570
   _globals['_FAILURE']._serialized_start=86
   _globals['_FAILURE']._serialized_end=305
   _globals['_RETRYPOLICY']._serialized_start=308
@@ -48,5 +48,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COST']._serialized_start=441
   _globals['_COST']._serialized_end=477
   _globals['_TOOLDESCRIPTOR']._serialized_start=480
-  _globals['_TOOLDESCRIPTOR']._serialized_end=969
+  _globals['_TOOLDESCRIPTOR']._serialized_end=985
 # @@protoc_insertion_point(module_scope)

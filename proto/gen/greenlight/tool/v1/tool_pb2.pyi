@@ -268,6 +268,7 @@ class ToolDescriptor(_message.Message):
     RESULT_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     RETRY_POLICY_FIELD_NUMBER: _builtins.int
+    PROBES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """1-128 characters of `A-Za-z0-9_.-`."""
     version: _builtins.str
@@ -284,6 +285,10 @@ class ToolDescriptor(_message.Message):
     """Calls that one executor runs at once. 0 = no limit of its own."""
     result_limit_bytes: _builtins.int
     """Largest result, in bytes of JSON. 0 = 1 MiB; at most 2 MiB."""
+    probes: _builtins.bool
+    """It can look for the effect of a call whose outcome is unknown. No part of the description that stays for ever: a
+    probe may be added to a version that is in use.
+    """
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """Time that one attempt may take. Absent = 30 s."""
@@ -319,10 +324,11 @@ class ToolDescriptor(_message.Message):
         result_limit_bytes: _builtins.int = ...,
         cost: Global___Cost | None = ...,
         retry_policy: Global___RetryPolicy | None = ...,
+        probes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "retry_policy", b"retry_policy", "stall_timeout", b"stall_timeout", "timeout", b"timeout", "ttl", b"ttl"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_schema_json", b"arguments_schema_json", "concurrency", b"concurrency", "cost", b"cost", "description", b"description", "effect", b"effect", "name", b"name", "result_limit_bytes", b"result_limit_bytes", "result_schema_json", b"result_schema_json", "retry_policy", b"retry_policy", "stall_timeout", b"stall_timeout", "tier", b"tier", "timeout", b"timeout", "ttl", b"ttl", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_schema_json", b"arguments_schema_json", "concurrency", b"concurrency", "cost", b"cost", "description", b"description", "effect", b"effect", "name", b"name", "probes", b"probes", "result_limit_bytes", b"result_limit_bytes", "result_schema_json", b"result_schema_json", "retry_policy", b"retry_policy", "stall_timeout", b"stall_timeout", "tier", b"tier", "timeout", b"timeout", "ttl", b"ttl", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,84 @@
+"""Lets tools look for the effect of calls whose outcome is unknown: each look is a run of its own, as a READ call's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import count
+
+from executor_svc.application.ledger import Ledger
+from executor_svc.application.outbox import ChunkEntry, Entry, Outbox, ProbeEntry, ProgressEntry
+from executor_svc.application.registry import Hosted, Registry
+from executor_svc.application.runner import Runner
+from executor_svc.application.streams import Stream, Streams
+from executor_svc.domain.call import Call
+from executor_svc.domain.outcome import Outcome
+from shared.kernel.clock import Clock
+
+
+class _Look(Outbox):
+    """Where a look's outcome goes; what it says meanwhile is nobody's."""
+
+    def __init__(self, ended: Callable[[Outcome], None]) -> None:
+        super().__init__()
+        self._ended = ended
+
+    def put(self, entry: Entry) -> None:
+        if isinstance(entry, Outcome):
+            self._ended(entry)
+
+    def put_chunk(self, entry: ChunkEntry) -> None:
+        pass
+
+    def put_progress(self, entry: ProgressEntry) -> None:
+        pass
+
+
+class Probing:
+    """Looks take free slots of the executor, and none of the stream that asks. Every call asked about is answered."""
+
+    def __init__(self, registry: Registry, runner: Runner, ledger: Ledger, streams: Streams, clock: Clock) -> None:
+        self._registry, self._runner, self._ledger, self._streams = registry, runner, ledger, streams
+        self._clock = clock
+        self._numbers = count(1)
+
+    def ask(self, stream: Stream, calls: Sequence[Call]) -> None:
+        for call in calls:
+            probe = self._find(call)
+            if isinstance(probe, str):
+                stream.outbox.put(ProbeEntry(call.id, problem=probe))
+            else:
+                self._look(stream, call, probe)
+        self._streams.divide(self._runner.total)
+        self._runner.wake()
+
+    def _find(self, call: Call) -> Hosted | str:
+        """What looks for it, or why nothing can now."""
+        hosted = self._registry.find(call.tool, call.version)
+        if hosted is None or hosted.probe is None:
+            return "this executor has no probe of the tool"
+        if hosted.digest(call.arguments) != call.digest:
+            return "tool, version and arguments have another digest"
+        if self._streams.draining:
+            return "this executor is shutting down"
+        if self._runner.total >= self._streams.slots:
+            return "all slots are taken"
+        return hosted.probe
+
+    def _look(self, stream: Stream, call: Call, probe: Hosted) -> None:
+        # Asked before the look begins: what ends during it may have its effect behind the look's back.
+        still_running = self._is_at_work(call.id)
+        sink = Stream()
+
+        def ended(outcome: Outcome) -> None:
+            self._ledger.acknowledge([outcome.call_id], self._clock.monotonic())
+            problem = outcome.failure.message or outcome.failure.reason if outcome.failure is not None else ""
+            stream.due -= 1
+            stream.outbox.put(ProbeEntry(call.id, outcome.result, problem, still_running))
+
+        sink.outbox = _Look(ended)
+        stream.due += 1
+        look = replace(call, id=f"{call.id}#probe-{next(self._numbers)}", timeout=None, span_id=b"")
+        self._runner.start(look, probe, sink, self._clock.monotonic(), hold=False)
+
+    def _is_at_work(self, call_id: str) -> bool:
+        """Whether it runs, or has an outcome and does not stop."""
+        return call_id in self._runner.running or any(run.call.id == call_id for run in self._runner.stuck)

@@ -1,0 +1,26 @@
+"""What the tools wrote down outside of the system."""
+
+from collections import Counter, defaultdict
+from pathlib import Path
+
+
+class Ledger:
+    """By proposal id: effects, idempotency keys; by call id: effects, how often it began, and when it ended (ns)."""
+
+    def __init__(self, path: Path) -> None:
+        self.effects: Counter[str] = Counter()
+        self.effects_of_call: Counter[str] = Counter()
+        self.keys: defaultdict[str, set[str]] = defaultdict(set)
+        self.began: Counter[str] = Counter()
+        self.ended: dict[str, int] = {}
+        for line in path.read_text().splitlines():
+            what, proposal_id, attempt, key, time = line.split()
+            call_id = f"{proposal_id}/{attempt}"
+            self.keys[proposal_id].add(key)
+            if what == "began":
+                self.began[call_id] += 1
+            elif what == "effect":
+                self.effects[proposal_id] += 1
+                self.effects_of_call[call_id] += 1
+            else:
+                self.ended[call_id] = int(time)

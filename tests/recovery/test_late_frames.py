@@ -1,0 +1,73 @@
+"""A NON_IDEMPOTENT call's frame comes after somebody has gone on without it: the fence keeps it from running.
+
+That is what an owner does that stops between the record of an attempt and its frame, and goes on later; and a stream
+that one side only knows to be broken.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
+from tests.recovery.test_standby import after, kill, store
+from tests.support.half_open import HalfOpenProxy
+from tests.support.starts import (
+    call,
+    executor,
+    finished,
+    ledger,
+    open_gates,
+    orchestrator,
+    said,
+    stub,
+    submit,
+    until_known,
+)
+
+pytestmark = pytest.mark.slow
+__all__ = ["store"]
+
+
+async def recorded_and_held(client: Any, folder: Path, link: HalfOpenProxy) -> str:
+    """A batch whose call is on record as sent, while its frame is on its way."""
+    await until_known(client, "send")
+    link.holding = True
+    open_gates(folder, "s")
+    batch_id = await submit(client, call("send", "s", folder))
+    await link.until_held(f"{batch_id}/s/1")
+    (attempt,) = (await client.GetProposal(pb.GetProposalRequest(proposal_id=f"{batch_id}/s"))).proposal.attempts
+    assert attempt.number == 1
+    return batch_id
+
+
+async def test_of_an_owner_that_stopped_between_record_and_frame(tmp_path: Path, store: str) -> None:
+    with executor(tmp_path) as tools:
+        address = tools.ready()["address"]
+        async with HalfOpenProxy(address) as link:
+            with (
+                orchestrator(tmp_path, "one", link.address, store=store) as one,
+                after(one, orchestrator(tmp_path, "two", address, store=store, standby=True)) as two,
+            ):
+                async with stub(one.ready()["address"]) as client:
+                    batch_id = await recorded_and_held(client, tmp_path, link)
+                    kill(one)
+                async with stub(said(two, "ready")["address"]) as client:
+                    assert await finished(client, batch_id) == {"s": "SUCCEEDED"}
+                assert ledger(tmp_path) == [("s", "2")]
+                await link.release(until=f"{batch_id}/s/1")
+    assert ledger(tmp_path) == [("s", "2")], "the late frame started nothing"
+
+
+async def test_with_the_same_token_on_a_stream_that_is_half_open(tmp_path: Path) -> None:
+    """The orchestrator is the same, and so is whose the batch is; only its stream is another one."""
+    with executor(tmp_path) as tools:
+        async with HalfOpenProxy(tools.ready()["address"]) as link:
+            with orchestrator(tmp_path, "one", link.address) as one:
+                async with stub(one.ready()["address"]) as client:
+                    batch_id = await recorded_and_held(client, tmp_path, link)
+                    link.part()
+                    assert await finished(client, batch_id) == {"s": "SUCCEEDED"}
+                    assert ledger(tmp_path) == [("s", "2")]
+                    await link.release(until=f"{batch_id}/s/1")
+    assert ledger(tmp_path) == [("s", "2")], "the late frame started nothing"

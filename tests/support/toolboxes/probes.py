@@ -1,0 +1,59 @@
+"""Tools with probes, for tests of the executor: what they did is in `LEDGER`, by idempotency key."""
+
+import asyncio
+from typing import Any
+
+from greenlight_tool import NOT_FOUND, ToolContext, Unavailable, tool
+from tests.support.gates import GATES
+
+LEDGER: dict[str, Any] = {}
+
+
+async def find(arguments: dict[str, Any], idempotency_key: str) -> Any:
+    """What the ledger has."""
+    if arguments["amount"] < 0:
+        raise Unavailable("the ledger cannot be read")
+    return LEDGER.get(idempotency_key, NOT_FOUND)
+
+
+@tool(effect="NON_IDEMPOTENT", concurrency=1, probe=find)
+def pay(amount: int, context: ToolContext) -> int:
+    """Waits on its thread, cannot be stopped, and has its effect at the end."""
+    GATES.wait("gate")
+    LEDGER[context.idempotency_key] = amount
+    return amount
+
+
+async def find_slowly(arguments: dict[str, Any], idempotency_key: str) -> str:
+    """Never ends."""
+    await asyncio.Event().wait()
+    return ""
+
+
+@tool(effect="NON_IDEMPOTENT", probe=find_slowly, probe_timeout=0.05)
+async def send(to: str) -> str:
+    """Sends at once."""
+    return to
+
+
+def who(arguments: dict[str, Any], idempotency_key: str, context: ToolContext) -> Any:
+    """From where it is asked, on a thread."""
+    return [context.tenant, context.proposal_id, context.attempt, idempotency_key, arguments["name"]]
+
+
+@tool(effect="NON_IDEMPOTENT", probe=who)
+async def greet(name: str) -> list[Any]:
+    """Greets."""
+    return [name]
+
+
+@tool(effect="NON_IDEMPOTENT", probe=lambda arguments, idempotency_key: "no number")
+async def count() -> int:
+    """Counts."""
+    return 1
+
+
+@tool(effect="NON_IDEMPOTENT")
+async def silent() -> int:
+    """Has no probe."""
+    return 1
