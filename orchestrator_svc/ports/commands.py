@@ -5,7 +5,16 @@ The owner's answer is recorded as that of any request, in the transaction of the
 (STORE_UNAVAILABLE), and may be repeated.
 """
 
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
+
+
+class CommandId(NamedTuple):
+    """Which command: a request, as far as it is about one batch."""
+
+    tenant: str
+    batch_id: str
+    request_id: str
 
 
 class SentCommand(NamedTuple):
@@ -24,6 +33,11 @@ class SentCommand(NamedTuple):
     sender: str
 
 
+    @property
+    def id(self) -> CommandId:
+        return CommandId(self.tenant, self.batch_id, self.request_id)
+
+
 class CommandAnswer(NamedTuple):
     """Exactly one is there. `answer`: what was recorded with the changes. `refusal`: a GreenlightError, as JSON."""
 
@@ -32,9 +46,9 @@ class CommandAnswer(NamedTuple):
 
 
 class Commands(Protocol):
-    async def send(self, command: SentCommand, now: int) -> None:
-        """Writes it down. One that is there already (tenant, request id, batch) stays, but for who waits for it since
-        when; its refusal is forgotten."""
+    async def send(self, commands: Sequence[SentCommand], now: int) -> None:
+        """Writes them down, in order. One that is there already stays, but for who waits for it since when; its refusal
+        is forgotten."""
         ...
 
     async def received(self, limit: int) -> list[SentCommand]:
@@ -45,12 +59,12 @@ class Commands(Protocol):
         """It was judged, and changed nothing."""
         ...
 
-    async def answer(self, tenant: str, batch_id: str, request_id: str) -> CommandAnswer | None:
-        """None: not yet."""
+    async def answers(self, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:
+        """Of those that have one yet."""
         ...
 
-    async def withdraw(self, tenant: str, batch_id: str, request_id: str) -> None:
-        """Nobody has to carry it out any more: it was answered, or its sender has the batch now."""
+    async def withdraw(self, ids: Collection[CommandId]) -> None:
+        """Nobody has to carry them out any more: they were answered, or their sender has the batch now."""
         ...
 
     async def forget_commands(self, before: int) -> int:

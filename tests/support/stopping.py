@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.store import Store
 from tests.recovery.scenarios import Scenario
 from tests.support.aftermath import check, check_acknowledged, finish
@@ -103,9 +104,10 @@ async def _end(drill: Drill, stopped: CrashingStore) -> None:
 
 
 async def _come_late(drill: Drill, writes: Sequence[BatchWrite]) -> None:
-    """A start takes what is not finished. A finished batch is nobody's: the lock on the file alone guards that."""
-    finished = {batch.id for batch in await drill.all() if batch.state.finished}
-    taken = [write for write in writes if write.batch.id not in finished]
+    """What had something to run is another start's by now. What rests may be nobody's, and as it was: there the end of
+    the start alone guards, by the fence of each of its transactions, or because the lock on its file is another's."""
+    moving = {batch.id for batch in await drill.all() if batch.state in (BatchState.RUNNING, BatchState.CANCELLING)}
+    taken = [write for write in writes if write.batch.id in moving]
     if taken:
         committed = await drill.world.store.commit(taken)
         assert committed.lost == {write.batch.id for write in taken}, "the stopped one still wrote"

@@ -1,23 +1,35 @@
 """The writer's transactions about commands for owners. The caller begins and ends them."""
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select, update
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select, tuple_, update
 
 from orchestrator_svc.adapters.store.dialects import upsert
 from orchestrator_svc.adapters.store.tables import batches, inbox, incarnations
-from orchestrator_svc.ports.commands import SentCommand
+from orchestrator_svc.ports.commands import CommandId, SentCommand
 
 
-def send(connection: Connection, command: SentCommand, now: int) -> None:
-    """For a batch that is there; else nobody would ever receive it."""
-    number = connection.execute(_number(command.tenant, command.batch_id)).scalar()
-    if number is None:
-        return
-    row = {name: value for name, value in command._asdict().items() if name != "batch_id"}
-    statement = upsert(connection.dialect, inbox).on_conflict_do_update(
+def send(connection: Connection, sent: Sequence[SentCommand], now: int) -> None:
+    """For batches that are there; else nobody would ever receive them. The time says the order."""
+    numbers = batch_numbers(connection, [command.id for command in sent])
+    statement = upsert(connection.dialect, inbox)
+    told = statement.excluded
+    statement = statement.on_conflict_do_update(
         index_elements=[inbox.c.tenant, inbox.c.request_id, inbox.c.batch_no],
-        set_={"sender": command.sender, "sent_time": now, "refusal": None},
+        set_={"sender": told.sender, "sent_time": told.sent_time, "refusal": None},
     )
-    connection.execute(statement, {**row, "batch_no": number, "sent_time": now, "refusal": None})
+    rows = [
+        {**_members(command), "batch_no": numbers[command.tenant, command.batch_id], "sent_time": now + place}
+        for place, command in enumerate(sent)
+        if (command.tenant, command.batch_id) in numbers
+    ]
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _members(command: SentCommand) -> dict[str, Any]:
+    return {name: value for name, value in command._asdict().items() if name != "batch_id"} | {"refusal": None}
 
 
 def refuse(connection: Connection, command: SentCommand, refusal: bytes, incarnation: str) -> None:
@@ -27,13 +39,28 @@ def refuse(connection: Connection, command: SentCommand, refusal: bytes, incarna
     connection.execute(update(inbox).where(*mine, own).values(refusal=refusal))
 
 
-def withdraw(connection: Connection, tenant: str, batch_id: str, request_id: str) -> None:
-    connection.execute(delete(inbox).where(*_which(tenant, batch_id, request_id)))
+def withdraw(connection: Connection, ids: Collection[CommandId]) -> None:
+    numbers = batch_numbers(connection, ids)
+    rows = [
+        (one.tenant, one.request_id, numbers[one.tenant, one.batch_id])
+        for one in ids
+        if (one.tenant, one.batch_id) in numbers
+    ]
+    key = tuple_(inbox.c.tenant, inbox.c.request_id, inbox.c.batch_no)
+    connection.execute(delete(inbox).where(key.in_(rows)))
 
 
 def forget(connection: Connection, before: int) -> int:
     live = select(incarnations.c.id).where(incarnations.c.superseded == 0)
     return connection.execute(delete(inbox).where(inbox.c.sent_time < before, inbox.c.sender.not_in(live))).rowcount
+
+
+def batch_numbers(connection: Connection, ids: Collection[CommandId]) -> dict[tuple[str, str], int]:
+    """By tenant and batch id, of those that are there."""
+    wanted = tuple_(batches.c.tenant, batches.c.id).in_({(one.tenant, one.batch_id) for one in ids})
+    columns = (batches.c.tenant, batches.c.id, batches.c.batch_no)
+    found = connection.execute(select(*columns).where(wanted, batches.c.published == 1))
+    return {(row.tenant, row.id): row.batch_no for row in found}
 
 
 def _number(tenant: str, batch_id: str) -> Select[tuple[int]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from orchestrator_svc.adapters.store.memory_batches import KeptBatch, empty_copy
 from orchestrator_svc.domain.changes import BatchWrite, CommandRecord
 from orchestrator_svc.ports.codec import EventCodec
-from orchestrator_svc.ports.commands import SentCommand
+from orchestrator_svc.ports.commands import CommandId, SentCommand
 from orchestrator_svc.ports.store import Committed, Request, Session, StoredTool
 
 _log = logging.getLogger(__name__)
@@ -33,10 +33,7 @@ class KeptCommand:
 
 @dataclass
 class Holdings:
-    """Keys are (tenant, id); tools by (name, version). Requests with the time at which they were made.
-
-    `inbox`: by tenant, request and batch id.
-    """
+    """Keys are (tenant, id); tools by (name, version). Requests with the time at which they were made."""
 
     batches: dict[Key, KeptBatch] = field(default_factory=dict[Key, KeptBatch])
     sessions: dict[Key, Session] = field(default_factory=dict[Key, Session])
@@ -45,7 +42,7 @@ class Holdings:
     tools: dict[Key, StoredTool] = field(default_factory=dict[Key, StoredTool])
     positions: dict[str, int] = field(default_factory=dict[str, int])
     starts: dict[str, KeptStart] = field(default_factory=dict[str, KeptStart])
-    inbox: dict[tuple[str, str, str], KeptCommand] = field(default_factory=dict[tuple[str, str, str], KeptCommand])
+    inbox: dict[CommandId, KeptCommand] = field(default_factory=dict[CommandId, KeptCommand])
     last_number: int = 0
 
     def find(self, tenant: str, batch_id: str) -> KeptBatch | None:

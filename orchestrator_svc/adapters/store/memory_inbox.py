@@ -1,20 +1,22 @@
 """Commands for owners in memory: the same rules as in a database."""
 
+from collections.abc import Collection, Sequence
+
 from orchestrator_svc.adapters.store.memory_commits import KeptCommand
 from orchestrator_svc.adapters.store.memory_starts import MemoryStart
-from orchestrator_svc.ports.commands import CommandAnswer, SentCommand
+from orchestrator_svc.ports.commands import CommandAnswer, CommandId, SentCommand
 
 
 class MemoryInbox(MemoryStart):
     """Implements `Commands`."""
 
-    async def send(self, command: SentCommand, now: int) -> None:
+    async def send(self, commands: Sequence[SentCommand], now: int) -> None:
         self._check()
-        if self._held.find(command.tenant, command.batch_id) is None:
-            return
-        key = (command.tenant, command.request_id, command.batch_id)
-        kept = self._held.inbox.setdefault(key, KeptCommand(command, now))
-        kept.command, kept.time, kept.refusal = kept.command._replace(sender=command.sender), now, None
+        for place, command in enumerate(commands):
+            if self._held.find(command.tenant, command.batch_id) is not None:
+                kept = self._held.inbox.setdefault(command.id, KeptCommand(command, now))
+                kept.command, kept.time = kept.command._replace(sender=command.sender), now + place
+                kept.refusal = None
 
     async def received(self, limit: int) -> list[SentCommand]:
         waiting = [kept for kept in self._held.inbox.values() if self._waits(kept)]
@@ -22,21 +24,25 @@ class MemoryInbox(MemoryStart):
 
     async def refuse(self, command: SentCommand, refusal: bytes) -> None:
         self._check()
-        kept = self._held.inbox.get((command.tenant, command.request_id, command.batch_id))
+        kept = self._held.inbox.get(command.id)
         batch = self._held.find(command.tenant, command.batch_id)
         if kept is not None and batch is not None and batch.belongs_to(self._incarnation):
             kept.refusal = refusal
 
-    async def answer(self, tenant: str, batch_id: str, request_id: str) -> CommandAnswer | None:
-        recorded = self._recorded(tenant, batch_id, request_id)
-        if recorded is not None:
-            return CommandAnswer(recorded, None)
-        kept = self._held.inbox.get((tenant, request_id, batch_id))
-        return CommandAnswer(None, kept.refusal) if kept is not None and kept.refusal is not None else None
+    async def answers(self, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:
+        found: dict[CommandId, CommandAnswer] = {}
+        for one in asked:
+            recorded, kept = self._recorded(one), self._held.inbox.get(one)
+            if recorded is not None:
+                found[one] = CommandAnswer(recorded, None)
+            elif kept is not None and kept.refusal is not None:
+                found[one] = CommandAnswer(None, kept.refusal)
+        return found
 
-    async def withdraw(self, tenant: str, batch_id: str, request_id: str) -> None:
+    async def withdraw(self, ids: Collection[CommandId]) -> None:
         self._check()
-        self._held.inbox.pop((tenant, request_id, batch_id), None)
+        for one in ids:
+            self._held.inbox.pop(one, None)
 
     async def forget_commands(self, before: int) -> int:
         self._check()
@@ -48,11 +54,10 @@ class MemoryInbox(MemoryStart):
         return len(old)
 
     def _waits(self, kept: KeptCommand) -> bool:
-        tenant, batch_id, request_id = kept.command[:3]
-        batch = self._held.find(tenant, batch_id)
+        batch = self._held.find(kept.command.tenant, kept.command.batch_id)
         owned = batch is not None and batch.incarnation == self._incarnation
-        return owned and kept.refusal is None and self._recorded(tenant, batch_id, request_id) is None
+        return owned and kept.refusal is None and self._recorded(kept.command.id) is None
 
-    def _recorded(self, tenant: str, batch_id: str, request_id: str) -> bytes | None:
-        request, _ = self._held.requests.get((tenant, request_id), (None, 0))
-        return request.answers.get(batch_id) if request is not None else None
+    def _recorded(self, which: CommandId) -> bytes | None:
+        request, _ = self._held.requests.get((which.tenant, which.request_id), (None, 0))
+        return request.answers.get(which.batch_id) if request is not None else None

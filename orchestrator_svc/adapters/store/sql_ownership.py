@@ -35,6 +35,9 @@ class SqlOwnership(SqlAccess):
         await self._write(owning.end, self._incarnation)
 
     async def take(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | Elsewhere | None:
+        elsewhere = await self._read(owners.elsewhere, tenant, batch_id, self._incarnation)
+        if elsewhere is not None:  # the usual case where it is so; it waits for nobody
+            return elsewhere
         found = await self._write(owning.take, tenant, batch_id, self._incarnation)
         return await self._list(whole.load, tenant, batch_id, judge) if found is True else found
 

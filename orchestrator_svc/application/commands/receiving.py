@@ -10,7 +10,7 @@ from orchestrator_svc.application.commands.kind import AnyKind, UnreadableError
 from orchestrator_svc.application.commands.neighbours import Neighbours
 from orchestrator_svc.application.commands.performing import Performer
 from orchestrator_svc.application.commands.refusals import write_refusal
-from orchestrator_svc.application.commands.sending import UNDECIDED, Sender, sent
+from orchestrator_svc.application.commands.sending import UNDECIDED, Sender
 from orchestrator_svc.application.engine.live import OwnedElsewhereError
 from orchestrator_svc.ports.commands import SentCommand
 from orchestrator_svc.ports.wakeups import Wake, WakeKind
@@ -20,7 +20,7 @@ from shared.kernel.errors import GreenlightError, InternalError, UnavailableErro
 POLL = 0.25
 AT_ONCE = 256
 BATCHES = 32
-TIDY = 1.0
+FORGET_EVERY = 30.0
 KEPT = 60_000_000_000
 """For how long a command waits whose sender is gone, in ns."""
 
@@ -50,7 +50,7 @@ class Receiver:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._tidy(), name="commands that are done")
+            tasks.create_task(self._forget(), name="commands of nobody")
             while True:
                 if await self._wait() or self._to.live():
                     await self._begin(tasks)
@@ -106,7 +106,7 @@ class Receiver:
             if error.reason in UNDECIDED:
                 return False
             await self._to.commands.refuse(command, write_refusal(error))
-        self._to.wakeups.send([Wake(WakeKind.ANSWER, batch_id=command.batch_id, to=command.sender)])
+        self._to.wakeups.send([Wake(WakeKind.ANSWER, to=command.sender)])
         return True
 
     async def _carry_out(self, command: SentCommand) -> GreenlightError | None:
@@ -127,18 +127,14 @@ class Receiver:
             return InternalError("INTERNAL", "internal error")
         return None
 
-    async def _tidy(self) -> None:
-        """What was answered is not waited for any more, and what was never judged is not carried out late."""
+    async def _forget(self) -> None:
+        """What was never judged is not carried out late."""
         while True:
-            await asyncio.sleep(TIDY)
-            if not self._to.live() and not self._sender.answered:
-                continue
+            await asyncio.sleep(FORGET_EVERY)
             try:
-                while self._sender.answered:
-                    await self._to.commands.withdraw(*sent(self._sender.answered.popleft()))
                 await self._to.commands.forget_commands(self._clock.time_ns() - KEPT)
             except UnavailableError as error:
-                _log.warning("commands that are done stay for a while: %s", error)
+                _log.warning("commands of orchestrators that are gone stay for a while: %s", error)
 
 
 def _incompatible(why: str) -> UnavailableError:

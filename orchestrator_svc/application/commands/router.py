@@ -1,5 +1,6 @@
 """Where commands go: to the batch if it can be had here, else to the orchestrator that has it."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -7,6 +8,7 @@ from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.commands.errand import Errand
 from orchestrator_svc.application.commands.kind import AnyKind, CommandKind
 from orchestrator_svc.application.commands.neighbours import Neighbours
+from orchestrator_svc.application.commands.outbox import Outbox
 from orchestrator_svc.application.commands.performing import Performer
 from orchestrator_svc.application.commands.receiving import Receiver
 from orchestrator_svc.application.commands.sending import Sender
@@ -30,10 +32,12 @@ class CommandRouter:
         self._requests, self._ids = requests, ids
         self._kinds: dict[str, AnyKind] = {}
         self._performer = Performer(engine, requests, neighbours is not None)
+        self._outbox: Outbox | None = None
         self._sender: Sender | None = None
         self._receiver: Receiver | None = None
         if neighbours is not None:
-            self._sender = Sender(neighbours, self._performer, clock)
+            self._outbox = Outbox(neighbours, clock)
+            self._sender = Sender(neighbours, self._performer, self._outbox, clock)
             self._receiver = Receiver(neighbours, self._kinds, self._performer, self._sender, clock)
 
     @property
@@ -78,16 +82,18 @@ class CommandRouter:
     # -- the other orchestrators
 
     async def receive(self) -> None:
-        """Carries out what others send. Returns at once where there are none."""
-        if self._receiver is not None:
-            await self._receiver.run()
+        """Sends to the others, and carries out what they send. Returns at once where there are none."""
+        if self._outbox is not None and self._receiver is not None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._outbox.run(), name="commands to others")
+                tasks.create_task(self._receiver.run(), name="commands of others")
 
     def look(self) -> None:
         """Another one may have sent a command."""
         if self._receiver is not None:
             self._receiver.look()
 
-    def answered(self, batch_id: str = "") -> None:
-        """Another one may have answered, for that batch; "": for any."""
-        if self._sender is not None:
-            self._sender.look(batch_id)
+    def answered(self) -> None:
+        """Another one may have answered."""
+        if self._outbox is not None:
+            self._outbox.look()

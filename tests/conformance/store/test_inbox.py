@@ -2,7 +2,7 @@
 
 from orchestrator_svc.domain.changes import CommandRecord
 from orchestrator_svc.domain.tool import Tier
-from orchestrator_svc.ports.commands import SentCommand
+from orchestrator_svc.ports.commands import CommandAnswer, CommandId, SentCommand
 from tests.support.batches import START, Builder, judged
 from tests.support.stores import WholeStore, commit, submitted, taken
 
@@ -29,30 +29,30 @@ async def carry_out(store: WholeStore, builder: Builder, request_id: str = "r") 
 
 
 async def answer_to(store: WholeStore, command: SentCommand) -> tuple[bytes | None, bytes | None] | None:
-    return await store.answer(command.tenant, command.batch_id, command.request_id)
+    return (await store.answers([command.id])).get(command.id)
 
 
 async def test_its_owner_sees_it_whole_and_nobody_else(one: WholeStore, two: WholeStore) -> None:
     builder, mine = await busy(one), await busy(two, TWO)
-    await two.send(to(builder), START)
+    await two.send([to(builder)], START)
     assert await one.received(9) == [to(builder)]
     assert await two.received(9) == []
     assert await answer_to(two, to(builder)) is None
-    await one.send(to(mine, sender=ONE), START)
+    await one.send([to(mine, sender=ONE)], START)
     assert await two.received(9) == [to(mine, sender=ONE)]
 
 
 async def test_the_oldest_come_first(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
     for place, name in enumerate(("c", "a", "b")):
-        await two.send(to(builder, name), START + place)
+        await two.send([to(builder, name)], START + place)
     assert [command.request_id for command in await one.received(2)] == ["c", "a"]
     assert [command.request_id for command in await one.received(9)] == ["c", "a", "b"]
 
 
 async def test_what_changed_something_is_answered_with_it(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
-    await two.send(to(builder), START)
+    await two.send([to(builder)], START)
     await carry_out(one, builder)
     assert await answer_to(two, to(builder)) == (b"done", None)
     assert await one.received(9) == []
@@ -60,7 +60,7 @@ async def test_what_changed_something_is_answered_with_it(one: WholeStore, two: 
 
 async def test_a_refusal_is_its_answer(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
-    await two.send(to(builder), START)
+    await two.send([to(builder)], START)
     await one.refuse(to(builder), b'{"reason":"X"}')
     assert await answer_to(two, to(builder)) == (None, b'{"reason":"X"}')
     assert await one.received(9) == []
@@ -69,17 +69,17 @@ async def test_a_refusal_is_its_answer(one: WholeStore, two: WholeStore) -> None
 async def test_sent_again_it_waits_again(one: WholeStore, two: WholeStore) -> None:
     """A refusal may be of the moment: who asks once more is judged once more."""
     builder = await busy(one)
-    await two.send(to(builder), START)
+    await two.send([to(builder)], START)
     await one.refuse(to(builder), b"{}")
     other = to(builder, sender="three-1")._replace(arguments=b"other")
-    await two.send(other, START + 1)
+    await two.send([other], START + 1)
     assert await answer_to(two, to(builder)) is None
     assert await one.received(9) == [to(builder)._replace(sender="three-1")], "what was asked stays"
 
 
 async def test_who_is_not_the_owner_refuses_nothing(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
-    await two.send(to(builder), START)
+    await two.send([to(builder)], START)
     await two.refuse(to(builder), b"{}")
     assert await answer_to(two, to(builder)) is None
     assert await one.received(9) == [to(builder)]
@@ -87,7 +87,7 @@ async def test_who_is_not_the_owner_refuses_nothing(one: WholeStore, two: WholeS
 
 async def test_an_answer_stands_above_a_refusal(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
-    await two.send(to(builder), START)
+    await two.send([to(builder)], START)
     await carry_out(one, builder)
     await one.refuse(to(builder), b"{}")
     assert await answer_to(two, to(builder)) == (b"done", None)
@@ -95,7 +95,7 @@ async def test_an_answer_stands_above_a_refusal(one: WholeStore, two: WholeStore
 
 async def test_it_goes_to_whoever_has_the_batch(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
-    await two.send(to(builder), START)
+    await two.send([to(builder)], START)
     await one.let_go([builder.batch], START)
     assert await one.received(9) == []
     await taken(two, builder)
@@ -104,8 +104,8 @@ async def test_it_goes_to_whoever_has_the_batch(one: WholeStore, two: WholeStore
 
 async def test_withdrawn_nobody_sees_it(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
-    await two.send(to(builder), START)
-    await two.withdraw("default", builder.batch.id, "r")
+    await two.send([to(builder)], START)
+    await two.withdraw([CommandId("default", builder.batch.id, "r")])
     assert await one.received(9) == []
     await carry_out(one, builder)
     assert await answer_to(two, to(builder)) == (b"done", None), "what is on record stays"
@@ -113,7 +113,7 @@ async def test_withdrawn_nobody_sees_it(one: WholeStore, two: WholeStore) -> Non
 
 async def test_an_answer_is_recorded_once(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
-    await two.send(to(builder), START)
+    await two.send([to(builder)], START)
     await carry_out(one, builder)
     changes = builder.dispatch("a")
     changes.command = answering(builder, answer=b"again")
@@ -125,26 +125,47 @@ async def test_an_answer_is_recorded_once(one: WholeStore, two: WholeStore) -> N
 async def test_tenants_and_batches_are_apart(one: WholeStore, two: WholeStore) -> None:
     first, second, foreign = await busy(one), await busy(one), await busy(one, tenant="other")
     for builder in (first, second, foreign):
-        await two.send(to(builder), START)
+        await two.send([to(builder)], START)
     await carry_out(one, first)
     assert {command.batch_id for command in await one.received(9)} == {second.batch.id, foreign.batch.id}
-    assert await two.answer("other", first.batch.id, "r") is None
-    await two.withdraw("other", second.batch.id, "r")
-    await two.withdraw("default", foreign.batch.id, "r")
+    assert await two.answers([CommandId("other", first.batch.id, "r")]) == {}
+    await two.withdraw([CommandId("other", second.batch.id, "r")])
+    await two.withdraw([CommandId("default", foreign.batch.id, "r")])
     assert len(await one.received(9)) == 2
 
 
+async def test_many_at_once(one: WholeStore, two: WholeStore) -> None:
+    """One request over two batches is two commands; what is said of one says nothing of the other."""
+    first, second, foreign = await busy(one), await busy(one), await busy(one, tenant="other")
+    sent = [to(second, "b"), to(first, "a"), to(second, "a"), to(Builder()), to(foreign, "a"), to(first, "b")]
+    await two.send(sent, START)
+    there = [command for command in sent if command.batch_id in (first.batch.id, second.batch.id, foreign.batch.id)]
+    assert await one.received(9) == there
+    await carry_out(one, first, "a")
+    await one.refuse(to(second, "b"), b"no")
+    await one.refuse(to(foreign, "a"), b"never")
+    done, refused = to(first, "a").id, to(second, "b").id
+    assert await two.answers([command.id for command in sent if command.tenant == "default"]) == {
+        done: CommandAnswer(b"done", None),
+        refused: CommandAnswer(None, b"no"),
+    }
+    assert await two.answers([to(first, "b").id, to(second, "a").id]) == {}
+    await two.withdraw([to(first, "a").id, to(second, "b").id, to(Builder()).id])
+    assert await one.received(9) == [to(second, "a"), to(first, "b")]
+    assert (await two.answers([refused, to(foreign, "a").id])).keys() == {to(foreign, "a").id}
+
+
 async def test_one_for_no_batch_is_nobodys(one: WholeStore, two: WholeStore) -> None:
-    await two.send(to(Builder()), START)
+    await two.send([to(Builder())], START)
     assert await one.received(9) == []
     assert await one.forget_commands(START + 1) == 0
 
 
 async def test_those_of_senders_that_are_gone_are_forgotten(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
-    await one.send(to(builder, "live", ONE), START)
-    await two.send(to(builder, "old"), START)
-    await two.send(to(builder, "new"), START + 9)
+    await one.send([to(builder, "live", ONE)], START)
+    await two.send([to(builder, "old")], START)
+    await two.send([to(builder, "new")], START + 9)
     await two.end()
     assert await one.forget_commands(START + 1) == 1
     assert [command.request_id for command in await one.received(9)] == ["live", "new"]

@@ -1,10 +1,12 @@
 """Commands that wait for an owner, and what became of them."""
 
-from sqlalchemy import Connection, exists, select
+from collections.abc import Collection
 
-from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
+from sqlalchemy import Column, Connection, Table, exists, select, tuple_
+
+from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
 from orchestrator_svc.adapters.store.tables import OWNED, batches, commands, inbox
-from orchestrator_svc.ports.commands import CommandAnswer, SentCommand
+from orchestrator_svc.ports.commands import CommandAnswer, CommandId, SentCommand
 
 _OF_BATCHES = inbox.join(batches, batches.c.batch_no == inbox.c.batch_no)
 _ANSWERED = exists().where(
@@ -32,18 +34,22 @@ def _command(row: AnyRow) -> SentCommand:
     )
 
 
-def answer(connection: Connection, tenant: str, batch_id: str, request_id: str) -> CommandAnswer | None:
+def answers(connection: Connection, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:
     """What was recorded with the changes counts, whatever else was said."""
-    batch = select(batches.c.batch_no).where(batches.c.tenant == tenant, batches.c.id == batch_id)
-    number = batch.where(batches.c.published == 1).scalar_subquery()
-    recorded = select(commands.c.answer).where(
-        commands.c.tenant == tenant, commands.c.request_id == request_id, commands.c.batch_no == number
-    )
-    found = connection.execute(recorded).scalar()
-    if found is not None:
-        return CommandAnswer(found, None)
-    refused = select(inbox.c.refusal).where(
-        inbox.c.tenant == tenant, inbox.c.request_id == request_id, inbox.c.batch_no == number
-    )
-    refusal = connection.execute(refused).scalar()
-    return CommandAnswer(None, refusal) if refusal is not None else None
+    found: dict[CommandId, CommandAnswer] = {}
+    for row in connection.execute(_of(asked, inbox, inbox.c.refusal)):
+        if row.said is not None:
+            found[CommandId(row.tenant, row.id, row.request_id)] = CommandAnswer(None, row.said)
+    for row in connection.execute(_of(asked, commands, commands.c.answer)):
+        found[CommandId(row.tenant, row.id, row.request_id)] = CommandAnswer(row.said, None)
+    wanted = frozenset(asked)
+    return {one: said for one, said in found.items() if one in wanted}
+
+
+def _of(asked: Collection[CommandId], table: Table, said: Column[bytes]) -> AnySelect:
+    """All that was said to those requests by those batches: also to other commands of them."""
+    columns = (table.c.tenant, batches.c.id, table.c.request_id, said.label("said"))
+    requests = tuple_(table.c.tenant, table.c.request_id).in_({(one.tenant, one.request_id) for one in asked})
+    of_batches = tuple_(batches.c.tenant, batches.c.id).in_({(one.tenant, one.batch_id) for one in asked})
+    joined = table.join(batches, batches.c.batch_no == table.c.batch_no)
+    return select(*columns).select_from(joined).where(requests, of_batches, batches.c.published == 1)
