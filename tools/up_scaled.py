@@ -85,8 +85,7 @@ class Scaled:
         for number in (1, 2):
             service = self._orchestrator(f"orchestrator-{number}")
             self.orchestrators.append(service)
-            # The first one has the database then, and the second one stands by.
-            await service.start(waits=number == 1)
+            await service.start()
 
     async def stop(self) -> None:
         """The orchestrators first, whose calls still run on the executors; the database last. Cancelled: at once."""
@@ -118,7 +117,7 @@ class Scaled:
 
     def _orchestrator(self, name: str) -> Service:
         executors = ",".join(service.address for service in self.executors)
-        command = python("orchestrator_svc", "--executors", executors, "--standby")
+        command = python("orchestrator_svc", "--executors", executors)
         for folder in self._templates:
             command += ["--templates", folder]
         return Service(name, f"127.0.0.1:{_free_port()}", command, self.postgres.store)

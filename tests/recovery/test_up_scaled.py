@@ -62,6 +62,13 @@ async def _run(client: GreenlightClient, folder: Path, *keys: str) -> str:
     return summary.batch.batch_id
 
 
+async def _run_at(address: str, folder: Path, key: str) -> str:
+    """Through this one alone."""
+    async with GreenlightClient(address) as client:
+        await _until_tools(client)
+        return await _run(client, folder, key)
+
+
 async def _until_tools(client: GreenlightClient) -> None:
     while not [tool async for tool in client.list_tools() if tool.executors]:  # noqa: ASYNC110 - an executor
         await asyncio.sleep(0.05)
@@ -71,7 +78,7 @@ async def test_whichever_is_killed_the_rest_goes_on(folder: Path) -> None:
     with scaled(folder, "first") as (up, ready):
         async with GreenlightClient(ready["server"]) as client:
             await _until_tools(client)
-            batches = [await _run(client, folder, "a", "b")]
+            batches = [await _run_at(one["address"], folder, one["name"]) for one in ready["orchestrators"]]
             for number, service in enumerate((*ready["orchestrators"], *ready["executors"])):
                 kill(service["pid"])
                 batches.append(await _run(client, folder, f"c{number}", f"d{number}"))

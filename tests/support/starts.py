@@ -16,11 +16,13 @@ from greenlight.tool.v1 import tool_pb2
 from tests.bench.processes import Process, environment, python, running, waiting
 
 
-def executor(folder: Path) -> AbstractContextManager[Process]:
-    command = python("-m", "executor_svc", "--listen", "127.0.0.1:0")
-    command += ["--toolbox", "tests.support.toolboxes.ledger", "--drain-grace", "0"]
-    command += ["--data", str(folder / "journal")]
-    return running("executor", command, folder / "executor")
+def executor(
+    folder: Path, name: str = "executor", *, grace: float = 0, listen: str = "127.0.0.1:0"
+) -> AbstractContextManager[Process]:
+    """Its journal stays below `folder`, for the next start of that name."""
+    command = python("-m", "executor_svc", "--listen", listen, "--data", str(folder / f"{name}-data"))
+    command += ["--toolbox", "tests.support.toolboxes.ledger", "--drain-grace", str(grace)]
+    return running(name, command, folder / name)
 
 
 def orchestrator(

@@ -221,11 +221,11 @@ def test_the_orchestrators_of_the_profile_are_that_one_on_another_store(
     fields = ("profiles", "environment", "ports", "networks", "volumes", "depends_on")
     own, of_file = _differing(service, "orchestrator", *fields), _service("orchestrator")
     more = {name for name, value in own["environment"].items() if of_file["environment"].get(name) != value}
-    assert more == {"GREENLIGHT_STORE", "GREENLIGHT_STANDBY", "GREENLIGHT_EXECUTORS"}
+    assert more == {"GREENLIGHT_STORE", "GREENLIGHT_EXECUTORS"}
     assert more <= containers.variables(SETTINGS["orchestrator"])
     monkeypatch.setitem(SETTINGS, service, SETTINGS["orchestrator"])
     settings = _read(service, monkeypatch)
-    assert settings.standby
+    assert not settings.standby, "both are active"
     assert own["volumes"] == [], "nothing of it is in a file"
     (published,) = own["ports"]
     assert re.fullmatch(rf"127\.0\.0\.1:\d+:{_port(settings.listen)}", published)
