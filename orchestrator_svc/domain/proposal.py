@@ -174,8 +174,8 @@ class Proposal:
 
     `arguments` and `digest` are the proposed (canonical, references unfilled); `bound_*` those that run, empty until
     they are known (at once where there are no references). `asked_time`: since when a decision is asked for (None: not
-    yet). `added_sequence`: of its first event. `next_time`: of the next attempt while it backs off; of one whose outcome
-    is unknown, when it is given up (None: never, or it is).
+    yet). `added_sequence`: of its first event. `next_time`: of the next attempt while it backs off; of one whose
+    outcome is unknown, when it is given up (None: never, or it is).
     `uncounted`: how many attempts were made before it was begun anew by hand: those are history, to every limit.
     `open_dependencies` is the graph's, kept here because it is read at each settlement.
     """

@@ -191,8 +191,8 @@ class Executors(Protocol):
         ...
 
     def probe(self, call: Call, preferred: str) -> Target | None:
-        """Lets the call's tool look for its effect, as it was sent: on the executor `preferred` if that can, else on any
-        that can. Takes no slot. `Looked` comes once, unless that target is `Lost` first. None: no connected one can."""
+        """Lets the call's tool look for its effect, as it was sent: on the executor `preferred` if that can, else on
+        any that can. Takes no slot. `Looked` comes once, unless that target is `Lost` first. None: none can."""
         ...
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:

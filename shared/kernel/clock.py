@@ -37,7 +37,10 @@ class SystemClock:
 
 def _steady_ns() -> int:
     """Goes on while the machine sleeps, where it has such a clock; nobody can set it."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic_ns()
+    try:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    except AttributeError:
+        return time.monotonic_ns()
 
 
 class AnchoredClock:

@@ -62,20 +62,26 @@ class Service:
         await asyncio.to_thread(self._processes.close)
 
     async def _start(self) -> None:
+        """One that ends instead is started again, as a supervisor does: its database may be away."""
         self._killed = False
+        self._begin()
         for _ in range(TRIES):
-            self.starts += 1
-            name = f"{self.name}-{self.starts}"
-            self._process = self._processes.enter_context(running(name, self._command, self._folder / name, self._env))
             try:
                 line = await asyncio.to_thread(self._process.first_line)
-            except ProcessError as error:  # its database may be away: the supervisor tries again
-                self.endings.append(str(error))
-                await asyncio.sleep(SUPERVISION)
+            except ProcessError as error:
+                if self._process.popen.poll() is not None:  # else the machine is busy, and it comes later
+                    self.endings.append(str(error))
+                    await asyncio.sleep(SUPERVISION)
+                    self._begin()
             else:
                 assert _event(line) in ("ready", "standby"), line
                 return
-        raise AssertionError(f"{self.name} does not start: {self.endings[-1]}")
+        raise AssertionError(f"{self.name} does not start: {self.endings}")
+
+    def _begin(self) -> None:
+        self.starts += 1
+        name = f"{self.name}-{self.starts}"
+        self._process = self._processes.enter_context(running(name, self._command, self._folder / name, self._env))
 
     async def _supervise(self) -> None:
         while True:

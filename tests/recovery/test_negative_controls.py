@@ -2,12 +2,20 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.recovery.scenarios import SCENARIOS, Scenario
-from tests.support.broken_promises import UnguardedStore, answer_first, dispatch_first, publish_first
+from tests.support.broken_promises import (
+    UnguardedStore,
+    answer_first,
+    dispatch_first,
+    never_fenced,
+    never_journalled,
+    publish_first,
+)
 from tests.support.disks import MemoryDisk, SqliteDisk, migrated_file
 from tests.support.drill import Drill
 from tests.support.engine_world import spec
@@ -21,9 +29,13 @@ async def effect_after_look(drill: Drill) -> None:
 
 
 async def every_stop(scenario: Scenario, spoil: Callable[[World], None], *, journal: bool = True) -> None:
+    await _at_every_one(scenario, Stop(seed=1, spoil_world=spoil, journal=journal))
+
+
+async def _at_every_one(scenario: Scenario, stop: Stop) -> None:
     boundaries = len(await run(scenario, Stop(), MemoryDisk()))
     for at, fall in itertools.product(range(1, boundaries + 1), Fall):
-        await run(scenario, Stop(fall, at, seed=1, spoil_world=spoil, journal=journal), MemoryDisk())
+        await run(scenario, replace(stop, fall=fall, at=at), MemoryDisk())
 
 
 async def test_with_every_fence_in_its_place_they_hold() -> None:
@@ -40,6 +52,18 @@ async def test_a_call_dispatched_before_its_record() -> None:
     await every_stop(Scenario(effect_after_look), lambda world: None, journal=False)
     with pytest.raises(AssertionError, match="had its effect twice"):
         await every_stop(Scenario(effect_after_look), dispatch_first, journal=False)
+
+
+async def test_never_seen_without_a_fence() -> None:
+    """The frame of one that was stopped comes late, when another has sent the call again."""
+    await _at_every_one(Scenario(effect_after_look), Stop(seed=1))
+    with pytest.raises(AssertionError, match="had its effect twice"):
+        await _at_every_one(Scenario(effect_after_look), Stop(seed=1, spoil_tools=never_fenced))
+
+
+async def test_a_journal_that_is_not_written() -> None:
+    with pytest.raises(AssertionError, match="had its effect twice"):
+        await _at_every_one(Scenario(effect_after_look), Stop(seed=1, spoil_tools=never_journalled))
 
 
 @pytest.mark.parametrize("name", ["mixed", "cancelled"])

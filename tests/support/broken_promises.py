@@ -9,8 +9,10 @@ from typing import Any, cast
 from orchestrator_svc.application.engine.grouping import Recording
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import ProposalState
+from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.ports.feed import News
 from orchestrator_svc.ports.store import Committed, Store
+from tests.support.workshop import Workshop
 from tests.support.world import World
 
 _Row = tuple[int, str, int, int]
@@ -81,6 +83,26 @@ def dispatch_first(world: World) -> None:
         record(_at_once(recording) if sends and recording.unknown is None else recording)
 
     world.engine.recorder.record = hasty
+
+
+def never_fenced(tools: Workshop) -> None:
+    """The executor says that it has never seen a call, and would run it all the same."""
+    tools.replica.journal.fenced = _Nothing()
+
+
+class _Nothing(set[str]):
+    def add(self, element: str) -> None:
+        pass
+
+
+def never_journalled(tools: Workshop) -> None:
+    """The executor knows its starts, but does not write down what it accepts, nor how that ends."""
+    tools.replica.journal.calls = _Blank()
+
+
+class _Blank(dict[str, tuple[str, Ending | None]]):
+    def __setitem__(self, key: str, value: tuple[str, Ending | None]) -> None:
+        pass
 
 
 def answer_first(world: World) -> None:

@@ -24,10 +24,13 @@ MESSAGES = (Attached, ChunkReceived, Ended, Progressed, Started, ToolsSeen)
 
 
 class CrashingLink:
-    """What is sent after the world stopped goes nowhere; what comes in is given to the engine one by one."""
+    """What is sent after the world stopped goes nowhere; what comes in is given to the engine one by one.
 
-    def __init__(self, inner: Executors, fuse: Fuse) -> None:
-        self.inner, self.fuse = inner, fuse
+    Calls that were to be sent then are `unsent`: their frames may be under way all the same.
+    """
+
+    def __init__(self, inner: Executors, fuse: Fuse, unsent: list[Call]) -> None:
+        self.inner, self.fuse, self._unsent = inner, fuse, unsent
         self._waiting: deque[Signal] = deque()
         self._given = ""
 
@@ -40,6 +43,8 @@ class CrashingLink:
         if self.fuse.holds(f"before send {_keys(calls)}"):
             sent = self.inner.send(target, calls)
             self.fuse.holds(f"after send {_keys(calls)}")
+        else:
+            self._unsent += calls
         return sent
 
     def cancel(self, target: Target, call_ids: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from orchestrator_svc.application.submit import BatchSpec
 from orchestrator_svc.domain.proposal import Proposal, ProposalSpec, Verdict
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.states import OnInvalid, Resolution
+from orchestrator_svc.ports.executor import Call
 from orchestrator_svc.ports.views import BatchFilter, BatchView
 from shared.kernel.errors import GreenlightError
 from shared.kernel.tasks import Supervisor
@@ -54,6 +55,7 @@ class Drill:
         self.world: World
         self.store: CrashingStore
         self.adorn: Callable[[World], None] = lambda world: None
+        self.unsent: list[Call] = []
         self.asked: list[Asked] = []
         self.batches: dict[str, int] = {}
         self.decided: dict[str, list[tuple[Verdict, str | None]]] = {}
@@ -71,7 +73,7 @@ class Drill:
         """A start of the orchestrator. What the executor said to the one before is not heard by this one."""
         self.store = store
         await self.tools.forget_signals()
-        link = CrashingLink(self.tools.executors, store.fuse)
+        link = CrashingLink(self.tools.executors, store.fuse, self.unsent)
         self.world = World(store.port, self.clock, cast(MemoryExecutors, link))
         self.adorn(self.world)
         async with running(self.world, ()), Supervisor(self._failed) as self._watching:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.store import Store
 from tests.recovery.scenarios import Scenario
 from tests.support.aftermath import check, check_acknowledged, finish
@@ -13,6 +14,7 @@ from tests.support.crashing_store import CrashingStore
 from tests.support.disks import Disk
 from tests.support.drill import Drill, Play
 from tests.support.fuse import Fuse
+from tests.support.workshop import Workshop
 from tests.support.world import World
 
 
@@ -39,6 +41,7 @@ class Stop:
     journal: bool = True
     spoil_store: Callable[[Store], Store] = field(default=lambda store: store)
     spoil_world: Callable[[World], None] = field(default=lambda world: None)
+    spoil_tools: Callable[[Workshop], None] = field(default=lambda tools: None)
 
 
 async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
@@ -47,6 +50,7 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
     drill = Drill(scenario.script, scenario.talks, stop.seed)
     drill.adorn = stop.spoil_world
     drill.tools.keeps_journal = stop.journal
+    stop.spoil_tools(drill.tools)
     fuse = Fuse(stop.at, drill.tools.die if stop.fall is Fall.EXECUTOR else None)
 
     async def to_the_end(drill: Drill) -> None:
@@ -89,7 +93,8 @@ async def _go_on(drill: Drill) -> None:
 
 
 async def _end(drill: Drill, stopped: CrashingStore) -> None:
-    """What the stopped one would have written comes late, before and after, and is refused."""
+    """What the stopped one would have written, or sent, comes late, before and after, and is refused."""
+    drill.tools.come_late(drill.unsent)
     late = stopped.unwritten
     await _come_late(drill, [write for write in late if not write.created])
     await _go_on(drill)
@@ -99,9 +104,10 @@ async def _end(drill: Drill, stopped: CrashingStore) -> None:
 
 
 async def _come_late(drill: Drill, writes: Sequence[BatchWrite]) -> None:
-    """A start takes what is not finished. A finished batch is nobody's: the lock on the file alone guards that."""
-    finished = {batch.id for batch in await drill.all() if batch.state.finished}
-    taken = [write for write in writes if write.batch.id not in finished]
+    """What had something to run is another start's by now. What rests may be nobody's, and as it was: there the end of
+    the start alone guards, by the fence of each of its transactions, or because the lock on its file is another's."""
+    moving = {batch.id for batch in await drill.all() if batch.state in (BatchState.RUNNING, BatchState.CANCELLING)}
+    taken = [write for write in writes if write.batch.id in moving]
     if taken:
         committed = await drill.world.store.commit(taken)
         assert committed.lost == {write.batch.id for write in taken}, "the stopped one still wrote"

@@ -8,10 +8,12 @@ from dataclasses import replace
 from orchestrator_svc.adapters.executor.memory import MemoryExecutors
 from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.domain.settling import Ending
-from orchestrator_svc.domain.tool import KnownEffect
+from orchestrator_svc.domain.tool import Effect, KnownEffect
 from orchestrator_svc.ports.executor import Call
 from tests.support.clock import ManualClock
 from tests.support.world import TOOLS
+
+_NON_IDEMPOTENT = {tool.key for tool in TOOLS if tool.effect is Effect.NON_IDEMPOTENT}
 
 
 class Workshop:
@@ -67,6 +69,14 @@ class Workshop:
         """Everything that runs ends, whether anybody listens or not."""
         for call_id in self.replica.held:
             self.end(call_id)
+
+    def come_late(self, calls: Sequence[Call]) -> None:
+        """Frames of NON_IDEMPOTENT calls that nobody waits for any more; those that are let in are run to their end."""
+        for call in calls:
+            if call.tool in _NON_IDEMPOTENT:
+                self.replica.come_late(call)
+                if call.id in self.replica.held:
+                    self.end(call.id)
 
     def die(self) -> None:
         """This start is gone for good, with what it ran: some of that had done what it does. Another one begins,

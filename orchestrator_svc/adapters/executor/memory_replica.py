@@ -62,8 +62,9 @@ class Replica:
 
     A tool with a function (`run`) ends its calls at once with what that gives; the others' calls, and all while
     `manual`, are `held` until the test ends them (`on_held` is told of each). A cancelled one ends at once, unless the
-    replica is `stubborn`. `stuck`: ids of calls that have an outcome and do not stop. `probed`: ids that were looked for;
-    without a function (`probe`) a test answers (`answer_look`). `received`: every call that was let in, once. `acknowledged`, `cancelled`: ids, as they came.
+    replica is `stubborn`. `stuck`: ids of calls that have an outcome and do not stop. `probed`: ids that were looked
+    for; without a function (`probe`) a test answers (`answer_look`). `received`: every call that was let in, once.
+    `acknowledged`, `cancelled`: ids, as they came.
     """
 
     def __init__(
@@ -143,6 +144,10 @@ class Replica:
         for held in self.held if call_id is None else [call_id]:
             call = self._held[held]
             self.end(held, self._runs.get(call.tool, succeed())(call))
+
+    def come_late(self, call: Call) -> None:
+        """A frame that was under way on an earlier stream. Nobody hears what is said of it."""
+        self._accept(call)
 
     def grant(self, total: int, limits: Mapping[ToolKey, int] | None = None) -> None:
         """Other slots from now on: in all, and of tools with limits of their own."""

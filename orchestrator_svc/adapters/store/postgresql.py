@@ -68,8 +68,9 @@ class PostgresqlStore(SqlStore):
         self._writer = writer_engine(self._url, writer_name(incarnation.id))
         try:
             await self._reaching(self._check)
-            await self._unfenced(migrating.migrate_within, self._name, partial(lock_schema, name=self._name))
-            await self._unfenced(owning.begin, incarnation, alone=False)
+            lock = partial(lock_schema, name=self._name)
+            await self._unfenced(partial(migrating.migrate_within, name=self._name, lock=lock))
+            await self._unfenced(partial(owning.begin, incarnation=incarnation, alone=False))
         except BaseException:
             await self.close()
             raise
@@ -113,7 +114,8 @@ class PostgresqlStore(SqlStore):
             self._changed.set()
 
     async def end(self) -> None:
-        await self._unfenced(owning.end, self._incarnation)
+        """Also where another one did so already, and ended its connection."""
+        await self._unfenced(partial(owning.end, incarnation=self._incarnation), times=2)
 
     async def supersede(self, lease: Lease) -> bool:
         async def over() -> None:
@@ -166,12 +168,12 @@ class PostgresqlStore(SqlStore):
         except _InDoubtError as error:
             return await self._settle(error)
 
-    async def _unfenced(self, write: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _unfenced(self, write: Callable[[Connection], T], times: int = 1) -> T:
         async def transaction() -> T:
             async with self._writer.begin() as connection:
-                return await connection.run_sync(write, *args, **kwargs)
+                return await connection.run_sync(write)
 
-        return await self._reaching(transaction, times=1)
+        return await self._reaching(transaction, times)
 
     async def _transaction(
         self, work: Callable[[Connection], T], first: Callable[[Connection], None] | None = None

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from orchestrator_svc.application.engine.announcing import Announcer
@@ -18,6 +17,7 @@ from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.draining import NOTHING_RUNS, WHILE_CALLS_RUN, draining
 from orchestrator_svc.application.engine.faults import Faults
 from orchestrator_svc.application.engine.flights import Flights
+from orchestrator_svc.application.engine.inbox import Command, Operation
 from orchestrator_svc.application.engine.late import LateEndings
 from orchestrator_svc.application.engine.leases import Tenure
 from orchestrator_svc.application.engine.live import LiveBatches
@@ -47,18 +47,8 @@ T = TypeVar("T")
 SLICE = 256
 """Signals of one step; more wait for the next, so that neighbours of the loop get their turn."""
 
-Operation = Callable[[Batch, Changes], T]
 MAX_PROBLEMS = 100
 _SECOND = 1_000_000_000
-
-
-@dataclass(slots=True, eq=False)
-class _Command:
-    batch: Batch
-    operation: Operation[Any]
-    caller: Caller
-    received: float
-    urgent: bool
 
 
 class Engine:
@@ -79,7 +69,7 @@ class Engine:
         self._clock, self._settings, self._on_tools = clock, settings, on_tools
         self.live = live
         self._wake, self._stepped = asyncio.Event(), asyncio.Event()
-        self._commands: deque[_Command] = deque()
+        self._commands: deque[Command] = deque()
         self._incoming: deque[Signal] = deque()
         flights = self.flights = Flights()
         timers = self.timers = Timers(clock, live.__contains__)
@@ -125,7 +115,7 @@ class Engine:
         """
         self.recorder.check_store()
         caller = Caller()
-        self._commands.append(_Command(batch, operation, caller, self._clock.monotonic(), urgent))
+        self._commands.append(Command(batch, operation, caller, self._clock.monotonic(), urgent))
         self._wake.set()
         return await caller.future
 
@@ -173,8 +163,7 @@ class Engine:
 
     def check_capacity(self) -> None:
         """Raises UnavailableError (DRAINING, STORE_UNAVAILABLE), ExhaustedError (OVERLOADED)."""
-        if self.draining:
-            raise draining(self._feed.retry_after)
+        self._check_taking()
         self.recorder.check_capacity()
 
     def problems(self) -> list[str]:
@@ -251,7 +240,7 @@ class Engine:
                 continue
             self._concluder.record(changes, self._signals.acknowledgement(batch))
 
-    def _command(self, command: _Command) -> None:
+    def _command(self, command: Command) -> None:
         batch, caller = command.batch, command.caller
         if caller.future.cancelled():
             return

@@ -53,4 +53,4 @@ def test_postgresql(postgres: PostgresServer) -> None:
         url = await stack.enter_async_context(postgres.database(await postgres.migrated()))
         return lambda name: PostgresqlOpener(url, prefix=name)
 
-    check(world, shared=True, examples=10, steps=40)
+    check(world, shared=True, examples=6, steps=25)

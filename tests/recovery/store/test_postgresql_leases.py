@@ -168,6 +168,17 @@ async def test_two_that_write_in_the_same_sessions_never_wait_in_a_circle(one: W
     assert [found[1].proposals for found in sessions if found is not None] == [41, 41]
 
 
+async def test_what_another_is_taking_is_passed_over(one: WholeStore, two: WholeStore, url: str) -> None:
+    first, second = await busy(one), await busy(one)
+    await one.let_go([first.batch, second.batch], START)
+    async with transaction(url, "taking") as other:
+        sql = "UPDATE batches SET incarnation = 'one-1', epoch = epoch + 1 WHERE batch_no = %d"
+        await other.exec_driver_sql(sql % first.batch.number)
+        assert [batch.id for batch in await taken_due(two)] == [second.batch.id]
+        await other.commit()
+    assert await taken_due(two) == []
+
+
 async def test_what_could_not_be_loaded_is_handed_out_the_next_time(
     one: WholeStore, two: WholeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

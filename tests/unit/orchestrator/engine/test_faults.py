@@ -186,7 +186,7 @@ async def test_when_it_is_loaded_at_the_start(monkeypatch: pytest.MonkeyPatch) -
         assert (await real.states(sound)) == {"b": "SUCCEEDED"}
 
 
-def _raising_for(batch_id: str, module: str) -> Callable[[Batch, Changes], list[Proposal]]:
+def _raising_for(batch_id: str, module: str) -> Callable[[Batch, Changes, int], list[Proposal]]:
     real = __import__(module, fromlist=["recover"]).recover
 
     def recover(batch: Batch, changes: Changes, grace: int) -> list[Proposal]:
