@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.chaos.fleet import Fleet
+from tests.chaos.fleet import LEASE, ORCHESTRATORS, Fleet
 
 KINDS = ("kill", "stop", "cut")
-MORE = (("kill", "active"), ("kill", "executor-1"), ("kill", "executor-2"))
+LESS = ("standby", "postgresql")
+"""The others are killed once more in each round."""
 AT_ONCE = 0.2
 """How many of the faults come together with the next one."""
 
@@ -47,7 +48,7 @@ class Faults:
 
     async def run(self) -> None:
         while True:
-            cycle = [*sorted(self.every), *MORE]
+            cycle = [*sorted(self.every), *(("kill", who) for who in self._fleet.who if who not in LESS)]
             self._draw.shuffle(cycle)
             while cycle:
                 if self.enough and not self.missing:
@@ -61,7 +62,7 @@ class Faults:
     async def _together(self, faults: list[tuple[str, str]]) -> None:
         """Each on a service of its own."""
         named = {self._fleet.named(who): (kind, who) for kind, who in faults}
-        pauses = [self._draw.uniform(0.0, 1.5) for _ in named]
+        pauses = [self._draw.uniform(0.0, 2 * LEASE if name in ORCHESTRATORS else 1.5) for name in named]
         hits = zip(named.items(), pauses, strict=True)
         await asyncio.gather(*(self._hit(kind, who, name, pause) for (name, (kind, who)), pause in hits))
 

@@ -1,7 +1,8 @@
 """The processes of a run, each on a port of its own that it keeps, and the links between them, which can be cut.
 
-Two orchestrators on one store, each with links of its own to both executors, and to PostgreSQL. Where only one of them
-is active, clients come by a front that leads to that one, as a load balancer does that looks at their health.
+Two orchestrators on one store, each with links of its own to both executors, and to PostgreSQL. There both are active,
+and clients come to both. On SQLite only one is, and clients come by a front that leads to that one, as a load balancer
+does that looks at their health.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from tests.support.proxy import CuttableProxy
 WINDOW = 4.0
 """Seconds that a lost executor has to come back; longer than any stop or cut here."""
 CANCEL_GRACE = 5.0
+LEASE = 2.0
 ORCHESTRATORS = ("orchestrator-1", "orchestrator-2")
 EXECUTORS = ("executor-1", "executor-2")
 StoreKind = Literal["sqlite", "postgresql"]
@@ -48,7 +50,10 @@ class Fleet:
         self.addresses: list[str] = []
         # Who has lost its database, or that it may write there, ends, and is started anew.
         self.excused = [] if database is None else ["STORE_TAKEN", "STORE_UNAVAILABLE"]
-        self.who = ("active", "standby", *EXECUTORS, *([] if database is None else [database.name]))
+        self.shared = database is not None
+        self.who = (
+            ("active", "standby", *EXECUTORS) if database is None else (*ORCHESTRATORS, *EXECUTORS, database.name)
+        )
 
     def named(self, who: str) -> str:
         """The name of the service that now is that."""
@@ -87,8 +92,11 @@ class Fleet:
                 store = self.database.url(rows.address)
             fronts[name] = await self._link(stack, name, "clients", f"127.0.0.1:{port}")
             await self._enter(stack, self._orchestrator(name, port, [each.address for each in calls], store))
-        front = await stack.enter_async_context(CuttableProxy(lambda: self._active(fronts)))
-        self.addresses = [front.address]
+        if self.shared:
+            self.addresses = [front.address for front in fronts.values()]
+        else:
+            front = await stack.enter_async_context(CuttableProxy(lambda: self._active(fronts)))
+            self.addresses = [front.address]
 
     def _active(self, fronts: dict[str, CuttableProxy]) -> str:
         return next((fronts[each.name].address for each in self._orchestrators() if each.serving), "")
@@ -113,10 +121,12 @@ class Fleet:
         return Service(name, port, command, self.folder, environment(**{LEDGER: str(self._ledger)}))
 
     def _orchestrator(self, name: str, port: int, executors: list[str], store: str) -> Service:
-        command = python("-m", "orchestrator_svc", "--listen", f"127.0.0.1:{port}", "--drain-grace", "0", "--standby")
+        command = python("-m", "orchestrator_svc", "--listen", f"127.0.0.1:{port}", "--drain-grace", "0")
         command += ["--executors", ",".join(executors), "--data", str(self.folder / "data")]
+        command += [] if self.shared else ["--standby"]
         env = environment(
             GREENLIGHT_STORE=store,
+            GREENLIGHT_LEASE_PERIOD=str(LEASE),
             GREENLIGHT_REATTACH_WINDOW=str(WINDOW),
             GREENLIGHT_CANCEL_GRACE=str(CANCEL_GRACE),
             GREENLIGHT_RETRY_ATTEMPTS="10",

@@ -10,6 +10,7 @@ from orchestrator_svc.domain.proposal import ProposalState as State
 from tests.chaos.answers import SUCCEEDED, contradicted, doubled, is_non_idempotent, mismatched, resolved
 from tests.chaos.crowd import Crowd, Story
 from tests.chaos.faults import Faults
+from tests.chaos.fleet import ORCHESTRATORS
 from tests.chaos.unknowns import Evidence, wrong_unknowns
 
 
@@ -120,5 +121,6 @@ def _reattached(attempt: proposal_pb2.Attempt, evidence: Evidence) -> bool:
     """It was under way when the orchestrator, or its link to the executor, went."""
     dispatch, finish = attempt.dispatch_time.ToNanoseconds(), attempt.finish_time.ToNanoseconds()
     executor = evidence.journals[attempt.executor_id].service
-    parting = {("kill", "active"), ("cut", "active"), ("cut", executor)}
+    owners = {"active", *ORCHESTRATORS}
+    parting = {("cut", executor), *((kind, who) for kind in ("kill", "cut") for who in owners)}
     return any(dispatch < hit.start < finish for hit in evidence.hits if (hit.kind, hit.who) in parting)

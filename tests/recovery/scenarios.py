@@ -9,6 +9,7 @@ from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import FailureClass, KnownEffect
 from tests.support.drill import Drill, Play
 from tests.support.engine_world import failed, spec
+from tests.support.workshop import IN_VAIN
 
 FROM_P = '{"x":{"$from":"p","path":"/n"}}'
 POSSIBLE = failed(FailureClass.TIMEOUT, KnownEffect.POSSIBLE)
@@ -100,6 +101,19 @@ async def by_hand(drill: Drill) -> None:
     await drill.work()
 
 
+async def looked_for(drill: Drill) -> None:
+    """Outcomes that nobody knows, of a tool that can look for its effect: there, not there, and not there yet."""
+    await drill.submit(
+        spec("transfer", "t"),
+        spec("transfer", "v"),
+        spec("transfer", "w"),
+        spec("read", "r", "t", "v?"),
+        spec("send", "s"),
+    )
+    for _ in range(4):
+        await drill.work(3)
+
+
 async def turn(drill: Drill) -> None:
     """A session of two batches, confirmed by the user's next turn but for one objection; one partly decided before."""
     first = await drill.submit(spec("note", "n"), spec("note", "m"), spec("pay", "y"), session_id="s")
@@ -143,6 +157,9 @@ SCENARIOS = {
     "cancelled": Scenario(cancelled),
     "growing": Scenario(growing),
     "by_hand": Scenario(by_hand, {"a": [failed(FailureClass.PERMANENT)], "u": [POSSIBLE], "v": [POSSIBLE]}),
+    "looked_for": Scenario(
+        looked_for, {"t": [POSSIBLE], "v": [Ending(None, IN_VAIN)], "w": [Ending(None, IN_VAIN), POSSIBLE]}
+    ),
     "turn": Scenario(turn),
     "talkative": Scenario(talkative, talks="tq"),
     "large": Scenario(large),

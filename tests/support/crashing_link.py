@@ -12,6 +12,7 @@ from orchestrator_svc.ports.executor import (
     ChunkReceived,
     Ended,
     Executors,
+    Looked,
     Progressed,
     Signal,
     Started,
@@ -20,7 +21,7 @@ from orchestrator_svc.ports.executor import (
 )
 from tests.support.fuse import Fuse
 
-MESSAGES = (Attached, ChunkReceived, Ended, Progressed, Started, ToolsSeen)
+MESSAGES = (Attached, ChunkReceived, Ended, Looked, Progressed, Started, ToolsSeen)
 
 
 class CrashingLink:
@@ -63,6 +64,13 @@ class CrashingLink:
             attached = self.inner.attach(target, asks)
             self.fuse.holds("after attach")
         return attached
+
+    def probe(self, call: Call, preferred: str) -> Target | None:
+        target = None
+        if self.fuse.holds(f"before probe {_keys([call])}"):
+            target = self.inner.probe(call, preferred)
+            self.fuse.holds(f"after probe {_keys([call])}")
+        return target
 
     def use_tools(self, target: Target, usable: Sequence[Any], conflicting: Sequence[Any]) -> None:
         if not self.fuse.off:

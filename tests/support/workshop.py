@@ -7,13 +7,17 @@ from dataclasses import replace
 
 from orchestrator_svc.adapters.executor.memory import MemoryExecutors
 from orchestrator_svc.adapters.executor.memory_replica import Replica
+from orchestrator_svc.domain.probing import Look
+from orchestrator_svc.domain.proposal import Finding
 from orchestrator_svc.domain.settling import Ending
-from orchestrator_svc.domain.tool import Effect, KnownEffect
+from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, Tier
 from orchestrator_svc.ports.executor import Call
 from tests.support.clock import ManualClock
-from tests.support.world import TOOLS
+from tests.support.world import TOOLS, tool
 
-_NON_IDEMPOTENT = {tool.key for tool in TOOLS if tool.effect is Effect.NON_IDEMPOTENT}
+WITH_PROBE = (*TOOLS, replace(tool("transfer", Effect.NON_IDEMPOTENT, Tier.AUTO), probes=True))
+IN_VAIN = Failure(FailureClass.TRANSIENT, KnownEffect.POSSIBLE, "IN_VAIN", "it had none, which nobody knows")
+_NON_IDEMPOTENT = {tool.key for tool in WITH_PROBE if tool.effect is Effect.NON_IDEMPOTENT}
 
 
 class Workshop:
@@ -26,7 +30,8 @@ class Workshop:
     def __init__(self, script: Mapping[str, Sequence[Ending]], talks: Sequence[str], seed: int) -> None:
         self.clock = ManualClock()
         self.executors = MemoryExecutors(self.clock)
-        self.replica: Replica = self.executors.add(TOOLS)
+        self.replica: Replica = self.executors.add(WITH_PROBE)
+        self.replica.probe("transfer", self._look)
         self.effects: Counter[str] = Counter()
         self.results: dict[str, str] = {}
         self.keeps_journal = True
@@ -59,7 +64,8 @@ class Workshop:
         self._runs[key] += 1
         result = f'{{"n":{sum(self._runs.values())}}}'
         ending = replace(script[number]) if number < len(script) else Ending(result, None)
-        if ending.failure is None or ending.failure.known_effect is not KnownEffect.NONE:
+        in_vain = ending.failure is not None and ending.failure.reason == IN_VAIN.reason
+        if not in_vain and (ending.failure is None or ending.failure.known_effect is not KnownEffect.NONE):
             self.effects[proposal_id] += 1
         if ending.result is not None:
             self.results[call_id] = ending.result
@@ -84,5 +90,13 @@ class Workshop:
         for call_id in self.replica.held:
             if self._random.random() < 0.5:
                 self.effects[call_id.rpartition("/")[0]] += 1
-        self.replica = self.executors.add(TOOLS, journal_lost=not self.keeps_journal)
+        self.replica = self.executors.add(WITH_PROBE, journal_lost=not self.keeps_journal)
+        self.replica.probe("transfer", self._look)
         self._starts.append(self.replica)
+
+    def _look(self, call: Call) -> Look:
+        """In the world as it is."""
+        if not self.effects[call.id.rpartition("/")[0]]:
+            return Look(Finding.NOT_FOUND)
+        self.results[call.id] = '{"n":0}'
+        return Look(Finding.FOUND, self.results[call.id])

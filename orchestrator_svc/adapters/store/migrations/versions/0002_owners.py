@@ -16,6 +16,10 @@ def upgrade() -> None:
     op.add_column("batches", sa.Column("wake_time", sa.BigInteger(), nullable=True))
     # What is finished is nobody's; the rest is its last start's, which the next one ends.
     op.execute("UPDATE batches SET incarnation = '' WHERE state >= 5 AND published = 1")
+    # An idle one ends as if it were idle from now on, as it was after each start until now.
+    postgresql = op.get_bind().dialect.name == "postgresql"
+    now = "extract(epoch FROM now())::bigint" if postgresql else "CAST(strftime('%s', 'now') AS INTEGER)"
+    op.execute(f"UPDATE batches SET wake_time = {now} * 1000000000 + idle_timeout WHERE state = 3")
     op.create_index(
         "batches_owned",
         "batches",
