@@ -32,7 +32,6 @@ class SentCommand(NamedTuple):
     principal: str
     sender: str
 
-
     @property
     def id(self) -> CommandId:
         return CommandId(self.tenant, self.batch_id, self.request_id)

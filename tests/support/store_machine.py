@@ -14,7 +14,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes, CommandRecord
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.tool import Tier
-from orchestrator_svc.ports.commands import SentCommand
+from orchestrator_svc.ports.commands import CommandId, SentCommand
 from orchestrator_svc.ports.ownership import Elsewhere, Lease
 from shared.kernel.errors import PreconditionError, UnavailableError
 from tests.support.batches import MINUTE, START, AnyArguments, Builder, judged, write
@@ -249,7 +249,7 @@ class Stores(RuleBasedStateMachine):
     def send(self, place: int, which: int, request: str) -> None:
         start, self.now = self.one(place), self.now + 1
         command = SentCommand("default", self.batch(which), request, "Decide", b"", b"{}", "user:ann", start)
-        if self.fenced(start, self.stores[start].send(command, self.now)) is not FENCED:
+        if self.fenced(start, self.stores[start].send([command], self.now)) is not FENCED:
             self.model.send(command, self.now)
 
     @rule(place=ANY, which=ANY)
@@ -263,7 +263,7 @@ class Stores(RuleBasedStateMachine):
     @precondition(lambda self: self.model.inbox)
     def withdraw(self, place: int, which: int) -> None:
         start, key = self.one(place), [*self.model.inbox][which % len(self.model.inbox)]
-        if self.fenced(start, self.stores[start].withdraw("default", key[1], key[0])) is not FENCED:
+        if self.fenced(start, self.stores[start].withdraw([CommandId("default", key[1], key[0])])) is not FENCED:
             del self.model.inbox[key]
 
     # -- what anybody reads
@@ -285,4 +285,5 @@ class Stores(RuleBasedStateMachine):
             head = await store.batch_head("default", batch_id)
             assert (head.head if head is not None else None) == (row.head if row.visible else None)
         for request, batch_id in itertools.chain(model.inbox, model.answers):
-            assert await store.answer("default", batch_id, request) == model.answer(request, batch_id)
+            which = CommandId("default", batch_id, request)
+            assert (await store.answers([which])).get(which) == model.answer(request, batch_id)

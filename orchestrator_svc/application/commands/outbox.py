@@ -68,6 +68,14 @@ class Outbox:
         if len(self._done) == 1 or len(self._done) >= MOST_DONE:
             self._woken.set()
 
+    async def withdraw(self, waiter: Waiter) -> None:
+        """At once, while it is still waited for. Where that fails, it may be carried out."""
+        self._unsent.pop(waiter.command.id, None)
+        try:
+            await self._to.commands.withdraw([waiter.command.id])
+        except UnavailableError as error:
+            _log.warning("a command that was refused may be carried out: %s", error)
+
     def look(self) -> None:
         """Answers may be there."""
         self._answers = True

@@ -11,7 +11,7 @@ from orchestrator_svc.application.commands.refusals import read_refusal
 from orchestrator_svc.application.engine.live import OwnedElsewhereError
 from orchestrator_svc.ports.commands import CommandAnswer, SentCommand
 from shared.kernel.clock import Clock
-from shared.kernel.errors import UnavailableError
+from shared.kernel.errors import GreenlightError, UnavailableError
 
 R = TypeVar("R")
 
@@ -57,7 +57,7 @@ class Sender:
             waiter.here = False
             looks += 1
             try:
-                return await self._performer.perform(errand, again=True)
+                return await self._carry_out(errand, waiter)
             except OwnedElsewhereError as elsewhere:
                 if elsewhere.incarnation != owner or looks % SEND_AGAIN == 0:
                     owner = elsewhere.incarnation
@@ -68,6 +68,18 @@ class Sender:
                 waiter.trouble = error
             pause = min(2 * pause, LONGEST_LOOK)
         raise _not_known(waiter, self._to.patience)
+
+    async def _carry_out(self, errand: Errand[Any, R], waiter: Waiter) -> R:
+        """The batch belongs to nobody, or to this orchestrator by now. Raises OwnedElsewhereError where it does not.
+
+        What is refused here, nobody else may be told to do a moment later.
+        """
+        try:
+            return await self._performer.perform(errand, again=True)
+        except GreenlightError as error:
+            if error.reason not in UNDECIDED:
+                await self._outbox.withdraw(waiter)
+            raise
 
 
 def _read(errand: Errand[Any, R], answer: CommandAnswer) -> R:

@@ -101,9 +101,9 @@ def writes(store: WholeStore, builder: Builder) -> list[tuple[str, Awaitable[obj
         ("take_due", store.take_due(START + 60 * MINUTE, AnyArguments())),
         ("let_go", store.let_go([batch], START)),
         ("supersede", store.supersede(Lease("two-1", 0))),
-        ("send", store.send(command, START)),
+        ("send", store.send([command], START)),
         ("refuse", store.refuse(command, b"{}")),
-        ("withdraw", store.withdraw("default", batch.id, "r")),
+        ("withdraw", store.withdraw([command.id])),
         ("forget_commands", store.forget_commands(START)),
     ]
 

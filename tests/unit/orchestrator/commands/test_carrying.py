@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator_svc.application.add_proposals import Added, Adding
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.commands import sending
 from orchestrator_svc.application.commands.kind import CommandKind, load_nothing
 from orchestrator_svc.application.decide import DecisionSpec
 from orchestrator_svc.domain.batch import Batch
@@ -139,6 +140,18 @@ async def test_one_request_on_both_at_once_is_done_once(two: Two, turns: int, cl
     assert len(await two.second.states(two.batch_id)) == 1007
 
 
+async def test_one_that_got_lost_is_sent_again(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else, who had asked the same and was refused, has withdrawn it."""
+    monkeypatch.setattr(sending, "SEND_AGAIN", 1)
+    two.place.bus.members.clear()
+    async with Supervisor() as tasks:
+        asked = tasks.start(two.second.decide.decide(CALLER, [reject(two.batch_id, "a")], False, None), "asks")
+        await two.second.settle()
+        await two.first.store.withdraw([*two.place.held.inbox])
+        (answer,) = await asked
+    assert answer.kind is None
+
+
 async def test_one_request_on_both_at_once_for_a_batch_of_nobody(two: Two) -> None:
     """The one that comes second sees a batch that is closed, by the same request."""
     for number in range(10):
@@ -265,6 +278,7 @@ async def test_a_command_that_comes_back_is_judged_once(two: Two) -> None:
             await two.second.settle()
         with pytest.raises(PreconditionError):
             await asked
+        two.second.commands.look()
         await two.second.settle()
     assert judged == 1
 
