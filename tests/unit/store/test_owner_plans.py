@@ -11,6 +11,7 @@ from orchestrator_svc.adapters.store import owning
 from orchestrator_svc.adapters.store.engines import writer_engine
 from orchestrator_svc.adapters.store.migrating import migrate
 from orchestrator_svc.adapters.store.reading import owners, received
+from orchestrator_svc.ports.commands import CommandId
 from tests.support.batches import START, Builder
 
 BY_NUMBER, BY_ID = "INTEGER PRIMARY KEY", "sqlite_autoindex_batches_1"
@@ -45,7 +46,7 @@ def plan(engine: Engine, work: Callable[..., Any], *arguments: Any) -> list[str]
         (owners.next_wake, (), ["batches_due"]),
         (owners.still, (Builder().batch, "it"), [BY_NUMBER]),
         (received.received, ("it", 9), [BY_NUMBER]),
-        (received.answer, ("default", "b", "r"), [BY_ID, BY_ID]),
+        (received.answers, ([CommandId("default", "b", "r")],), [BY_NUMBER, BY_NUMBER]),
         (owning.take, ("default", "b", "it"), [BY_ID]),
         (owning.take_due, (START, "it", {}), ["batches_due", BY_NUMBER]),
         (owning.end, ("it",), ["batches_unpublished", "batches_owned"]),
