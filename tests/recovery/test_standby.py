@@ -1,7 +1,7 @@
-"""A second orchestrator on the same store stands by: not serving, and taking over once the first is gone."""
+"""A second orchestrator on the same file stands by: not serving, and taking over once the first is gone."""
 
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
 from shared.runtime.check_health import check
 from tests.bench.processes import Process, waiting
-from tests.support.postgresql import PostgresServer
 from tests.support.refusals import refusal
 from tests.support.starts import (
     approve,
@@ -29,18 +28,6 @@ from tests.support.starts import (
 )
 
 pytestmark = pytest.mark.slow
-STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
-
-
-@pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """The address; '' is the file."""
-    if request.param == "sqlite":
-        yield ""
-    else:
-        server: PostgresServer = request.getfixturevalue("postgres")
-        async with server.database() as url:
-            yield url
 
 
 @contextmanager
@@ -56,14 +43,14 @@ def kill(process: Process) -> None:
     process.popen.wait()
 
 
-async def test_it_goes_on_with_what_was_approved(tmp_path: Path, store: str) -> None:
+async def test_it_goes_on_with_what_was_approved(tmp_path: Path) -> None:
     hard = tool_pb2.TIER_HARD
     calls = [call("read", "r", tmp_path), call("send", "s", tmp_path), call("send", "t", tmp_path, "r", tier=hard)]
     with executor(tmp_path) as tools:
         address = tools.ready()["address"]
         with (
-            orchestrator(tmp_path, "one", address, store=store) as one,
-            after(one, orchestrator(tmp_path, "two", address, store=store, standby=True)) as two,
+            orchestrator(tmp_path, "one", address) as one,
+            after(one, orchestrator(tmp_path, "two", address, standby=True)) as two,
         ):
             async with stub(one.ready()["address"]) as client:
                 waits = said(two, "standby")["address"]
@@ -87,10 +74,10 @@ async def test_it_goes_on_with_what_was_approved(tmp_path: Path, store: str) -> 
     assert "taking over" in two.err.read_text()
 
 
-async def test_it_ends_when_it_is_told_to(tmp_path: Path, store: str) -> None:
-    with orchestrator(tmp_path, "one", "127.0.0.1:1", store=store) as one:
+async def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    with orchestrator(tmp_path, "one", "127.0.0.1:1") as one:
         one.ready()
-        with orchestrator(tmp_path, "two", "127.0.0.1:1", store=store, standby=True) as two:
+        with orchestrator(tmp_path, "two", "127.0.0.1:1", standby=True) as two:
             for _ in waiting("two to stand by", two):
                 if "standing by until" in two.err.read_text():
                     break
@@ -99,10 +86,9 @@ async def test_it_ends_when_it_is_told_to(tmp_path: Path, store: str) -> None:
         one.check()
 
 
-async def test_without_the_setting_a_second_one_does_not_start(tmp_path: Path, store: str) -> None:
-    with orchestrator(tmp_path, "one", "127.0.0.1:1", store=store) as one:
+async def test_without_the_setting_a_second_one_does_not_start(tmp_path: Path) -> None:
+    with orchestrator(tmp_path, "one", "127.0.0.1:1") as one:
         one.ready()
-        with orchestrator(tmp_path, "two", "127.0.0.1:1", store=store) as two:
+        with orchestrator(tmp_path, "two", "127.0.0.1:1") as two:
             assert two.popen.wait(20) == 1
         assert "STORE_LOCKED" in two.err.read_text()
-        assert "s3cret" not in two.err.read_text()
