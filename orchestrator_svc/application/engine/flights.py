@@ -6,7 +6,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.tool import Effect
-from orchestrator_svc.ports.executor import Target
+from orchestrator_svc.ports.executor import Cancel, Target, Token
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +29,16 @@ class Flight:
     since: float = 0.0
     started: bool = False
     asked: float = 0.0
+
+    @property
+    def token(self) -> Token:
+        """Whose its batch is, as is believed here."""
+        return Token(self.batch.epoch, self.batch.incarnation)
+
+    @property
+    def stop(self) -> Cancel:
+        """What tells its executor to stop it."""
+        return Cancel(self.call_id, self.token)
 
     @property
     def current(self) -> bool:

@@ -80,4 +80,4 @@ class Silence:
         _log.warning("%s says nothing of %s, and its time is over", flight.target.executor_id, flight.call_id)
         flight.asked = now
         self._reattaching.ask(flight.target, [flight])
-        self._executors.cancel(flight.target, [flight.call_id])
+        self._executors.cancel(flight.target, [flight.stop])
