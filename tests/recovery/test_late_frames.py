@@ -4,6 +4,7 @@ That is what an owner does that stops between the record of an attempt and its f
 that one side only knows to be broken.
 """
 
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from tests.bench.processes import Process
-from tests.recovery.test_standby import after, kill, store
+from tests.recovery.test_standby import after, kill
 from tests.support.half_open import HalfOpenProxy
+from tests.support.postgresql import PostgresServer
 from tests.support.starts import (
     call,
     executor,
@@ -29,7 +31,18 @@ from tests.support.starts import (
 
 pytestmark = pytest.mark.slow
 LEASE = 2.0
-__all__ = ["store"]
+STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The address; '' is the file."""
+    if request.param == "sqlite":
+        yield ""
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        async with server.database() as url:
+            yield url
 
 
 async def recorded_and_held(client: Any, folder: Path, link: HalfOpenProxy) -> str:
