@@ -90,7 +90,7 @@ def _take(connection: Connection, numbers: Sequence[int], incarnation: str) -> N
 
 def let_go(connection: Connection, known: Sequence[Batch], incarnation: str, now: int) -> None:
     rows = [
-        (now if batch.busy else batch.wake_time, batch.number, batch.epoch, batch.head, incarnation)
+        (batch.due_from(now), batch.number, batch.epoch, batch.head, incarnation)
         for batch in sorted(known, key=lambda batch: batch.number)
     ]
     _LET_GO.run(connection, rows)
