@@ -101,6 +101,7 @@ class LiveBatches:
     def add(self, batch: Batch) -> None:
         batch.max_arguments, batch.resolution_deadline = self._max_arguments, self._resolution_deadline
         self._batches[batch.id] = batch
+        self._idle.pop(batch.id, None)  # what it was before is over
 
     @asynccontextmanager
     async def pin(self, tenant: str, batch_id: str, *, resumes: bool = True) -> AsyncGenerator[Batch]:

@@ -91,7 +91,7 @@ async def test_what_passed_the_fence_is_waited_for(
 async def test_what_passed_the_fence_is_waited_for_by_who_ends_itself(
     one: WholeStore, two: WholeStore, url: str, postgres: PostgresServer
 ) -> None:
-    """Its connection broke in the middle of COMMIT, say. Else a new batch would be of a start that nobody ends any more."""
+    """Its connection broke in the middle of COMMIT, say. Else a new batch would be of a start that nobody ends."""
     builder = await busy(one)
     async with transaction(url, "not known as its own") as late, asyncio.TaskGroup() as tasks:
         new = Builder(incarnation=ONE)

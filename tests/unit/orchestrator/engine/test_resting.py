@@ -116,6 +116,22 @@ async def test_whoever_sleeps_is_woken_when_the_earliest_leaves_the_memory() -> 
         assert await world.states(soon) == {"a": "EXPIRED"}
 
 
+async def test_one_that_is_taken_anew_is_not_let_go_of_for_what_it_was() -> None:
+    company = Company()
+    one, other = company.world(), company.world()
+    async with joined(one), joined(other):
+        batch_id = await other.run(spec("pay", "a"))
+        async with one.live.pin("default", batch_id):
+            pass
+        for _ in range(2):
+            await one.run(spec("pay"))
+        assert in_memory(one.live, batch_id) == [False]
+        await one.approve(f"{batch_id}/a")
+        await one.owner.let_go()
+        assert company.whose(batch_id) == one.incarnation.id
+        assert not one.live.may_be_taken(batch_id)
+
+
 async def test_a_batch_taken_while_it_is_taken_as_due_is_there_once() -> None:
     company = Company()
     other = company.world()
