@@ -229,9 +229,14 @@ class Batch:
     @property
     def wake_time(self) -> int | None:
         """When one that belongs to nobody has to be looked at; perhaps earlier than there is something to do."""
-        if self.busy or self.state.finished:
-            return None
-        return self.idle_end if self.state is BatchState.IDLE else self.next_expiry
+        if self.state is BatchState.IDLE:
+            return self.idle_end
+        return None if self.busy or self.state.finished else self.next_expiry
+
+    def due_from(self, now: int) -> int | None:
+        """When it has to be looked at once its owner has let go of it. An idle one has nothing to do before its end,
+        but for outcomes that nobody waits for any more."""
+        return now if self.busy and self.state is not BatchState.IDLE else self.wake_time
 
     def derive_state(self) -> BatchState:
         """O(1), from the counts."""
@@ -273,7 +278,7 @@ class Batch:
         changes.emit_batch(detail)
         if state is BatchState.IDLE:
             self.idle_end = changes.time + self.idle_timeout
-            changes.timers.append(Timer(self.idle_end, TimerKind.IDLE, 0, self.head))
+            changes.timers.append(Timer(self.idle_end, TimerKind.IDLE, 0, self.idle_end))
 
     def _hold_deadline(self, changes: Changes, state: BatchState) -> None:
         """The deadline stands still while nothing moves without a person."""

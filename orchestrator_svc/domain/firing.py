@@ -23,7 +23,7 @@ def fire(batch: Batch, changes: Changes, timer: Timer, grace: int) -> None:
             if batch.deadline_time == timer.token and not batch.state.finished:
                 cancel_batch(batch, changes, DEADLINE_PRINCIPAL, "the batch's deadline has passed", grace)
         case TimerKind.IDLE:
-            if batch.state is BatchState.IDLE and batch.head == timer.token:
+            if batch.state is BatchState.IDLE and batch.idle_end == timer.token:
                 adding.close(batch, changes, IDLE_PRINCIPAL)
         case TimerKind.EXPIRY:
             _expire(batch, changes, batch.proposals[timer.ordinal - 1], timer.token)

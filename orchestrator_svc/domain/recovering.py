@@ -41,7 +41,8 @@ def recover(batch: Batch, changes: Changes, grace: int) -> list[Proposal]:
             look_after(changes, proposal)
     batch.start_deadline(changes)
     if batch.state is BatchState.IDLE:
-        changes.timers.append(Timer(batch.idle_end or changes.time, TimerKind.IDLE, 0, batch.head))
+        batch.idle_end = batch.idle_end or changes.time
+        changes.timers.append(Timer(batch.idle_end, TimerKind.IDLE, 0, batch.idle_end))
     return sent
 
 

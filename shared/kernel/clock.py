@@ -46,7 +46,7 @@ def _steady_ns() -> int:
 class AnchoredClock:
     """The machine's wall time at the start, carried on by a clock that nobody can set: steps of it move nothing.
 
-    `anchor` holds it to another clock, that several processes agree on. It never goes back.
+    `anchor` holds it to another clock, that several processes agree on: from the first time on it never goes back.
     """
 
     monotonic = staticmethod(time.monotonic)
@@ -54,17 +54,21 @@ class AnchoredClock:
     def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = _steady_ns) -> None:
         self._steady = steady
         self._offset = wall() - steady()
-        self._floor = 0
+        self._floor: int | None = None
 
     def now(self) -> datetime:
         return _EPOCH + timedelta(microseconds=self.time_ns() // 1000)
 
     def time_ns(self) -> int:
-        wall = self._steady() + self._offset
-        return wall if wall > self._floor else self._floor
+        wall, floor = self._steady() + self._offset, self._floor
+        return wall if floor is None or wall > floor else floor
 
     def anchor(self, reading: int, age: float) -> None:
-        """What another clock said, at some time within the last `age` seconds: no nearer than that is it known."""
-        self._floor = self.time_ns()
+        """What another clock said, at some time within the last `age` seconds: no nearer than that is it known.
+
+        The first one also sets it back: waiting for a machine that is an hour ahead would be an hour without time.
+        """
+        earlier = 0 if self._floor is None else self.time_ns()
         least = reading - self._steady()
         self._offset = min(max(self._offset, least), least + round(age * 1e9))
+        self._floor = earlier

@@ -131,7 +131,7 @@ class StoreModel:
     def let_go(self, start: str, batch: Batch, now: int) -> None:
         if self.knows(start, batch):
             row = self.rows[batch.id]
-            row.owner, row.wake = "", now if batch.busy else batch.wake_time
+            row.owner, row.wake = "", batch.due_from(now)
 
     # -- commands
 

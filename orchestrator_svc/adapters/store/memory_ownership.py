@@ -69,7 +69,7 @@ class MemoryOwnership(MemoryStart):
         for batch in batches:
             kept = self._held.find(batch.tenant, batch.id)
             if kept is not None and self._knows(batch, kept):
-                kept.incarnation, kept.wake_time = "", now if batch.busy else batch.wake_time
+                kept.incarnation, kept.wake_time = "", batch.due_from(now)
 
     def _waking(self) -> list[tuple[int, KeptBatch]]:
         found = [kept for kept in self._held.batches.values() if not kept.incarnation and kept.published]

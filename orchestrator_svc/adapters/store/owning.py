@@ -36,7 +36,6 @@ def begin(connection: Connection, incarnation: Incarnation, *, alone: bool) -> N
 
 
 def supersede(connection: Connection, lease: Lease) -> bool:
-    """Waits for the transactions that passed the other's fence; those that come later do not pass."""
     alive = (incarnations.c.id == lease.incarnation, incarnations.c.superseded == 0)
     standing = select(incarnations.c.id).where(*alive, incarnations.c.counter == lease.counter)
     if connection.execute(standing.with_for_update()).first() is None:
@@ -46,6 +45,11 @@ def supersede(connection: Connection, lease: Lease) -> bool:
 
 
 def end(connection: Connection, incarnation: str) -> None:
+    """Waits for the transactions that passed its fence; those that come later do not pass.
+
+    Also where it ends itself: the server may still be at one whose connection broke.
+    """
+    connection.execute(select(incarnations.c.id).where(incarnations.c.id == incarnation).with_for_update()).all()
     connection.execute(update(incarnations).where(incarnations.c.id == incarnation).values(superseded=1))
     remove_unpublished(connection, incarnation=incarnation)
     _release(connection, incarnation)
@@ -90,7 +94,7 @@ def _take(connection: Connection, numbers: Sequence[int], incarnation: str) -> N
 
 def let_go(connection: Connection, known: Sequence[Batch], incarnation: str, now: int) -> None:
     rows = [
-        (now if batch.busy else batch.wake_time, batch.number, batch.epoch, batch.head, incarnation)
+        (batch.due_from(now), batch.number, batch.epoch, batch.head, incarnation)
         for batch in sorted(known, key=lambda batch: batch.number)
     ]
     _LET_GO.run(connection, rows)

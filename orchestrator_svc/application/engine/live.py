@@ -36,7 +36,7 @@ class LiveBatches:
     awaited: Callable[[Batch], bool]
     """Whether an executor may still say how an attempt ended."""
     arriving: Callable[[Batch], Awaitable[None]]
-    """A batch was taken, and is in memory next."""
+    """A batch that others may have had was taken, and is in memory next."""
     resume: Callable[[Batch], None]
     """Goes on with one that was taken."""
     forget: Callable[[Batch], None]
@@ -101,6 +101,7 @@ class LiveBatches:
     def add(self, batch: Batch) -> None:
         batch.max_arguments, batch.resolution_deadline = self._max_arguments, self._resolution_deadline
         self._batches[batch.id] = batch
+        self._idle.pop(batch.id, None)  # what it was before is over
 
     @asynccontextmanager
     async def pin(self, tenant: str, batch_id: str, *, resumes: bool = True) -> AsyncGenerator[Batch]:
@@ -200,7 +201,8 @@ class LiveBatches:
             self._in_doubt.pop(batch_id, None)
 
     async def _arrive(self, batch: Batch, *, resumes: bool) -> None:
-        await self.arriving(batch)
+        if self._owners.shared:
+            await self.arriving(batch)
         self.add(batch)
         self._ours.add(batch.id)
         if resumes and (not batch.state.finished or batch.counts[ProposalState.OUTCOME_UNKNOWN]):

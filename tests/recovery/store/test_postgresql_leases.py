@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store import postgresql_engines
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
 from orchestrator_svc.adapters.store.postgresql_fence import fence
 from orchestrator_svc.adapters.store.postgresql_lease import writer_name
+from orchestrator_svc.adapters.store.writing import apply
+from orchestrator_svc.domain.changes import merge
 from orchestrator_svc.ports.ownership import Lease
 from shared.kernel.errors import UnavailableError
 from tests.support.batches import START, Builder, judged
@@ -83,6 +86,23 @@ async def test_what_passed_the_fence_is_waited_for(
         await late.commit()
     assert superseding.result()
     assert [(batch.id, batch.name) for batch in await taken_due(two, 0)] == [(builder.batch.id, "late")]
+
+
+async def test_what_passed_the_fence_is_waited_for_by_who_ends_itself(
+    one: WholeStore, two: WholeStore, url: str, postgres: PostgresServer
+) -> None:
+    """Its connection broke in the middle of COMMIT, say. Else a new batch would be of a start that nobody ends."""
+    builder = await busy(one)
+    async with transaction(url, "not known as its own") as late, asyncio.TaskGroup() as tasks:
+        new = Builder(incarnation=ONE)
+        writes = merge(new.submit([judged("a")]).parts())
+        await late.run_sync(apply, writes, ProtobufEventCodec(), START)
+        ending = tasks.create_task(one.end())
+        waiting = tasks.create_task(until_waiting(postgres, writer_name(ONE)))
+        await asyncio.wait([ending, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        await late.commit()
+    assert {batch.id for batch in await taken_due(two, 0)} == {builder.batch.id, new.batch.id}
 
 
 async def test_one_that_is_paused_in_the_middle_of_a_transaction_keeps_nobody_waiting(

@@ -49,9 +49,19 @@ def test_it_is_held_to_another_clock_as_near_as_that_is_known() -> None:
     assert clock.time_ns() == NOON + 61 * SECOND
 
 
+def test_a_machine_that_is_ahead_at_the_start_is_set_back() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.anchor(NOON - 3600 * SECOND, 0.0)
+    assert clock.time_ns() == NOON - 3600 * SECOND
+    machine.pass_time(1)
+    assert clock.time_ns() == NOON - 3599 * SECOND
+
+
 def test_it_waits_for_a_clock_that_is_behind_and_never_goes_back() -> None:
     machine = Machine()
     clock = machine.clock()
+    clock.anchor(NOON, 0.0)
     clock.anchor(NOON - 2 * SECOND, 0.0)
     seen = [clock.time_ns()]
     for _ in range(4):

@@ -1,11 +1,16 @@
 """An executor goes away while calls run: what happens then goes by their effect."""
 
+import asyncio
+
 import pytest
 
+from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
+from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import FailureClass, KnownEffect, RetryPolicy
 from tests.support.engine_world import events, failed, keys, later, ok, possible, spec, started, story
+from tests.support.held_store import HeldStore
 from tests.support.world import CALLER, SECOND, World
 
 
@@ -164,6 +169,26 @@ async def test_after_a_person_resolved_it_a_late_outcome_changes_nothing() -> No
         assert not (await world.proposal(f"{batch_id}/a")).attempts[0].may_still_run
         assert (await world.batch(batch_id)).state.name == "FAILED"
         assert keys(replica.acknowledged) == ["a/1"]
+
+
+async def test_a_late_outcome_waits_for_a_store_that_is_away() -> None:
+    held = HeldStore(MemoryStore(ProtobufEventCodec()))
+    world = World(held.port)
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"))
+        replica.cut()
+        await later(world, 60)
+        await world.resolve.resolve(CALLER, f"{batch_id}/a", Resolution.FAILED, "", "looked", None, None)
+        world.live.drop(batch_id)
+        held.away = True
+        replica.end(replica.held[0], ok("7"))
+        replica.connect()
+        await world.settle()
+        assert replica.acknowledged == []
+        held.away = False
+        while not replica.acknowledged:  # noqa: ASYNC110 - until it is
+            await asyncio.sleep(0.01)
+        assert (await story(world, batch_id, "a"))[-1] == "outcome_arrived_late"
 
 
 async def test_run_again_says_whether_the_earlier_attempt_may_still_run_and_shows_its_late_outcome() -> None:

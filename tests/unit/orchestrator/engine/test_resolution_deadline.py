@@ -60,6 +60,40 @@ async def test_it_holds_across_a_restart() -> None:
         assert (await third.states(batch_id)) == {"a": "SUCCEEDED", "b": "RUNNING"}
 
 
+async def test_an_open_batch_that_waits_for_nothing_else_is_closed_in_its_time_across_a_restart() -> None:
+    world = patient()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), open=True, idle_timeout=2 * HOUR * SECOND)
+        replica.end(replica.held[0], possible())
+        await later(world, HOUR)
+        assert (await world.batch(batch_id)).state.name == "IDLE"
+    again = patient(store=world.store, clock=world.clock, executors=world.executors)
+    async with running(again, ()):
+        await later(again, 2 * HOUR - 1)
+        assert (await again.batch(batch_id)).state.name == "IDLE"
+        await later(again, 2)
+        assert (await again.batch(batch_id)).state.name == "PARTIAL"
+
+
+async def test_what_is_heard_meanwhile_keeps_no_open_batch_from_being_closed() -> None:
+    world = patient()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("send", "b"), open=True, idle_timeout=60 * SECOND)
+        replica.end(replica.held[0], possible())
+        await world.settle()
+        replica.cut()
+        await later(world, HOUR)
+        await world.resolve.resolve(CALLER, f"{batch_id}/b", Resolution.FAILED, "", "looked", None, None)
+        await world.settle()
+        assert (await world.batch(batch_id)).state.name == "IDLE"
+        replica.end(replica.held[0], ok("7"))
+        replica.connect()
+        await world.settle()
+        assert (await story(world, batch_id, "b"))[-1] == "outcome_arrived_late"
+        await later(world, 60)
+        assert (await world.batch(batch_id)).state.name == "PARTIAL"
+
+
 async def test_without_a_deadline_it_is_waited_for() -> None:
     world = World()
     async with started(world) as replica:

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
+from orchestrator_svc.adapters.store.memory import MemoryStore
+from orchestrator_svc.adapters.store.memory_commits import Holdings
 from orchestrator_svc.application.engine import resting, timers
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.ownership import MARGIN
@@ -15,7 +18,7 @@ from tests.support.clock import ManualClock
 from tests.support.companions import Company, joined, settled
 from tests.support.engine_world import spec, started, story
 from tests.support.held_store import HeldStore
-from tests.support.world import World
+from tests.support.world import World, running
 
 HOUR, DAY = 3600, 86_400
 
@@ -114,6 +117,45 @@ async def test_whoever_sleeps_is_woken_when_the_earliest_leaves_the_memory() -> 
         await asyncio.sleep(0.1)
         await settled(world)
         assert await world.states(soon) == {"a": "EXPIRED"}
+
+
+class CountingStore(MemoryStore):
+    """Counts how often it is asked how far the executors' journals stood."""
+
+    asked = 0
+
+    async def journal_positions(self) -> dict[str, int]:
+        self.asked += 1
+        return await super().journal_positions()
+
+
+async def test_who_is_alone_asks_once_how_far_journals_stood_however_many_batches_run() -> None:
+    held, codec = Holdings(), ProtobufEventCodec()
+    world = World(MemoryStore(codec, held))
+    async with started(world):
+        for _ in range(5):
+            await world.run(spec("send"))
+    store = CountingStore(codec, held)
+    again = World(store, world.clock, world.executors)
+    async with running(again, ()):
+        await again.settle()
+        assert (len(again.live), store.asked) == (5, 1)
+
+
+async def test_one_that_is_taken_anew_is_not_let_go_of_for_what_it_was() -> None:
+    company = Company()
+    one, other = company.world(), company.world()
+    async with joined(one), joined(other):
+        batch_id = await other.run(spec("pay", "a"))
+        async with one.live.pin("default", batch_id):
+            pass
+        for _ in range(2):
+            await one.run(spec("pay"))
+        assert in_memory(one.live, batch_id) == [False]
+        await one.approve(f"{batch_id}/a")
+        await one.owner.let_go()
+        assert company.whose(batch_id) == one.incarnation.id
+        assert not one.live.may_be_taken(batch_id)
 
 
 async def test_a_batch_taken_while_it_is_taken_as_due_is_there_once() -> None:
