@@ -38,10 +38,15 @@ class SentCommand(NamedTuple):
 
 
 class CommandAnswer(NamedTuple):
-    """Exactly one is there. `answer`: what was recorded with the changes. `refusal`: a GreenlightError, as JSON."""
+    """Exactly one is there. `answer`: what was recorded with the changes. `refusal`: a GreenlightError, as JSON.
+
+    `kind`, `payload_hash`: of the request that this was said to. The id may have been used for another one, elsewhere.
+    """
 
     answer: bytes | None
     refusal: bytes | None
+    kind: str
+    payload_hash: bytes
 
 
 class Commands(Protocol):
