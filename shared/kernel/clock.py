@@ -46,7 +46,7 @@ def _steady_ns() -> int:
 class AnchoredClock:
     """The machine's wall time at the start, carried on by a clock that nobody can set: steps of it move nothing.
 
-    `anchor` holds it to another clock, that several processes agree on. It never goes back.
+    `anchor` holds it to another clock, that several processes agree on. From the first time on it never goes back.
     """
 
     monotonic = staticmethod(time.monotonic)
@@ -65,6 +65,8 @@ class AnchoredClock:
 
     def anchor(self, reading: int, age: float) -> None:
         """What another clock said, at some time within the last `age` seconds: no nearer than that is it known."""
-        self._floor = self.time_ns()
+        before = self.time_ns()
         least = reading - self._steady()
         self._offset = min(max(self._offset, least), least + round(age * 1e9))
+        # The machine's own may have been an hour ahead: who waits that long for the other one misses every deadline.
+        self._floor = before if self._floor else self.time_ns()

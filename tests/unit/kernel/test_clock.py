@@ -49,15 +49,24 @@ def test_it_is_held_to_another_clock_as_near_as_that_is_known() -> None:
     assert clock.time_ns() == NOON + 61 * SECOND
 
 
-def test_it_waits_for_a_clock_that_is_behind_and_never_goes_back() -> None:
+def test_it_waits_for_a_clock_that_was_set_back_and_never_goes_back() -> None:
     machine = Machine()
     clock = machine.clock()
+    clock.anchor(NOON, 0.0)
     clock.anchor(NOON - 2 * SECOND, 0.0)
     seen = [clock.time_ns()]
     for _ in range(4):
         machine.pass_time(1)
         seen.append(clock.time_ns())
     assert [time - NOON for time in seen] == [0, 0, 0, SECOND, 2 * SECOND]
+
+
+def test_a_machine_whose_clock_was_ahead_from_the_first_waits_for_nothing() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.anchor(NOON - 3600 * SECOND, 0.0)
+    machine.pass_time(1)
+    assert clock.time_ns() == NOON - 3599 * SECOND
 
 
 def test_the_real_one_goes_on() -> None:
