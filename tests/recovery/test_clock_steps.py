@@ -31,7 +31,7 @@ from tests.support.stepped_clock import SteppedClock
 
 pytestmark = [pytest.mark.slow, pytest.mark.faketime, pytest.mark.timeout(120)]
 HOUR = 3600
-DUE, LEASE = 4, 2.0
+DUE, LEASE = 4, 5.0
 EARLY, LATE = 1.0, 40.0
 """What is due in `DUE` seconds may come that much before, and after: an hour is far from either."""
 NEAR = 60
@@ -100,10 +100,11 @@ async def steps(client: Any, folder: Path, clock: SteppedClock) -> None:
         await waits.over()
 
 
-def ahead(process: Process) -> float:
-    """Seconds by which its clock was ahead when it said its last, shortly before now."""
-    said = process.err.read_text().splitlines()[-1].partition(",")[0]
-    return time.mktime(time.strptime(said, "%Y-%m-%d %H:%M:%S")) - time.time()
+def was_ahead(process: Process, seconds: int) -> bool:
+    """By its log: whether its clock was ahead by that at some time, shortly before now."""
+    said = [line.partition(",")[0] for line in process.err.read_text().splitlines()]
+    ahead = [time.mktime(time.strptime(text, "%Y-%m-%d %H:%M:%S")) - time.time() for text in said]
+    return any(abs(each - seconds) < NEAR for each in ahead)
 
 
 @pytest.fixture
@@ -143,8 +144,8 @@ async def test_of_one_of_two_orchestrators(
         async with stub(one.ready()["address"]) as client:
             await steps(client, tmp_path, clock)
         assert await live(server, address) == 2
-    assert ahead(one) == pytest.approx(-HOUR, abs=NEAR)
-    assert ahead(other) == pytest.approx(0, abs=NEAR)
+    assert was_ahead(one, -HOUR)
+    assert was_ahead(other, 0)
 
 
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
@@ -185,14 +186,14 @@ async def test_wrong_from_the_first_on_a_database_whose_is_right(
                 waits = Waits(client, tmp_path)
                 await waits.begin("wrong")
                 await waits.over()
-    assert ahead(one) == pytest.approx(seconds, abs=NEAR)
+    assert was_ahead(one, seconds)
 
 
 async def test_of_the_only_orchestrator_of_a_file(tmp_path: Path, clock: SteppedClock) -> None:
     with executor(tmp_path) as tools, orchestrator(tmp_path, "one", tools.ready()["address"], env=clock.env) as one:
         async with stub(one.ready()["address"]) as client:
             await steps(client, tmp_path, clock)
-    assert ahead(one) == pytest.approx(-HOUR, abs=NEAR)
+    assert was_ahead(one, -HOUR)
 
 
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR])
@@ -210,7 +211,7 @@ async def test_of_an_executor(tmp_path: Path, clock: SteppedClock, seconds: int)
             took = await attempt(client, batch_id, "a")
             assert DUE - EARLY < took.timing.tool.ToNanoseconds() / 1e9 < LATE
             assert took.failure.reason == "TOOL_TIMEOUT"
-    assert ahead(tools) == pytest.approx(seconds, abs=NEAR)
+    assert was_ahead(tools, seconds)
 
 
 async def attempt(client: Any, batch_id: str, key: str) -> Any:

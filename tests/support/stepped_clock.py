@@ -7,8 +7,8 @@ _INSTALL = "libfaketime is missing: install it (apt-get install libfaketime)"
 
 
 def _library() -> Path:
-    """Raises where there is none: a test of it is not skipped."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    """The one for several threads. Raises where there is none: a test of it is not skipped."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         raise RuntimeError(_INSTALL)
     return found[0]
