@@ -57,6 +57,8 @@ class PostgresqlStore(SqlStore):
         super().__init__()
         self._url, self._name, self._codec, self._clock = url, shown(url), codec, clock
         self._reader = reader_engine(url, "greenlight reader")
+        # Looks are one statement each, without a BEGIN and a ROLLBACK around it.
+        self._looker = self._reader.execution_options(isolation_level="AUTOCOMMIT")
         self._leases = lease_engine(url, "greenlight lease")
         # Its name tells whose it is, once there is a start.
         self._writer = writer_engine(url, "greenlight writer")
@@ -152,6 +154,13 @@ class PostgresqlStore(SqlStore):
     async def _read(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         async def snapshot() -> T:
             async with self._reader.connect() as connection:
+                return await connection.run_sync(read, *args, **kwargs)
+
+        return await self._reaching(snapshot)
+
+    async def _look(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async def snapshot() -> T:
+            async with self._looker.connect() as connection:
                 return await connection.run_sync(read, *args, **kwargs)
 
         return await self._reaching(snapshot)

@@ -15,13 +15,13 @@ class SqlInbox(SqlAccess):
         await self._write(inbox.send, commands, now)
 
     async def received(self, limit: int) -> list[SentCommand]:
-        return await self._read(received.received, self._incarnation, limit)
+        return await self._look(received.received, self._incarnation, limit)
 
     async def refuse(self, command: SentCommand, refusal: bytes) -> None:
         await self._write(inbox.refuse, command, refusal, self._incarnation)
 
     async def answers(self, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:
-        return await self._read(received.answers, asked)
+        return await self._look(received.answers, asked)
 
     async def withdraw(self, ids: Collection[CommandId]) -> None:
         await self._write(inbox.withdraw, ids)

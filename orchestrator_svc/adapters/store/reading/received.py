@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Column, Connection, Table, exists, select, tuple_
+from sqlalchemy import Column, Connection, Table, exists, literal_column, select, tuple_
 
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
 from orchestrator_svc.adapters.store.tables import OWNED, batches, commands, inbox
@@ -35,20 +35,22 @@ def _command(row: AnyRow) -> SentCommand:
 
 
 def answers(connection: Connection, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:
-    """What was recorded with the changes counts, whatever else was said."""
+    """One statement. What was recorded with the changes counts, whatever else was said."""
     found: dict[CommandId, CommandAnswer] = {}
-    for row in connection.execute(_of(asked, inbox, inbox.c.refusal)):
-        if row.said is not None:
-            found[CommandId(row.tenant, row.id, row.request_id)] = CommandAnswer(None, row.said)
-    for row in connection.execute(_of(asked, commands, commands.c.answer)):
-        found[CommandId(row.tenant, row.id, row.request_id)] = CommandAnswer(row.said, None)
+    refusals = _of(asked, inbox, inbox.c.refusal, done=0).where(inbox.c.refusal.is_not(None))
+    for row in connection.execute(refusals.union_all(_of(asked, commands, commands.c.answer, done=1))):
+        one = CommandId(row.tenant, row.id, row.request_id)
+        if row.done:
+            found[one] = CommandAnswer(row.said, None)
+        else:
+            found.setdefault(one, CommandAnswer(None, row.said))
     wanted = frozenset(asked)
     return {one: said for one, said in found.items() if one in wanted}
 
 
-def _of(asked: Collection[CommandId], table: Table, said: Column[bytes]) -> AnySelect:
+def _of(asked: Collection[CommandId], table: Table, said: Column[bytes], done: int) -> AnySelect:
     """All that was said to those requests by those batches: also to other commands of them."""
-    columns = (table.c.tenant, batches.c.id, table.c.request_id, said.label("said"))
+    columns = (table.c.tenant, batches.c.id, table.c.request_id, said.label("said"), literal_column(str(done)).label("done"))
     requests = tuple_(table.c.tenant, table.c.request_id).in_({(one.tenant, one.request_id) for one in asked})
     of_batches = tuple_(batches.c.tenant, batches.c.id).in_({(one.tenant, one.batch_id) for one in asked})
     joined = table.join(batches, batches.c.batch_no == table.c.batch_no)
