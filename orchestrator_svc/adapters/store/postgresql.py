@@ -132,12 +132,13 @@ class PostgresqlStore(SqlStore):
         first = partial(lock_both, incarnation=self._incarnation, other=lease)
         return await self._settled(partial(owning.supersede, lease=lease), first)
 
-    async def send(self, commands: Sequence[SentCommand], now: int) -> None:
+    async def send(self, commands: Sequence[SentCommand], now: int) -> bool:
         async def sent() -> None:
             async with self._inbox.connect() as connection:
                 await connection.run_sync(postgresql_inbox.send, commands, now, self._incarnation)
 
         await self._reaching(sent)
+        return True
 
     # -- batches
 

@@ -11,8 +11,9 @@ from orchestrator_svc.ports.commands import CommandAnswer, CommandId, SentComman
 class SqlInbox(SqlAccess):
     """Implements `Commands`."""
 
-    async def send(self, commands: Sequence[SentCommand], now: int) -> None:
+    async def send(self, commands: Sequence[SentCommand], now: int) -> bool:
         await self._write(inbox.send, commands, now)
+        return False
 
     async def received(self, limit: int) -> list[SentCommand]:
         return await self._look(received.received, self._incarnation, limit)

@@ -50,7 +50,13 @@ def answers(connection: Connection, asked: Collection[CommandId]) -> dict[Comman
 
 def _of(asked: Collection[CommandId], table: Table, said: Column[bytes], done: int) -> AnySelect:
     """All that was said to those requests by those batches: also to other commands of them."""
-    columns = (table.c.tenant, batches.c.id, table.c.request_id, said.label("said"), literal_column(str(done)).label("done"))
+    columns = (
+        table.c.tenant,
+        batches.c.id,
+        table.c.request_id,
+        said.label("said"),
+        literal_column(str(done)).label("done"),
+    )
     requests = tuple_(table.c.tenant, table.c.request_id).in_({(one.tenant, one.request_id) for one in asked})
     of_batches = tuple_(batches.c.tenant, batches.c.id).in_({(one.tenant, one.batch_id) for one in asked})
     joined = table.join(batches, batches.c.batch_no == table.c.batch_no)
