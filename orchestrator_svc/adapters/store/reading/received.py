@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Column, Connection, Table, exists, literal_column, select, tuple_
+from sqlalchemy import Column, Connection, Integer, Table, exists, literal_column, select, tuple_
 
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
 from orchestrator_svc.adapters.store.tables import OWNED, batches, commands, inbox
@@ -55,7 +55,7 @@ def _of(asked: Collection[CommandId], table: Table, said: Column[bytes], done: i
         batches.c.id,
         table.c.request_id,
         said.label("said"),
-        literal_column(str(done)).label("done"),
+        literal_column(str(done), Integer).label("done"),
     )
     requests = tuple_(table.c.tenant, table.c.request_id).in_({(one.tenant, one.request_id) for one in asked})
     of_batches = tuple_(batches.c.tenant, batches.c.id).in_({(one.tenant, one.batch_id) for one in asked})
