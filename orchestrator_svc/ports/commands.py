@@ -50,9 +50,9 @@ class CommandAnswer(NamedTuple):
 
 
 class Commands(Protocol):
-    async def send(self, commands: Sequence[SentCommand], now: int) -> None:
+    async def send(self, commands: Sequence[SentCommand], now: int) -> bool:
         """Writes them down, in order. One that is there already stays, but for who waits for it since when; its refusal
-        is forgotten."""
+        is forgotten. True: the owners, as they are now, have been woken by that (COMMAND)."""
         ...
 
     async def received(self, limit: int) -> list[SentCommand]:

@@ -55,7 +55,7 @@ def places(dialect: Dialect, sql: str) -> str:
 
 def run_many(connection: Connection, sql: str, rows: Rows) -> None:
     """A statement a row, all of them in one go."""
-    rows = _clean(rows) if connection.dialect.name == "postgresql" else rows
+    rows = clean(rows) if connection.dialect.name == "postgresql" else rows
     connection.exec_driver_sql(sql, rows)
 
 
@@ -67,7 +67,7 @@ def can_copy(dialect: Dialect, rows: Rows) -> bool:
 def copy(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
     """Past SQLAlchemy, which has no COPY: raises what asyncpg raises."""
     driver: Any = connection.connection.driver_connection
-    await_only(driver.copy_records_to_table(table.name, columns=columns, records=_clean(rows)))
+    await_only(driver.copy_records_to_table(table.name, columns=columns, records=clean(rows)))
 
 
 def as_columns(rows: Rows) -> tuple[Any, ...]:
@@ -75,7 +75,8 @@ def as_columns(rows: Rows) -> tuple[Any, ...]:
     return tuple(map(list, zip(*rows, strict=True)))
 
 
-def _clean(rows: Rows) -> Rows:
+def clean(rows: Rows) -> Rows:
+    """As PostgreSQL takes it."""
     if not any(type(value) is str and _NUL in value for row in rows for value in row):
         return rows
     return [tuple([_without_nul(value) for value in row]) for row in rows]

@@ -11,13 +11,14 @@ from orchestrator_svc.ports.store import Request
 class MemoryInbox(MemoryStart):
     """Implements `Commands`."""
 
-    async def send(self, commands: Sequence[SentCommand], now: int) -> None:
+    async def send(self, commands: Sequence[SentCommand], now: int) -> bool:
         self._check()
         for place, command in enumerate(commands):
             if self._held.find(command.tenant, command.batch_id) is not None:
                 kept = self._held.inbox.setdefault(command.id, KeptCommand(command, now))
                 kept.command, kept.time = kept.command._replace(sender=command.sender), now + place
                 kept.refusal = None
+        return False
 
     async def received(self, limit: int) -> list[SentCommand]:
         waiting = [kept for kept in self._held.inbox.values() if self._waits(kept)]
