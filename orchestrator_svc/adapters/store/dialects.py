@@ -5,7 +5,7 @@ Everything else of the store is one code for both. The guard's two texts stand i
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, Text
@@ -68,6 +68,14 @@ def copy(connection: Connection, table: Table, columns: Sequence[str], rows: Row
     """Past SQLAlchemy, which has no COPY: raises what asyncpg raises."""
     driver: Any = connection.connection.driver_connection
     await_only(driver.copy_records_to_table(table.name, columns=columns, records=clean(rows)))
+
+
+def remove_many(connection: Connection, table: Table, key: Mapping[str, str], rows: Rows) -> None:
+    """By their keys, in one statement of PostgreSQL. `key`: its columns and their types; the tuples hold them."""
+    arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(key.values(), 1))
+    wanted = " AND ".join(f"{table.name}.{name} = j.{name}" for name in key)
+    sql = f"DELETE FROM {table.name} USING unnest({arrays}) AS j ({', '.join(key)}) WHERE {wanted}"
+    connection.exec_driver_sql(sql, as_columns(rows))
 
 
 def as_columns(rows: Rows) -> tuple[Any, ...]:

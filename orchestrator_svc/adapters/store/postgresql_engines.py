@@ -34,7 +34,13 @@ _LEASE_TIMEOUT = 2.0
 
 
 # What is written is found by its key, always: a plan that was made while a table was small would read all of it later.
-_BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+# So one plan a statement is enough: planning the guard anew takes longer than running it.
+_BY_KEY = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 
 
 def parse_url(text: str) -> URL:
