@@ -25,7 +25,7 @@ _ADD = BulkInsert(proposals, PROPOSED)
 _STAND = BulkInsert(standings, (*MOVING, *OF_PROPOSAL, "tenant"))
 _MOVE = BulkUpdate(standings, MOVING, OF_PROPOSAL)
 _APPEND = BulkInsert(frames, ("batch_no", "first_sequence", "last_sequence", "tenant", "payload"))
-_KEY = dict(zip(OF_PROPOSAL, ("bigint", "integer"), strict=True))
+_KEY = {"batch_no": "bigint", "ordinal": "integer"}
 _Rows = list[tuple[Any, ...]]
 
 
