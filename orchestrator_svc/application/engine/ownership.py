@@ -129,9 +129,7 @@ class Owner:
             if not page:
                 break
             count += len(page)
-            for batch in page:
-                await self._adopt(batch)
-                await asyncio.sleep(0)
+            await self._live.adopt(page)
         await self._live.clear_doubts()
         if count:
             _log.info("took up %d batches that were due", count)
@@ -139,13 +137,6 @@ class Owner:
         known = await self._owners.next_wake()
         self._live.expect_wake(known)
         self._found()
-
-    async def _adopt(self, batch: Batch) -> None:
-        """One that cannot be taken in now is in doubt, and has its turn later."""
-        try:
-            await self._live.adopt(batch)
-        except UnavailableError as error:
-            self._missing(error)
 
     def _due_in(self) -> float | None:
         """Seconds; None: nothing is known that will be due."""
