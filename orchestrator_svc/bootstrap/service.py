@@ -86,6 +86,7 @@ async def _start(supervisor: Supervisor, parts: Parts, router: CommandRouter) ->
         await owner.renew()
         waking = Waking(parts.wakeups, parts.feed, Looks(router.look, router.answered, owner.look))
         supervisor.start(owner.keep_lease(), "lease")
+        supervisor.start(owner.end_others_on(), "leases of others")
         supervisor.start(waking.run(), "wake-ups")
         supervisor.start(Polling(parts.store, parts.feed, lambda: owner.has_company).run(), "polling")
         supervisor.start(router.receive(), "commands")

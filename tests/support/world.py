@@ -202,6 +202,7 @@ async def running(world: World, tools: Sequence[ToolDescriptor] = TOOLS, *, slot
         supervisor.start(world.catalogue.run(), "catalogue")
         supervisor.start(world.commands.receive(), "commands")
         if world.store.shared:
+            supervisor.start(world.owner.end_others_on(), "leases of others")
             await world.wakeups.start()
             supervisor.start(world.waking().run(), "wake-ups")
         if tools:

@@ -13,8 +13,7 @@ from orchestrator_svc.ports.ownership import Lease
 
 _FENCE = "SELECT pg_current_xact_id()::text FROM incarnations WHERE id = $1 AND superseded = 0 FOR KEY SHARE"
 _STATUS = "SELECT pg_xact_status($1::text::xid8)"
-# In the order of their ids, so that two that supersede each other do not wait for each other.
-_BOTH = "SELECT id FROM incarnations WHERE id IN ($1, $2) ORDER BY id FOR UPDATE"
+_LOCK = "SELECT 1 FROM incarnations WHERE id = $1 FOR {}"
 
 
 def fence(connection: Connection, incarnation: str) -> str:
@@ -26,8 +25,14 @@ def fence(connection: Connection, incarnation: str) -> str:
 
 
 def lock_both(connection: Connection, incarnation: str, other: Lease) -> None:
-    """Before the fence of a transaction that supersedes another start."""
-    connection.exec_driver_sql(_BOTH, (incarnation, other.incarnation)).all()
+    """Before the fence of a transaction that supersedes another start.
+
+    In the order of their ids, so that two that supersede each other do not wait for each other. Its own as the fence
+    does: however long the other's keeps it waiting, its own lease is renewed.
+    """
+    for wanted in sorted((incarnation, other.incarnation)):
+        strength = "KEY SHARE" if wanted == incarnation else "UPDATE"
+        connection.exec_driver_sql(_LOCK.format(strength), (wanted,)).all()
 
 
 def status(connection: Connection, transaction: str) -> str | None:

@@ -38,8 +38,9 @@ class LeaseWatch:
         return [lease for lease in others if begun - standing[lease.incarnation][1] >= self._period]
 
     def due(self) -> float | None:
-        """When the next lease may be over, unless its counter moves; None: there are no others."""
-        return min((since + self._period for _, since in self._standing.values()), default=None)
+        """When the next lease may be over, unless its counter moves; None: there are no others that are not over."""
+        ends = [since + self._period for _, since in self._standing.values()]
+        return min((end for end in ends if self._read is None or end > self._read), default=None)
 
 
 class Tenure:

@@ -4,10 +4,12 @@ A batch that rests (it waits for people only, or is finished) belongs to nobody.
 as nobody took it: where others may, whoever uses it asks first.
 """
 
+import asyncio
 import copy
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 
+from orchestrator_svc.application.engine.doubts import Doubts
 from orchestrator_svc.application.engine.resting import Resting
 from orchestrator_svc.application.engine.uses import Use, Uses
 from orchestrator_svc.domain.batch import MAX_BATCH_ARGUMENTS, Batch
@@ -35,8 +37,8 @@ class LiveBatches:
     """Until they no longer do: a batch is taken with everything that was done to it."""
     awaited: Callable[[Batch], bool]
     """Whether an executor may still say how an attempt ended."""
-    arriving: Callable[[Batch], Awaitable[None]]
-    """A batch that others may have had was taken, and is in memory next."""
+    arriving: Callable[[Sequence[Batch]], Awaitable[None]]
+    """Batches that others may have had were taken, and are in memory next."""
     resume: Callable[[Batch], None]
     """Goes on with one that was taken."""
     forget: Callable[[Batch], None]
@@ -64,7 +66,7 @@ class LiveBatches:
         self._ours: set[str] = set()
         self._resting = Resting()
         self._idle: dict[str, Batch] = {}
-        self._in_doubt: dict[str, str] = {}
+        self._doubts = Doubts(lambda: self.on_rest())
         self.next_wake: int | None = None
         """The earliest `wake_time` that is known of, of batches that belong to nobody."""
 
@@ -112,8 +114,16 @@ class LiveBatches:
         with self._uses.of(batch_id) as use:
             yield await self._find(tenant, batch_id, use, resumes=resumes)
 
-    async def adopt(self, batch: Batch) -> None:
-        """One that was taken because it was due."""
+    async def adopt(self, batches: Sequence[Batch]) -> None:
+        """Those that were taken because they were due. Raises UnavailableError: then some have their turn later."""
+        self._doubts.add(batches)
+        await self._prepare(batches)
+        for batch in batches:
+            await self._adopt(batch)
+            self._doubts.remove(batch.id)
+            await asyncio.sleep(0)
+
+    async def _adopt(self, batch: Batch) -> None:
         with self._uses.of(batch.id) as use:
             async with use.loading:
                 known = self._batches.get(batch.id)
@@ -124,8 +134,7 @@ class LiveBatches:
                 if self.pending(batch.id):
                     await self._take(batch.tenant, batch.id, resumes=True)
                 else:
-                    with self._taking(batch.tenant, batch.id):
-                        await self._arrive(batch, resumes=True)
+                    self._arrive(batch, resumes=True)
 
     def _free(self, batch_id: str) -> None:
         batch = self._batches.get(batch_id)
@@ -168,29 +177,19 @@ class LiveBatches:
     async def _take(self, tenant: str, batch_id: str, *, resumes: bool) -> Batch | Elsewhere | None:
         if self.pending(batch_id):
             await self.recorded(batch_id)
-        with self._taking(tenant, batch_id):
+        with self._doubts.taking(tenant, batch_id):
             found = await self._owners.take(tenant, batch_id, self.judge)
             if isinstance(found, Batch):
-                await self._arrive(found, resumes=resumes)
+                await self._prepare([found])
+                self._arrive(found, resumes=resumes)
         return found
-
-    @contextmanager
-    def _taking(self, tenant: str, batch_id: str) -> Generator[None]:
-        """What is on record as this start's, and in nobody's memory, would be looked at by nobody."""
-        self._in_doubt[batch_id] = tenant
-        try:
-            yield
-        except BaseException:
-            self.on_rest()
-            raise
-        self._in_doubt.pop(batch_id, None)
 
     async def clear_doubts(self) -> None:
         """Takes up those that may have been taken by who then was told that the store is away, or gave up.
 
         Raises UnavailableError.
         """
-        for batch_id, tenant in list(self._in_doubt.items()):
+        for batch_id, tenant in self._doubts.all():
             if batch_id in self._uses:
                 continue
             try:
@@ -198,11 +197,13 @@ class LiveBatches:
                     pass
             except (NotFoundError, OwnedElsewhereError):
                 pass  # then it is not this start's
-            self._in_doubt.pop(batch_id, None)
+            self._doubts.remove(batch_id)
 
-    async def _arrive(self, batch: Batch, *, resumes: bool) -> None:
+    async def _prepare(self, batches: Sequence[Batch]) -> None:
         if self._owners.shared:
-            await self.arriving(batch)
+            await self.arriving(batches)
+
+    def _arrive(self, batch: Batch, *, resumes: bool) -> None:
         self.add(batch)
         self._ours.add(batch.id)
         if resumes and (not batch.state.finished or batch.counts[ProposalState.OUTCOME_UNKNOWN]):

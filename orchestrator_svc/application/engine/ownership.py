@@ -45,6 +45,8 @@ class Owner:
         self._wakeups, self._clock, self._period = wakeups, clock, period
         self._on_clock, self._on_taken = on_clock, on_taken
         self._watch = LeaseWatch(period)
+        self._ended: list[Lease] = []
+        self._some_ended = asyncio.Event()
         self._look, self._rested = asyncio.Event(), asyncio.Event()
         self._live.on_rest = self._rested.set
         self._away = self._leaving = self._over = False
@@ -75,7 +77,7 @@ class Owner:
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
 
     async def renew(self) -> None:
-        """Once; ends the starts whose leases are over. Raises UnavailableError."""
+        """Once; sees whose leases are over. Raises UnavailableError."""
         begun = self._clock.monotonic()
         try:
             beat = await self._owners.renew()
@@ -86,14 +88,28 @@ class Owner:
         self._on_clock(beat.time, ended - begun)
         self._hold(begun)
         self._others = bool(beat.others)
-        for lease in self._watch.look(beat.others, begun, ended):
-            await self._supersede(lease)
+        self._ended = self._watch.look(beat.others, begun, ended)
+        if self._ended:
+            self._some_ended.set()
 
     def _hold(self, begun: float) -> None:
         lapsed = not self._engine.tenure.holds
         self._engine.tenure.renewed(begun)
         if lapsed:
             self._engine.look()  # what waited for it goes on
+
+    async def end_others_on(self) -> None:
+        """Ends the starts whose leases are over. Beside the renewals: those wait for no transaction."""
+        while not self._over:
+            await self._some_ended.wait()
+            self._some_ended.clear()
+            try:
+                for lease in self._ended:
+                    await self._supersede(lease)
+            except UnavailableError as error:
+                self._missing(error)
+                await asyncio.sleep(PAUSE)
+                self._some_ended.set()
 
     async def _supersede(self, lease: Lease) -> None:
         if await self._owners.supersede(lease):
@@ -129,9 +145,7 @@ class Owner:
             if not page:
                 break
             count += len(page)
-            for batch in page:
-                await self._adopt(batch)
-                await asyncio.sleep(0)
+            await self._live.adopt(page)
         await self._live.clear_doubts()
         if count:
             _log.info("took up %d batches that were due", count)
@@ -139,13 +153,6 @@ class Owner:
         known = await self._owners.next_wake()
         self._live.expect_wake(known)
         self._found()
-
-    async def _adopt(self, batch: Batch) -> None:
-        """One that cannot be taken in now is in doubt, and has its turn later."""
-        try:
-            await self._live.adopt(batch)
-        except UnavailableError as error:
-            self._missing(error)
 
     def _due_in(self) -> float | None:
         """Seconds; None: nothing is known that will be due."""

@@ -1,6 +1,6 @@
 """Going on with batches that were taken: from another start, or because somebody has something to say to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from orchestrator_svc.application.engine.concluding import Concluder
 from orchestrator_svc.application.engine.reattaching import Reattaching
@@ -32,9 +32,9 @@ class Resuming:
         """How far the executors' journals stood is known before any of them is asked about what it ran."""
         self._reattaching.load(await self._store.journal_positions())
 
-    async def arriving(self, batch: Batch) -> None:
+    async def arriving(self, batches: Iterable[Batch]) -> None:
         """Others may have recorded more of that since."""
-        if batch.counts[State.RUNNING] or batch.counts[State.OUTCOME_UNKNOWN]:
+        if any(batch.counts[State.RUNNING] or batch.counts[State.OUTCOME_UNKNOWN] for batch in batches):
             await self.prepare()
 
     def resume(self, batch: Batch) -> None:

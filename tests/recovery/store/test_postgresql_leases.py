@@ -58,11 +58,11 @@ async def lease_of(other: WholeStore, incarnation: str = ONE) -> Lease:
 
 
 @asynccontextmanager
-async def transaction(url: str, name: str) -> AsyncIterator[AsyncConnection]:
-    """One of the first orchestrator's that has passed its fence."""
+async def transaction(url: str, name: str, incarnation: str = ONE) -> AsyncIterator[AsyncConnection]:
+    """One that has passed its orchestrator's fence."""
     engine = postgresql_engines.writer_engine(postgresql_engines.parse_url(url), name)
     async with engine.connect() as connection:
-        await connection.run_sync(fence, ONE)
+        await connection.run_sync(fence, incarnation)
         yield connection
     await engine.dispose()
 
@@ -135,6 +135,18 @@ async def test_a_lease_is_renewed_beside_a_commit_that_hangs(one: WholeStore, tw
     async with transaction(url, writer_name(ONE)), one._writer.connect():
         await asyncio.gather(one.renew(), one.renew())
     assert (await lease_of(two)).counter == lease.counter + 2
+
+
+async def test_a_lease_is_renewed_beside_ending_another_start_however_long_that_waits(
+    one: WholeStore, two: WholeStore, url: str, postgres: PostgresServer
+) -> None:
+    lease = await lease_of(one, TWO)
+    async with transaction(url, "not known as its own", TWO) as late, asyncio.TaskGroup() as tasks:
+        superseding = tasks.create_task(one.supersede(lease))
+        await until_waiting(postgres, writer_name(ONE))
+        await one.renew()
+        await late.commit()
+    assert superseding.result()
 
 
 async def test_its_time_is_the_databases(one: WholeStore, postgres: PostgresServer) -> None:

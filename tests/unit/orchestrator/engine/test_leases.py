@@ -27,7 +27,7 @@ def test_one_that_moves_lives_on_beside_one_that_does_not() -> None:
     for at in (0, 2, 4):
         assert not read(watch, float(at), Lease("one", at), OTHER)
     assert read(watch, 6.0, Lease("one", 6), OTHER) == [OTHER]
-    assert watch.due() == 6.0
+    assert watch.due() == 12.0, "the other is over, and needs no look any more"
     assert not read(watch, 8.0, Lease("one", 8))
     assert watch.due() == 14.0
 

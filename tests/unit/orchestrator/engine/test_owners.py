@@ -1,5 +1,7 @@
 """Several orchestrators on one store: whose a batch is, who goes on with it, and who may not."""
 
+import asyncio
+
 import pytest
 
 from orchestrator_svc.application.engine.live import OwnedElsewhereError
@@ -126,6 +128,24 @@ async def test_another_goes_on_with_what_a_dead_one_had() -> None:
         await other.settle()
         assert set((await other.states(batch_id)).values()) == {"SUCCEEDED"}
         assert keys([c.id for c in replica.received if c.tool.name == "send"]) == ["a/1"], "it is asked about"
+
+
+async def test_its_own_lease_is_renewed_however_long_it_takes_to_end_another() -> None:
+    company = Company()
+    one, other = company.world(), company.world()
+    async with joined(one), joined(other):
+        ending = asyncio.Event()
+
+        async def never(lease: object) -> bool:
+            ending.set()
+            return await asyncio.Event().wait()
+
+        other.store.supersede = never  # type: ignore[method-assign, assignment]
+        async with asyncio.timeout(10):
+            await company.watch_leases(other, periods=2)
+        assert ending.is_set()
+        await company.watch_leases(one, other, periods=2)
+        assert not other.engine.problems()
 
 
 async def test_one_that_lives_keeps_what_it_has() -> None:

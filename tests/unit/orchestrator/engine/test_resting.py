@@ -142,6 +142,19 @@ async def test_who_is_alone_asks_once_how_far_journals_stood_however_many_batche
         assert (len(again.live), store.asked) == (5, 1)
 
 
+async def test_what_comes_together_is_asked_about_together() -> None:
+    company = Company()
+    one = company.world()
+    async with joined(one) as replica:
+        for _ in range(5):
+            await one.run(spec("send"))
+    store = CountingStore(ProtobufEventCodec(), company.held, shared=True, clock=company.clock)
+    other = World(store, company.clock, one.executors, bus=company.bus)
+    async with joined(other, known=replica):
+        await company.watch_leases(other, periods=1.7)
+        assert (len(other.live), store.asked) == (5, 2), "once at the start, and once after they were taken"
+
+
 async def test_one_that_is_taken_anew_is_not_let_go_of_for_what_it_was() -> None:
     company = Company()
     one, other = company.world(), company.world()
@@ -168,7 +181,7 @@ async def test_a_batch_taken_while_it_is_taken_as_due_is_there_once() -> None:
         await one.store.supersede((await one.store.renew()).others[0])
         (due,) = await one.store.take_due(one.clock.time_ns(), one.catalogue)
         async with one.live.pin("default", batch_id) as batch:
-            await one.live.adopt(due)
+            await one.live.adopt([due])
             assert one.live.get(batch_id) is batch
             assert batch.epoch > due.epoch
         await one.settle()
