@@ -31,7 +31,7 @@ from tests.support.starts import (
     until_started,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(180)]
 LEASE, GROUPS, ADDED = 2.0, 3, 2
 KEYS = ("rejected", "approved", "dropped", "retried")
 Command = tuple[str, Any]
