@@ -12,6 +12,7 @@ from tests.chaos.faults import Faults
 
 TOOLS = ("read", "read", "read", "write", "write", "note", "note", "send", "send", "pay")
 AT_ONCE = 12
+PEOPLE = 4
 BUSY = 2
 BATCHES_A_KILL = 8
 BATCHES_A_FAULT = 3
@@ -105,10 +106,14 @@ class Crowd:
                 story.events.append(event)
 
     async def decide_all(self) -> None:
-        """For ever: whatever waits for a decision gets one."""
+        """For ever: whatever waits for a decision gets one. One that waits for a lost server holds up no other."""
+        room = asyncio.Semaphore(PEOPLE)
         while True:
-            async for proposal in self._client.list_proposals():
-                await self._try(self._decide(proposal))
+            async with asyncio.TaskGroup() as tasks:
+                async for proposal in self._client.list_proposals():
+                    await room.acquire()
+                    deciding = tasks.create_task(self._try(self._decide(proposal)))
+                    deciding.add_done_callback(lambda _: room.release())
             await asyncio.sleep(0.1)
 
     async def _decide(self, proposal: proposal_pb2.Proposal) -> None:
