@@ -180,8 +180,8 @@ services: $(DEV_DONE) $(JAEGER_DONE) ## A batch's trace, read back from a real J
 	@tools/run_tests.sh interop/jaeger $(PYTEST_ARGS)
 
 .PHONY: test-postgresql
-test-postgresql: $(DEV_DONE) ## Every test of the store on a real PostgreSQL, which it starts (needs its server programs)
-	@tools/run_tests.sh . -m postgresql $(PYTEST_ARGS)
+test-postgresql: $(DEV_DONE) ## What needs a real PostgreSQL, which it starts, or a clock that is set (its server programs; libfaketime)
+	@tools/run_tests.sh . -m "postgresql or faketime" $(PYTEST_ARGS)
 
 .PHONY: wheels
 wheels: $(DEV_DONE) ## Build both wheels, install them in an empty environment, run a batch from an empty folder

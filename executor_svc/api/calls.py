@@ -1,6 +1,6 @@
 """Messages in: calls, their origins, questions about earlier ones. The hot half of the mapping, with `outcomes`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from executor_svc.application.attaching import Ask
@@ -50,7 +50,15 @@ def calls_of(frame: pb.CallFrame) -> tuple[list[Call], list[Outcome]]:
 
 
 def ask_of(attach: pb.Attach) -> Ask:
-    return Ask(attach.call_id, attach.boot_id, _EFFECTS.get(attach.effect), attach.journal_position)
+    effect, epoch = _EFFECTS.get(attach.effect), _epoch(attach.fencing_token)
+    return Ask(attach.call_id, attach.boot_id, effect, attach.journal_position, epoch)
+
+
+def cancels_of(request: pb.ExecuteRequest) -> Iterator[tuple[str, int]]:
+    """Call ids, each with the epoch of who cancels it; 0: it says none."""
+    tokens = request.cancel_tokens
+    for index, call_id in enumerate(request.cancels):
+        yield call_id, _epoch(tokens[index]) if index < len(tokens) else 0
 
 
 def _origin(origin: pb.Origin) -> Origin:
@@ -62,7 +70,13 @@ def _origin(origin: pb.Origin) -> Origin:
         batch_id=origin.batch_id,
         labels=MappingProxyType(dict(origin.labels)) if origin.labels else _NO_LABELS,
         trace_id=origin.trace_id if len(origin.trace_id) == 16 else b"",
+        epoch=_epoch(origin.fencing_token),
     )
+
+
+def _epoch(token: pb.FencingToken) -> int:
+    """One that cannot be is none."""
+    return max(0, token.epoch)
 
 
 def _timeout(sent: pb.Call) -> float:

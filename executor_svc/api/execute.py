@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from executor_svc.api.calls import ask_of, calls_of
+from executor_svc.api.calls import ask_of, calls_of, cancels_of
 from executor_svc.api.descriptors import descriptor_of
 from executor_svc.api.outcomes import fill_slots, response_of
 from executor_svc.application.executor import Executor
@@ -64,7 +64,8 @@ class ExecuteStream:
                     )
                 executor.probe(stream, calls)
             if request.cancels:
-                executor.cancel(request.cancels)
+                for call_id, epoch in cancels_of(request):
+                    executor.cancel(call_id, epoch)
             if request.acknowledgements:
                 executor.acknowledge(request.acknowledgements)
         self._reading = False

@@ -5,7 +5,7 @@ from executor_svc.application.registry import Hosted
 from executor_svc.application.streams import Stream, Streams
 from executor_svc.domain.call import Call
 from executor_svc.domain.journalled import fenced
-from executor_svc.domain.outcome import Failure, FailureClass, refusal
+from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, refusal
 from executor_svc.domain.text import clean
 
 _RETRY_AFTER = 0.1
@@ -25,6 +25,12 @@ def wrong_digest() -> Failure:
 def forgotten() -> Failure:
     """A repetition so late that the result is no longer kept; it is not run again."""
     return refusal(FailureClass.PERMANENT, "CALL_ENDED", "this call ended and was acknowledged; its outcome is gone")
+
+
+def superseded() -> Failure:
+    """It runs, for a later owner of its batch."""
+    text = "this call runs, and is a later owner's of its batch: only that one is told how it ends"
+    return Failure(FailureClass.UNAVAILABLE, KnownEffect.POSSIBLE, "OWNER_SUPERSEDED", text)
 
 
 def judge(call: Call, hosted: Hosted, stream: Stream, streams: Streams, ledger: Ledger, running: int) -> Failure | None:

@@ -6,6 +6,7 @@ from functools import partial
 from executor_svc.application.journal_writer import Inquiry, JournalWriter
 from executor_svc.application.ledger import Ledger
 from executor_svc.application.outbox import AttachEntry, AttachState
+from executor_svc.application.owners import Owners
 from executor_svc.application.run import Run
 from executor_svc.application.runner import Runner
 from executor_svc.application.streams import Stream, Streams
@@ -15,12 +16,16 @@ from executor_svc.domain.tool import Effect
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`effect`: of the call's tool when it was sent, None: not said. `position`: of the journal, as the asker knows."""
+    """`effect`: of the call's tool when it was sent, None: not said. `position`: of the journal, as the asker knows.
+
+    `epoch`: as the asker has the call's batch, 0: not said.
+    """
 
     call_id: str
     boot_id: str
     effect: Effect | None
     position: int
+    epoch: int = 0
 
 
 class Attaching:
@@ -29,9 +34,18 @@ class Attaching:
     Where the journal does not have such a call it never ran: its id is fenced on disk before that is said.
     """
 
-    def __init__(self, boot_id: str, runner: Runner, ledger: Ledger, streams: Streams, journal: JournalWriter) -> None:
+    def __init__(
+        self,
+        boot_id: str,
+        runner: Runner,
+        owners: Owners,
+        ledger: Ledger,
+        streams: Streams,
+        journal: JournalWriter,
+    ) -> None:
         self._boot_id = boot_id
         self._runner = runner
+        self._owners = owners
         self._ledger = ledger
         self._streams = streams
         self._journal = journal
@@ -39,6 +53,9 @@ class Attaching:
     def attach(self, stream: Stream, ask: Ask) -> None:
         call_id = ask.call_id
         if (run := self._runner.running.get(call_id)) is not None:
+            if not self._owners.admits(run, ask.epoch):
+                stream.outbox.put(AttachEntry(call_id, AttachState.CANNOT_SAY))
+                return
             self._take_over(stream, run)
             stream.outbox.put(AttachEntry(call_id, AttachState.RUNNING))
         elif (ended := self._ledger.get(call_id)) is not None:

@@ -9,6 +9,7 @@ from executor_svc.application import admission
 from executor_svc.application.attaching import Ask, Attaching
 from executor_svc.application.journal_writer import JournalWriter
 from executor_svc.application.ledger import Ended, Ledger, Retention
+from executor_svc.application.owners import Owners
 from executor_svc.application.probing import Probing
 from executor_svc.application.registry import Hosted, Registry
 from executor_svc.application.run import Run, Stop
@@ -60,7 +61,8 @@ class Executor:
         self._streams = Streams(slots, self._registry)
         self._journal = journal
         self._runner = Runner(clock, self._streams, self._ledger, journal, identity.boot_id, pace or Pace(), observer)
-        self._attaching = Attaching(identity.boot_id, self._runner, self._ledger, self._streams, journal)
+        self._owners = Owners(self._runner.running)
+        self._attaching = Attaching(identity.boot_id, self._runner, self._owners, self._ledger, self._streams, journal)
         self._probing = Probing(self._registry, self._runner, self._ledger, self._streams, clock)
 
     def open(self) -> None:
@@ -162,11 +164,12 @@ class Executor:
         runner.wake()
         stream.outbox.wake.set()
 
-    def cancel(self, call_ids: Iterable[str]) -> None:
-        """Each running one gets its outcome; others are ignored."""
-        for call_id in call_ids:
-            if (run := self._runner.running.get(call_id)) is not None:
-                self._runner.stop(run, Stop.CANCELLED)
+    def cancel(self, call_id: str, epoch: int = 0) -> None:
+        """If it runs it gets its outcome. Others are ignored, and so are those of who has lost their batch (`epoch`:
+        as who cancels has it, 0: not said)."""
+        run = self._runner.running.get(call_id)
+        if run is not None and self._owners.admits(run, epoch):
+            self._runner.stop(run, Stop.CANCELLED)
 
     def acknowledge(self, call_ids: Iterable[str]) -> None:
         """Their outcomes have been recorded."""
@@ -204,7 +207,7 @@ class Executor:
                     if isinstance(entry, Outcome):
                         return entry
         finally:
-            self.cancel([call.id])
+            self.cancel(call.id)
             self.acknowledge([call.id])
 
     async def drain(self, grace: float) -> None:
@@ -246,6 +249,8 @@ class Executor:
         if digest != call.digest:
             return reused_id()
         if isinstance(earlier, Run):
+            if not self._owners.admits(earlier, call.origin.epoch):
+                return admission.superseded()
             earlier.sinks.append(stream)
             stream.due += 1
         else:

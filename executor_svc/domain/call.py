@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Origin:
-    """What the calls of one batch share. `trace_id` is 16 bytes, or empty where the batch is not traced."""
+    """What the calls of one batch share. `trace_id` is 16 bytes, or empty where the batch is not traced.
+
+    `epoch`: of the batch's owner that sends them; 0: it is not said.
+    """
 
     tenant: str
     principal: str
@@ -15,6 +18,7 @@ class Origin:
     batch_id: str
     labels: Mapping[str, str]
     trace_id: bytes
+    epoch: int = 0
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from orchestrator_svc.application.caller import RequestKey
+from orchestrator_svc.ports.commands import CommandAnswer
 from orchestrator_svc.ports.store import Request, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import FieldViolation, InvalidError, UnavailableError
@@ -102,7 +103,7 @@ class Requests:
             await asyncio.sleep(_SWEEP_SECONDS)
 
 
-def check_same(found: Request | None, key: RequestKey) -> None:
+def check_same(found: Request | CommandAnswer | None, key: RequestKey) -> None:
     """Raises InvalidError where the id was used for something else."""
     if found is not None and (found.kind != key.kind or found.payload_hash != key.payload_hash):
         problem = f"was used for another {found.kind} request; make a new id for each request"

@@ -58,8 +58,9 @@ async def open_parts(
 ) -> Parts:
     """Raises as `serving`. `on_taken` is called where another orchestrator has taken over what was this one's."""
     clock, codec = AnchoredClock(), ProtobufEventCodec()
+    # Its id is made before the clock is held to the store's, and must not push those after it into the future.
+    incarnation = Incarnation(IdSource(clock).new(), clock.time_ns(), service_version())
     ids = IdSource(clock)
-    incarnation = Incarnation(ids.new(), clock.time_ns(), service_version())
     address = settings.store.get_secret_value()
     store = StoreChoice(address, settings.data, settings.standby).make(codec, clock)
     await (start_unless(stopped, store, incarnation) if settings.standby else store.start(incarnation))

@@ -38,16 +38,21 @@ class SentCommand(NamedTuple):
 
 
 class CommandAnswer(NamedTuple):
-    """Exactly one is there. `answer`: what was recorded with the changes. `refusal`: a GreenlightError, as JSON."""
+    """Exactly one is there. `answer`: what was recorded with the changes. `refusal`: a GreenlightError, as JSON.
+
+    `kind`, `payload_hash`: of the request that this was said to. The id may have been used for another one, elsewhere.
+    """
 
     answer: bytes | None
     refusal: bytes | None
+    kind: str
+    payload_hash: bytes
 
 
 class Commands(Protocol):
-    async def send(self, commands: Sequence[SentCommand], now: int) -> None:
+    async def send(self, commands: Sequence[SentCommand], now: int) -> bool:
         """Writes them down, in order. One that is there already stays, but for who waits for it since when; its refusal
-        is forgotten."""
+        is forgotten. True: the owners, as they are now, have been woken by that (COMMAND)."""
         ...
 
     async def received(self, limit: int) -> list[SentCommand]:

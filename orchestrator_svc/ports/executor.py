@@ -46,6 +46,13 @@ class Call(NamedTuple):
     span_id: bytes
 
 
+class Token(NamedTuple):
+    """Whose a batch is, as whoever sends it believes."""
+
+    epoch: int
+    incarnation: str
+
+
 class Ask(NamedTuple):
     """What became of a call, sent to that start (`boot_id`) of the executor? `position`: the highest of its journal's
     positions that is known here."""
@@ -54,6 +61,14 @@ class Ask(NamedTuple):
     boot_id: str
     effect: Effect
     position: int
+    token: Token
+
+
+class Cancel(NamedTuple):
+    """A call that is to stop."""
+
+    call_id: str
+    token: Token
 
 
 class Ended(NamedTuple):
@@ -89,7 +104,8 @@ class ChunkReceived(NamedTuple):
 
 
 class Attached(NamedTuple):
-    """Answer to an attach. `state`: running | ended (its ending follows) | never_seen (fenced) | cannot_say."""
+    """Answer to an attach. `state`: running | ended (its ending follows) | never_seen (fenced) | cannot_say (also: it
+    runs for a later owner of its batch)."""
 
     call_id: str
     state: str
@@ -181,7 +197,9 @@ class Executors(Protocol):
         """Queues calls for the target's stream. False: it is gone, and none was handed to the transport."""
         ...
 
-    def cancel(self, target: Target, call_ids: Sequence[str]) -> None: ...
+    def cancel(self, target: Target, cancels: Sequence[Cancel]) -> None:
+        """Ignored of a call that runs for a later owner of its batch."""
+        ...
 
     def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None: ...
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.bench import plan, report
 from tests.bench.figures import Figure
 from tests.bench.machine import conditions
+from tests.bench.measures.across import across
 from tests.bench.measures.approve_to_start import approve_to_start
 from tests.bench.measures.dags import dags
 from tests.bench.measures.demo import demo
@@ -37,7 +38,7 @@ Measure = Callable[[Plan], Coroutine[None, None, list[Figure]]]
 QUICK: list[Measure] = [batch_1000, batches_100x10, five_50ms, approve_to_start, dags, neighbour]
 MEASURES: list[Measure] = [*QUICK[:2], otlp, non_idempotent, *QUICK[2:], memory, demo]
 # Long, or needs more than Python: never part of `full`.
-OTHERS: list[Measure] = [postgresql, take_over, restart, waiting]
+OTHERS: list[Measure] = [postgresql, across, take_over, restart, waiting]
 BY_NAME = {measure.__name__: measure for measure in [*MEASURES, *OTHERS]}
 
 

@@ -4,14 +4,18 @@ That is what an owner does that stops between the record of an attempt and its f
 that one side only knows to be broken.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
-from tests.recovery.test_standby import after, kill, store
+from tests.bench.processes import Process
+from tests.recovery.test_standby import after, kill
 from tests.support.half_open import HalfOpenProxy
+from tests.support.postgresql import PostgresServer
 from tests.support.starts import (
     call,
     executor,
@@ -26,7 +30,19 @@ from tests.support.starts import (
 )
 
 pytestmark = pytest.mark.slow
-__all__ = ["store"]
+LEASE = 2.0
+STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The address; '' is the file."""
+    if request.param == "sqlite":
+        yield ""
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        async with server.database() as url:
+            yield url
 
 
 async def recorded_and_held(client: Any, folder: Path, link: HalfOpenProxy) -> str:
@@ -41,13 +57,18 @@ async def recorded_and_held(client: Any, folder: Path, link: HalfOpenProxy) -> s
     return batch_id
 
 
+def other(folder: Path, executors: str, store: str) -> AbstractContextManager[Process]:
+    """On a file it stands by; on a database it is as active as the first one."""
+    return orchestrator(folder, "two", executors, store=store, standby=not store, lease=LEASE)
+
+
 async def test_of_an_owner_that_stopped_between_record_and_frame(tmp_path: Path, store: str) -> None:
     with executor(tmp_path) as tools:
         address = tools.ready()["address"]
         async with HalfOpenProxy(address) as link:
             with (
-                orchestrator(tmp_path, "one", link.address, store=store) as one,
-                after(one, orchestrator(tmp_path, "two", address, store=store, standby=True)) as two,
+                orchestrator(tmp_path, "one", link.address, store=store, lease=LEASE) as one,
+                after(one, other(tmp_path, address, store)) as two,
             ):
                 async with stub(one.ready()["address"]) as client:
                     batch_id = await recorded_and_held(client, tmp_path, link)

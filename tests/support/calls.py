@@ -4,12 +4,12 @@ import json
 
 from orchestrator_svc.domain.digest import call_digest
 from orchestrator_svc.domain.tool import Effect, ToolKey
-from orchestrator_svc.ports.executor import Ask, Call, Origin
+from orchestrator_svc.ports.executor import Ask, Call, Cancel, Origin, Token
 
 ECHO, WAIT, LIMITED, TALK, REFUSE = (ToolKey(name, "1") for name in ("echo", "wait", "limited", "talk", "refuse"))
 
 
-def make_origin(batch_id: str = "batch-1", context: str = "{}") -> Origin:
+def make_origin(batch_id: str = "batch-1", context: str = "{}", epoch: int = 1) -> Origin:
     return Origin(
         "default",
         "user:ann",
@@ -18,7 +18,7 @@ def make_origin(batch_id: str = "batch-1", context: str = "{}") -> Origin:
         batch_id,
         {"team": "red"},
         "0af7651916cd43dd8448eb211c80319c",
-        1,
+        epoch,
         "i",
     )
 
@@ -40,8 +40,14 @@ def make_call(
     return Call(call_id, origin, tool, arguments, digest, key, attempt, "agent", timeout, b"12345678")
 
 
-def make_ask(call_id: str, boot_id: str, effect: Effect = Effect.NON_IDEMPOTENT, position: int = 0) -> Ask:
-    return Ask(call_id, boot_id, effect, position)
+def make_ask(
+    call_id: str, boot_id: str, effect: Effect = Effect.NON_IDEMPOTENT, position: int = 0, *, epoch: int = 1
+) -> Ask:
+    return Ask(call_id, boot_id, effect, position, Token(epoch, "i"))
+
+
+def make_cancel(call_id: str, epoch: int = 1) -> Cancel:
+    return Cancel(call_id, Token(epoch, "i"))
 
 
 def make_calls(count: int, tool: ToolKey = ECHO, *, origin: Origin = ORIGIN, first: int = 0) -> list[Call]:

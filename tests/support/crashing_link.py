@@ -9,6 +9,7 @@ from orchestrator_svc.ports.executor import (
     Ask,
     Attached,
     Call,
+    Cancel,
     ChunkReceived,
     Ended,
     Executors,
@@ -48,9 +49,9 @@ class CrashingLink:
             self._unsent += calls
         return sent
 
-    def cancel(self, target: Target, call_ids: Sequence[str]) -> None:
-        if call_ids and self.fuse.holds("before cancel"):
-            self.inner.cancel(target, call_ids)
+    def cancel(self, target: Target, cancels: Sequence[Cancel]) -> None:
+        if cancels and self.fuse.holds("before cancel"):
+            self.inner.cancel(target, cancels)
             self.fuse.holds("after cancel")
 
     def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None:

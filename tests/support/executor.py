@@ -104,8 +104,8 @@ class Peer:
             request.frame.calls.extend(calls)
         await self.stream.write(request)
 
-    async def attach(self, call_id: str, boot_id: str) -> None:
-        await self.send(attaches=[pb.Attach(call_id=call_id, boot_id=boot_id)])
+    async def attach(self, call_id: str, boot_id: str, token: pb.FencingToken | None = None) -> None:
+        await self.send(attaches=[pb.Attach(call_id=call_id, boot_id=boot_id, fencing_token=token)])
 
     async def until(self, condition: Callable[[], Any]) -> Any:
         async with self._news:

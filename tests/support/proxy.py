@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Self
 
+_HEARD = 1 << 16
+
 
 class CuttableProxy:
     """Listens on a free port and forwards to `upstream` (HOST:PORT, or what says it for each connection; '': nobody).
 
     While `refusing`, new connections end at once; while `swallowing`, what comes back is lost. `connections`: so far.
+    `heard`: what came in for `upstream`, the end of it.
     """
 
     def __init__(self, upstream: str | Callable[[], str]) -> None:
@@ -19,6 +22,7 @@ class CuttableProxy:
         self.refusing = False
         self.swallowing = False
         self.connections = 0
+        self.heard = b""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -64,6 +68,8 @@ class CuttableProxy:
         while data := await reader.read(1 << 16):
             if answers and self.swallowing:
                 continue
+            if not answers:
+                self.heard = (self.heard + data)[-_HEARD:]
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError

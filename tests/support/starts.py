@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import grpc.aio
@@ -15,14 +16,21 @@ from greenlight.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorService
 from greenlight.tool.v1 import tool_pb2
 from tests.bench.processes import Process, environment, python, running, waiting
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 def executor(
-    folder: Path, name: str = "executor", *, grace: float = 0, listen: str = "127.0.0.1:0"
+    folder: Path,
+    name: str = "executor",
+    *,
+    grace: float = 0,
+    listen: str = "127.0.0.1:0",
+    env: Mapping[str, str] = _NOTHING,
 ) -> AbstractContextManager[Process]:
-    """Its journal stays below `folder`, for the next start of that name."""
+    """Its journal stays below `folder`, for the next start of that name. `env`: what is in its environment besides."""
     command = python("-m", "executor_svc", "--listen", listen, "--data", str(folder / f"{name}-data"))
     command += ["--toolbox", "tests.support.toolboxes.ledger", "--drain-grace", str(grace)]
-    return running(name, command, folder / name)
+    return running(name, command, folder / name, environment(**env))
 
 
 def orchestrator(
@@ -35,14 +43,16 @@ def orchestrator(
     grace: float = 0,
     lease: float = 5,
     listen: str = "127.0.0.1:0",
+    env: Mapping[str, str] = _NOTHING,
 ) -> AbstractContextManager[Process]:
-    """`store`: the address of a PostgreSQL database; none: a file below `folder`. `grace`, `lease`: in s."""
+    """`store`: the address of a PostgreSQL database; none: a file below `folder`. `grace`, `lease`: in s. `env`: what
+    is in its environment besides."""
     command = python("-m", "orchestrator_svc", "--listen", listen, "--executors", executors)
     command += ["--data", str(folder / "data"), "--drain-grace", str(grace)]
     if standby:
         command.append("--standby")
-    env = environment(GREENLIGHT_STORE=store, GREENLIGHT_LEASE_PERIOD=str(lease))
-    return running(name, command, folder / name, env)
+    settings = {"GREENLIGHT_STORE": store, "GREENLIGHT_LEASE_PERIOD": str(lease)}
+    return running(name, command, folder / name, environment(**settings, **env))
 
 
 def said(process: Process, event: str) -> dict[str, Any]:
@@ -71,16 +81,25 @@ async def until_known(stub: Any, *tools: str) -> None:
 
 
 def call(
-    tool: str, key: str, folder: Path, *after: str, tier: tool_pb2.Tier.ValueType = tool_pb2.TIER_UNSPECIFIED
+    tool: str,
+    key: str,
+    folder: Path,
+    *after: str,
+    tier: tool_pb2.Tier.ValueType = tool_pb2.TIER_UNSPECIFIED,
+    more: Mapping[str, Any] = MappingProxyType({}),
+    **fields: Any,
 ) -> proposal_pb2.ProposalSpec:
+    """`more`: arguments besides the folder."""
     dependencies = [proposal_pb2.Dependency(key=name) for name in after]
-    arguments = json.dumps({"folder": str(folder)})
-    return proposal_pb2.ProposalSpec(tool=tool, key=key, arguments_json=arguments, depends_on=dependencies, tier=tier)
+    arguments = json.dumps({"folder": str(folder), **more})
+    return proposal_pb2.ProposalSpec(
+        tool=tool, key=key, arguments_json=arguments, depends_on=dependencies, tier=tier, **fields
+    )
 
 
-async def submit(stub: Any, *calls: proposal_pb2.ProposalSpec) -> str:
+async def submit(stub: Any, *calls: proposal_pb2.ProposalSpec, **fields: Any) -> str:
     """The batch id."""
-    spec = batch_pb2.BatchSpec(proposals=batch_pb2.ProposalList(items=calls))
+    spec = batch_pb2.BatchSpec(proposals=batch_pb2.ProposalList(items=calls), **fields)
     return (await stub.SubmitBatch(pb.SubmitBatchRequest(batch=spec))).batch.batch_id
 
 

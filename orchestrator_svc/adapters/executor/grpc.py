@@ -11,7 +11,7 @@ from orchestrator_svc.adapters.executor.mailbox import Mailbox
 from orchestrator_svc.adapters.executor.resolver import Endpoint, Resolver
 from orchestrator_svc.adapters.executor.stream import Stream
 from orchestrator_svc.domain.tool import ToolKey
-from orchestrator_svc.ports.executor import Ask, Call, Connected, ExecutorView, Lost, Signal, Target
+from orchestrator_svc.ports.executor import Ask, Call, Cancel, Connected, ExecutorView, Lost, Signal, Target
 from shared.kernel.clock import Clock
 from shared.kernel.tasks import Supervisor
 
@@ -71,9 +71,9 @@ class GrpcExecutors:
         stream = self._streams.get(target)
         return stream is not None and stream.send(calls)
 
-    def cancel(self, target: Target, call_ids: Sequence[str]) -> None:
+    def cancel(self, target: Target, cancels: Sequence[Cancel]) -> None:
         if stream := self._streams.get(target):
-            stream.cancel(call_ids)
+            stream.cancel(cancels)
 
     def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None:
         if stream := self._streams.get(target):

@@ -18,7 +18,7 @@ from shared.runtime.limits import CHANNEL_OPTIONS
 
 _log = logging.getLogger(__name__)
 _METHOD = "/greenlight.executor.v1.ExecutorService/Execute"
-_DELAY = wait_random_exponential(multiplier=0.1, max=2.0)
+_DELAY = wait_random_exponential(multiplier=0.1, max=1.0)
 _DUPLICATE_DELAY = 30.0
 _STEADY = 10.0
 _HELLO_TIMEOUT = 10.0
@@ -84,7 +84,7 @@ class Link:
             if _is_cancelled():  # a stream that breaks at the same moment hides it
                 raise asyncio.CancelledError
             attempt = 1 if self._clock.monotonic() - began >= _STEADY else attempt + 1
-            delay = _DUPLICATE_DELAY if duplicate else _delay(attempt)
+            delay = _DUPLICATE_DELAY if duplicate else retry_delay(attempt)
             level = logging.WARNING if attempt == 1 else logging.DEBUG
             _log.log(level, "no stream to the executor at %s: %s; next try in %.1f s", self.address, reason, delay)
             await asyncio.sleep(delay)
@@ -178,8 +178,11 @@ def _parse(data: bytes) -> pb.ExecuteResponse | None:
         return None
 
 
-def _delay(attempt: int) -> float:
-    """Full jitter, 0.1 s doubling to 2 s. tenacity's strategies look at the attempt's number alone."""
+def retry_delay(attempt: int) -> float:
+    """Full jitter, 0.1 s doubling to 1 s: who is back has calls that are waited for, in a window.
+
+    tenacity's strategies look at the attempt's number alone.
+    """
     state = cast(Any, _Attempt())
     state.attempt_number = attempt
     return _DELAY(state)

@@ -6,7 +6,7 @@ from orchestrator_svc.adapters.executor.mailbox import Mailbox
 from orchestrator_svc.adapters.executor.memory_journal import Journal
 from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
-from orchestrator_svc.ports.executor import Ask, Call, ExecutorView, Signal, Target
+from orchestrator_svc.ports.executor import Ask, Call, Cancel, ExecutorView, Signal, Target
 from shared.kernel.clock import Clock
 
 
@@ -81,9 +81,9 @@ class MemoryExecutors:
         replica = self._connected(target)
         return replica is not None and replica.send(calls)
 
-    def cancel(self, target: Target, call_ids: Sequence[str]) -> None:
+    def cancel(self, target: Target, cancels: Sequence[Cancel]) -> None:
         if replica := self._connected(target):
-            replica.cancel(call_ids)
+            replica.cancel(cancels)
 
     def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None:
         if replica := self._connected(target):

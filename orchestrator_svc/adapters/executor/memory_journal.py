@@ -11,6 +11,20 @@ CUT_OFF = Ending(
 )
 
 
+class Owners:
+    """Whose the calls are that run: the highest epoch that was heard of for each of their batches."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, int] = {}
+
+    def admit(self, held: Call, epoch: int) -> bool:
+        """Whether who comes with that epoch has the batch, as far as is known."""
+        batch_id = held.origin.batch_id
+        known = max(held.origin.epoch, self._heard.get(batch_id, 0))
+        self._heard[batch_id] = max(known, epoch)
+        return epoch >= known
+
+
 @dataclass
 class Journal:
     """What an executor knows of its NON_IDEMPOTENT calls, across its starts: digest and ending (None: not yet)."""

@@ -6,16 +6,27 @@ Refuses, remembers and fences as a real executor does. Nothing happens by itself
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from orchestrator_svc.adapters.executor.mailbox import Mailbox
-from orchestrator_svc.adapters.executor.memory_journal import CUT_OFF, Journal
+from orchestrator_svc.adapters.executor.memory_failures import (
+    CANCELLED,
+    FENCED,
+    LOST,
+    REUSED_ID,
+    STOPPED,
+    SUPERSEDED,
+    UNKNOWN_TOOL,
+    WRONG_DIGEST,
+)
+from orchestrator_svc.adapters.executor.memory_journal import CUT_OFF, Journal, Owners
 from orchestrator_svc.adapters.executor.slots import Slots
 from orchestrator_svc.domain.digest import call_digest
 from orchestrator_svc.domain.probing import Look
 from orchestrator_svc.domain.settling import Ending
-from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, ToolDescriptor, ToolKey
+from orchestrator_svc.domain.tool import Effect, Failure, ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import (
     Ask,
     Attached,
     Call,
+    Cancel,
     ChunkReceived,
     Connected,
     Ended,
@@ -42,19 +53,6 @@ def succeed(result: str = "null") -> Run:
 def fail(failure: Failure) -> Run:
     """A tool that always fails this way."""
     return lambda call: Ending(None, failure)
-
-
-def _refusal(failure_class: FailureClass, reason: str, message: str) -> Ending:
-    return Ending(None, Failure(failure_class, KnownEffect.NONE, reason, message, None, True))
-
-
-_CANCELLED = Failure(FailureClass.CANCELLED, KnownEffect.NONE, "CANCELLED", "cancelled before the tool started")
-_STOPPED = Failure(FailureClass.CANCELLED, KnownEffect.POSSIBLE, "CANCELLED", "cancelled while it ran")
-_LOST = _refusal(FailureClass.UNAVAILABLE, "EXECUTOR_LOST", "the executor went away before it was sent")
-_UNKNOWN_TOOL = _refusal(FailureClass.UNAVAILABLE, "TOOL_UNKNOWN", "no such tool here")
-_WRONG_DIGEST = _refusal(FailureClass.PERMANENT, "DIGEST_MISMATCH", "the digest is that of another call")
-_REUSED_ID = _refusal(FailureClass.PERMANENT, "CALL_ID_REUSED", "this call id was used with another digest")
-_FENCED = _refusal(FailureClass.PERMANENT, "CALL_FENCED", "this call was said never to have come")
 
 
 class Replica:
@@ -95,6 +93,7 @@ class Replica:
         self._probes: dict[ToolKey, Probe] = {}
         self._unsent: list[Call] = []
         self._held: dict[str, Call] = {}
+        self._owners = Owners()
         self._started: set[str] = set()
         self._ended: dict[str, tuple[str, Ending]] = {}
         self.journal = journal
@@ -192,16 +191,16 @@ class Replica:
         self._deliver()
         return True
 
-    def cancel(self, call_ids: Sequence[str]) -> None:
+    def cancel(self, cancels: Sequence[Cancel]) -> None:
         """What was not sent yet ends at once, whatever the replica is like."""
-        self.cancelled += call_ids
-        for call_id in call_ids:
+        for call_id, token in cancels:
+            self.cancelled.append(call_id)
             unsent = [call for call in self._unsent if call.id == call_id]
             if unsent:
                 self._unsent.remove(unsent[0])
-                self._answer(call_id, Ending(None, _CANCELLED))
-            elif call_id in self._held and not self.stubborn:
-                self.end(call_id, Ending(None, _STOPPED if call_id in self._started else _CANCELLED))
+                self._answer(call_id, Ending(None, CANCELLED))
+            elif call_id in self._held and self._admits(call_id, token.epoch) and not self.stubborn:
+                self.end(call_id, Ending(None, STOPPED if call_id in self._started else CANCELLED))
 
     def look(self, call: Call) -> None:
         self.probed.append(call.id)
@@ -222,7 +221,7 @@ class Replica:
     def _find(self, ask: Ask) -> tuple[str, Ending | None]:
         call_id, journal = ask.call_id, self.journal
         if call_id in self._held:
-            return "running", None
+            return ("running" if self._admits(call_id, ask.token.epoch) else "cannot_say"), None
         if call_id in self._ended:
             return "ended", self._ended[call_id][1]
         if ask.boot_id != self.target.boot_id and ask.effect is not Effect.NON_IDEMPOTENT:
@@ -250,6 +249,9 @@ class Replica:
             self._clock.time_ns(),
         )
 
+    def _admits(self, call_id: str, epoch: int) -> bool:
+        return self._owners.admit(self._held[call_id], epoch)
+
     def _deliver(self) -> None:
         """Lets in what waits for a slot that is really there."""
         waiting, self._unsent = self._unsent, []
@@ -263,19 +265,21 @@ class Replica:
     def _accept(self, call: Call) -> None:
         earlier = self._ended.get(call.id)
         if call.tool not in self.tools:
-            self._answer(call.id, _UNKNOWN_TOOL)
+            self._answer(call.id, UNKNOWN_TOOL)
         elif call_digest(call.tool, call.arguments) != call.digest:
-            self._answer(call.id, _WRONG_DIGEST)
+            self._answer(call.id, WRONG_DIGEST)
         elif earlier is not None:
-            self._answer(call.id, earlier[1] if earlier[0] == call.digest else _REUSED_ID)
+            self._answer(call.id, earlier[1] if earlier[0] == call.digest else REUSED_ID)
         elif call.id in self._held:
             if self._held[call.id].digest != call.digest:
-                self._answer(call.id, _REUSED_ID)
+                self._answer(call.id, REUSED_ID)
+            elif not self._admits(call.id, call.origin.epoch):
+                self._answer(call.id, Ending(None, SUPERSEDED))
         elif call.id in self.journal.fenced:
-            self._answer(call.id, _FENCED)
+            self._answer(call.id, FENCED)
         elif call.id in self.journal.calls:
             digest, ending = self.journal.calls[call.id]
-            self._answer(call.id, (ending or CUT_OFF) if digest == call.digest else _REUSED_ID)
+            self._answer(call.id, (ending or CUT_OFF) if digest == call.digest else REUSED_ID)
         else:
             if self.tools[call.tool].effect is Effect.NON_IDEMPOTENT:
                 self.journal.write(call, None)
@@ -302,4 +306,4 @@ class Replica:
     def _give_back_unsent(self) -> None:
         waiting, self._unsent = self._unsent, []
         for call in waiting:
-            self._answer(call.id, _LOST)
+            self._answer(call.id, LOST)

@@ -8,9 +8,15 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from greenlight.executor.v1 import executor_pb2 as pb
-from orchestrator_svc.adapters.executor.outgoing import FRAME_CALLS, FrameWriter, frame_length, write_attach
+from orchestrator_svc.adapters.executor.outgoing import (
+    FRAME_CALLS,
+    FrameWriter,
+    frame_length,
+    write_attach,
+    write_cancels,
+)
 from orchestrator_svc.adapters.executor.slots import Slots, ToolUse
-from orchestrator_svc.ports.executor import Ask, Call
+from orchestrator_svc.ports.executor import Ask, Call, Cancel
 
 IDS_A_REQUEST = 1_000
 
@@ -23,7 +29,7 @@ class Outbox:
         self._slots = slots
         self._frames = FrameWriter()
         self._calls: list[Call] = []
-        self._cancels: list[str] = []
+        self._cancels: list[Cancel] = []
         self._acknowledgements: list[str] = []
         self._attaches: list[pb.Attach] = []
         self._probes: list[Call] = []
@@ -32,8 +38,8 @@ class Outbox:
         self._calls += calls
         self.wake.set()
 
-    def put_cancels(self, call_ids: Iterable[str]) -> None:
-        self._cancels += call_ids
+    def put_cancels(self, cancels: Iterable[Cancel]) -> None:
+        self._cancels += cancels
         self.wake.set()
 
     def put_acknowledgements(self, call_ids: Iterable[str]) -> None:
@@ -69,7 +75,7 @@ class Outbox:
         if calls:
             self._frames.write(calls, request.frame)
         if self._cancels:
-            request.cancels.extend(self._cancels[:IDS_A_REQUEST])
+            write_cancels(self._cancels[:IDS_A_REQUEST], request)
             del self._cancels[:IDS_A_REQUEST]
         if self._acknowledgements:
             request.acknowledgements.extend(self._acknowledgements[:IDS_A_REQUEST])

@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from greenlight.executor.v1 import executor_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
 from orchestrator_svc.domain.tool import Effect
-from orchestrator_svc.ports.executor import Ask, Call, Origin
+from orchestrator_svc.ports.executor import Ask, Call, Cancel, Origin
 
 FRAME_CALLS = 64
 FRAME_BYTES = 1 << 20
@@ -78,8 +78,18 @@ def frame_length(calls: Sequence[Call]) -> int:
 
 
 def write_attach(ask: Ask) -> pb.Attach:
-    effect = _EFFECTS[ask.effect]
-    return pb.Attach(call_id=ask.call_id, boot_id=ask.boot_id, effect=effect, journal_position=ask.position)
+    return pb.Attach(
+        call_id=ask.call_id,
+        boot_id=ask.boot_id,
+        effect=_EFFECTS[ask.effect],
+        journal_position=ask.position,
+        fencing_token=_write_token(*ask.token),
+    )
+
+
+def write_cancels(cancels: Sequence[Cancel], request: pb.ExecuteRequest) -> None:
+    request.cancels.extend(cancel.call_id for cancel in cancels)
+    request.cancel_tokens.extend(_write_token(*cancel.token) for cancel in cancels)
 
 
 def _bytes(text: str) -> int:
@@ -95,8 +105,12 @@ def _write_origin(origin: Origin) -> pb.Origin:
         batch_id=origin.batch_id,
         labels=origin.labels,
         trace_id=bytes.fromhex(origin.trace_id),
-        fencing_token=pb.FencingToken(epoch=origin.epoch, incarnation_id=origin.incarnation),
+        fencing_token=_write_token(origin.epoch, origin.incarnation),
     )
+
+
+def _write_token(epoch: int, incarnation: str) -> pb.FencingToken:
+    return pb.FencingToken(epoch=epoch, incarnation_id=incarnation)
 
 
 @lru_cache(maxsize=256)

@@ -18,6 +18,7 @@ from orchestrator_svc.ports.executor import (
     Ask,
     Attached,
     Call,
+    Cancel,
     ChunkReceived,
     Ended,
     ExecutorView,
@@ -72,11 +73,12 @@ class Stream:
         self.outbox.put_calls([call for call in calls if take(call.id, call.tool)])
         return True
 
-    def cancel(self, call_ids: Sequence[str]) -> None:
+    def cancel(self, cancels: Sequence[Cancel]) -> None:
         """What has not been sent ends at once."""
+        call_ids = [cancel.call_id for cancel in cancels]
         withdrawn = {call.id for call in self.outbox.take_back(call_ids)} if self.outbox.holds_calls else set[str]()
         self._end_unsent(withdrawn, _WITHDRAWN)
-        self.outbox.put_cancels([call_id for call_id in call_ids if call_id not in withdrawn])
+        self.outbox.put_cancels([cancel for cancel in cancels if cancel.call_id not in withdrawn])
 
     def attach(self, asks: Sequence[Ask]) -> None:
         for ask in asks:

@@ -5,7 +5,7 @@ Everything else of the store is one code for both. The guard's two texts stand i
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, Text
@@ -55,7 +55,7 @@ def places(dialect: Dialect, sql: str) -> str:
 
 def run_many(connection: Connection, sql: str, rows: Rows) -> None:
     """A statement a row, all of them in one go."""
-    rows = _clean(rows) if connection.dialect.name == "postgresql" else rows
+    rows = clean(rows) if connection.dialect.name == "postgresql" else rows
     connection.exec_driver_sql(sql, rows)
 
 
@@ -67,7 +67,15 @@ def can_copy(dialect: Dialect, rows: Rows) -> bool:
 def copy(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
     """Past SQLAlchemy, which has no COPY: raises what asyncpg raises."""
     driver: Any = connection.connection.driver_connection
-    await_only(driver.copy_records_to_table(table.name, columns=columns, records=_clean(rows)))
+    await_only(driver.copy_records_to_table(table.name, columns=columns, records=clean(rows)))
+
+
+def remove_many(connection: Connection, table: Table, key: Mapping[str, str], rows: Rows) -> None:
+    """By their keys, in one statement of PostgreSQL. `key`: its columns and their types; the tuples hold them."""
+    arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(key.values(), 1))
+    wanted = " AND ".join(f"{table.name}.{name} = j.{name}" for name in key)
+    sql = f"DELETE FROM {table.name} USING unnest({arrays}) AS j ({', '.join(key)}) WHERE {wanted}"
+    connection.exec_driver_sql(sql, as_columns(rows))
 
 
 def as_columns(rows: Rows) -> tuple[Any, ...]:
@@ -75,7 +83,8 @@ def as_columns(rows: Rows) -> tuple[Any, ...]:
     return tuple(map(list, zip(*rows, strict=True)))
 
 
-def _clean(rows: Rows) -> Rows:
+def clean(rows: Rows) -> Rows:
+    """As PostgreSQL takes it."""
     if not any(type(value) is str and _NUL in value for row in rows for value in row):
         return rows
     return [tuple([_without_nul(value) for value in row]) for row in rows]

@@ -12,11 +12,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator_svc.adapters.store import migrating, owning, postgresql_checks
+from orchestrator_svc.adapters.store import migrating, owning, postgresql_checks, postgresql_inbox
 from orchestrator_svc.adapters.store.committing import write_group, write_halves
 from orchestrator_svc.adapters.store.failures import is_unavailable, problem
 from orchestrator_svc.adapters.store.postgresql_engines import (
     connect,
+    inbox_engine,
     lease_engine,
     reader_engine,
     shown,
@@ -28,6 +29,7 @@ from orchestrator_svc.adapters.store.postgresql_migrating import lock_schema
 from orchestrator_svc.adapters.store.sql import SqlStore
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.codec import EventCodec
+from orchestrator_svc.ports.commands import SentCommand
 from orchestrator_svc.ports.ownership import Beat, Lease
 from orchestrator_svc.ports.store import Committed, Incarnation
 from shared.kernel.clock import Clock
@@ -57,7 +59,10 @@ class PostgresqlStore(SqlStore):
         super().__init__()
         self._url, self._name, self._codec, self._clock = url, shown(url), codec, clock
         self._reader = reader_engine(url, "greenlight reader")
+        # Looks are one statement each, without a BEGIN and a ROLLBACK around it.
+        self._looker = self._reader.execution_options(isolation_level="AUTOCOMMIT")
         self._leases = lease_engine(url, "greenlight lease")
+        self._inbox = inbox_engine(url, "greenlight commands")
         # Its name tells whose it is, once there is a start.
         self._writer = writer_engine(url, "greenlight writer")
         self._doubt: tuple[Sequence[BatchWrite], _InDoubtError] | None = None
@@ -91,6 +96,7 @@ class PostgresqlStore(SqlStore):
     async def close(self) -> None:
         await self._reader.dispose()
         await self._leases.dispose()
+        await self._inbox.dispose()
         await self._writer.dispose()
 
     # -- leases
@@ -126,6 +132,16 @@ class PostgresqlStore(SqlStore):
         first = partial(lock_both, incarnation=self._incarnation, other=lease)
         return await self._settled(partial(owning.supersede, lease=lease), first)
 
+    async def send(self, commands: Sequence[SentCommand], now: int) -> bool:
+        async def sent() -> None:
+            async with self._inbox.connect() as connection:
+                await connection.run_sync(postgresql_inbox.send, commands, now, self._incarnation)
+
+        await self._reaching(sent)
+        return True
+
+    # -- batches
+
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
         doubt, self._doubt = self._doubt, None
         if doubt is not None and doubt[0] is writes:
@@ -152,6 +168,13 @@ class PostgresqlStore(SqlStore):
     async def _read(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         async def snapshot() -> T:
             async with self._reader.connect() as connection:
+                return await connection.run_sync(read, *args, **kwargs)
+
+        return await self._reaching(snapshot)
+
+    async def _look(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async def snapshot() -> T:
+            async with self._looker.connect() as connection:
                 return await connection.run_sync(read, *args, **kwargs)
 
         return await self._reaching(snapshot)

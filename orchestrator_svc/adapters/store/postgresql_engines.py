@@ -1,4 +1,5 @@
-"""PostgreSQL as the store needs it: where it is, a connection that writes, one for leases, some that read snapshots."""
+"""PostgreSQL as the store needs it: where it is, and its connections, to write, for leases, for commands, to read
+snapshots."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,13 +27,20 @@ _SERVER_SETTINGS = {
     "jit": "off",
     "idle_in_transaction_session_timeout": "60000",
 }
-# A lease is no promise: one that a crash of the server forgets is renewed again.
-_OF_LEASES = {"synchronous_commit": "off"}
+# Neither a lease nor a command that is on its way is a promise: what a crash of the server forgets of them is written
+# again.
+_NOT_FLUSHED = {"synchronous_commit": "off"}
 _LEASE_TIMEOUT = 2.0
 
 
 # What is written is found by its key, always: a plan that was made while a table was small would read all of it later.
-_BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+# So one plan a statement is enough: planning the guard anew takes longer than running it.
+_BY_KEY = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 
 
 def parse_url(text: str) -> URL:
@@ -91,8 +99,13 @@ def reader_engine(url: URL, name: str) -> AsyncEngine:
 
 def lease_engine(url: URL, name: str) -> AsyncEngine:
     """Each use renews one lease; quickly, or not."""
-    arguments = connect_arguments(url, name, **_OF_LEASES)
+    arguments = connect_arguments(url, name, **_NOT_FLUSHED)
     return _engine({**arguments, "timeout": _LEASE_TIMEOUT, "command_timeout": _LEASE_TIMEOUT}, 1, "AUTOCOMMIT")
+
+
+def inbox_engine(url: URL, name: str) -> AsyncEngine:
+    """Each use sends commands, by one statement."""
+    return _engine(connect_arguments(url, name, **_NOT_FLUSHED, **_BY_KEY), 1, "AUTOCOMMIT")
 
 
 def _engine(arguments: dict[str, Any], pool_size: int, isolation_level: Any) -> AsyncEngine:

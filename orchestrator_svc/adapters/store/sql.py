@@ -125,7 +125,7 @@ class SqlStore(SqlOwnership, SqlInbox):
     # -- requests
 
     async def find_request(self, tenant: str, request_id: str) -> Request | None:
-        return await self._read(requests.find_request, tenant, request_id)
+        return await self._look(requests.find_request, tenant, request_id)
 
     async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
         if await self._write(keeping.claim_request, tenant, request, now):

@@ -20,6 +20,10 @@ class SqlAccess(ABC):
     async def _read(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """From one snapshot: a short read, which somebody's call waits for."""
 
+    async def _look(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `_read`, of one statement: that is a snapshot by itself, and may cost less."""
+        return await self._read(read, *args, **kwargs)
+
     @abstractmethod
     async def _list(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """From one snapshot: a long read, and a rare one."""

@@ -11,17 +11,18 @@ from orchestrator_svc.ports.commands import CommandAnswer, CommandId, SentComman
 class SqlInbox(SqlAccess):
     """Implements `Commands`."""
 
-    async def send(self, commands: Sequence[SentCommand], now: int) -> None:
+    async def send(self, commands: Sequence[SentCommand], now: int) -> bool:
         await self._write(inbox.send, commands, now)
+        return False
 
     async def received(self, limit: int) -> list[SentCommand]:
-        return await self._read(received.received, self._incarnation, limit)
+        return await self._look(received.received, self._incarnation, limit)
 
     async def refuse(self, command: SentCommand, refusal: bytes) -> None:
         await self._write(inbox.refuse, command, refusal, self._incarnation)
 
     async def answers(self, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:
-        return await self._read(received.answers, asked)
+        return await self._look(received.answers, asked)
 
     async def withdraw(self, ids: Collection[CommandId]) -> None:
         await self._write(inbox.withdraw, ids)

@@ -35,7 +35,7 @@ class SqlOwnership(SqlAccess):
         await self._write(owning.end, self._incarnation)
 
     async def take(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | Elsewhere | None:
-        elsewhere = await self._read(owners.elsewhere, tenant, batch_id, self._incarnation)
+        elsewhere = await self._look(owners.elsewhere, tenant, batch_id, self._incarnation)
         if elsewhere is not None:  # the usual case where it is so; it waits for nobody
             return elsewhere
         found = await self._write(owning.take, tenant, batch_id, self._incarnation)
@@ -57,10 +57,10 @@ class SqlOwnership(SqlAccess):
         return loaded
 
     async def next_wake(self) -> int | None:
-        return await self._read(owners.next_wake)
+        return await self._look(owners.next_wake)
 
     async def still(self, batch: Batch) -> bool:
-        return await self._read(owners.still, batch, self._incarnation)
+        return await self._look(owners.still, batch, self._incarnation)
 
     async def let_go(self, batches: Sequence[Batch], now: int) -> None:
         if batches:

@@ -3,13 +3,14 @@
 The guard, then the new batches, then rows by the thousand. The caller begins and ends the transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from orchestrator_svc.adapters.store.bulk import BulkInsert, BulkUpdate
 from orchestrator_svc.adapters.store.creating import count, create, lock_sessions, publish
+from orchestrator_svc.adapters.store.dialects import can_copy, remove_many
 from orchestrator_svc.adapters.store.guard import guard
 from orchestrator_svc.adapters.store.positions import keep_positions
 from orchestrator_svc.adapters.store.remembering import claim, remember
@@ -24,6 +25,7 @@ _ADD = BulkInsert(proposals, PROPOSED)
 _STAND = BulkInsert(standings, (*MOVING, *OF_PROPOSAL, "tenant"))
 _MOVE = BulkUpdate(standings, MOVING, OF_PROPOSAL)
 _APPEND = BulkInsert(frames, ("batch_no", "first_sequence", "last_sequence", "tenant", "payload"))
+_KEY = {"batch_no": "bigint", "ordinal": "integer"}
 _Rows = list[tuple[Any, ...]]
 
 
@@ -65,6 +67,15 @@ def _write_rows(
         appended += [(number, first, last, batch.tenant, payload) for first, last, payload in encoded]
     _ADD.run(connection, added)
     _STAND.run(connection, standing)
-    _MOVE.run(connection, moved)
+    _move(connection, moved, {number: write.batch.tenant for write, number in writes})
     _APPEND.run(connection, appended)
     return stored
+
+
+def _move(connection: Connection, rows: _Rows, tenants: Mapping[int, str]) -> None:
+    """Where many rows can be copied, those that move go and come anew: half of what as many UPDATEs cost the server."""
+    if can_copy(connection.dialect, rows):
+        remove_many(connection, standings, _KEY, [row[-2:] for row in rows])
+        _STAND.run(connection, [(*row, tenants[row[-2]]) for row in rows])
+    else:
+        _MOVE.run(connection, rows)

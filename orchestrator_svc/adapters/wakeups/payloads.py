@@ -9,6 +9,8 @@ from orchestrator_svc.ports.wakeups import Wake, WakeKind
 
 MAX_BYTES = 7_900
 """PostgreSQL takes 7,999."""
+CHANNEL = "'greenlight_' || left(encode(sha256(convert_to(coalesce(current_schema(), ''), 'UTF8')), 'hex'), 32)"
+"""Of a schema, as SQL: of names that are long, too, the name of a channel."""
 
 
 def pack(sender: str, wakes: Sequence[Wake]) -> list[str]:

@@ -4,7 +4,6 @@ While a NOTIFY is under way the next ones are gathered: however much is committe
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -14,13 +13,13 @@ from sqlalchemy import URL
 
 from orchestrator_svc.adapters.store.failures import is_unavailable, problem
 from orchestrator_svc.adapters.store.postgresql_engines import connect, shown
-from orchestrator_svc.adapters.wakeups.payloads import pack, sender_of, unpack
+from orchestrator_svc.adapters.wakeups.payloads import CHANNEL, pack, sender_of, unpack
 from orchestrator_svc.adapters.wakeups.waiting import WaitingWakes
 from orchestrator_svc.ports.wakeups import Wake, WakeKind
 from shared.kernel.tasks import Supervisor
 
 _NOTIFY = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload"
-_SCHEMA = "SELECT coalesce(current_schema(), '')"
+_CHANNEL = f"SELECT {CHANNEL}"
 _LOOK_EVERY, _ANSWER_WITHIN = 5.0, 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _LAST_WORDS = 1.0
@@ -88,7 +87,7 @@ class PostgresqlWakeups:
         connection = await connect(self._url, "greenlight wake-ups")
         try:
             connection.add_termination_listener(self._ended)
-            channel = _channel(await connection.fetchval(_SCHEMA))
+            channel = await connection.fetchval(_CHANNEL)
             await connection.add_listener(channel, self._heard)
             self._connected = True
             if self._away:
@@ -127,6 +126,7 @@ class PostgresqlWakeups:
                 await self._stir.wait()
         except TimeoutError:
             return False
+        await asyncio.sleep(0)  # what is said in the same turn of the loop goes along
         self._stir.clear()
         return True
 
@@ -155,8 +155,3 @@ class PostgresqlWakeups:
         self._failure = error
         self._arrived.set()
         self._tried.set()
-
-
-def _channel(schema: str) -> str:
-    """One a schema; of names that are long, too, the name of a channel."""
-    return f"greenlight_{hashlib.sha256(schema.encode()).hexdigest()[:32]}"

@@ -116,13 +116,15 @@ class Outbox:
         owners = {one: owner for one, owner in self._unsent.items() if one in self.waiting}
         if not owners:
             return
-        await self._to.commands.send([self.waiting[one].command for one in owners], self._clock.time_ns())
+        sent = [self.waiting[one].command for one in owners]
+        woken = await self._to.commands.send(sent, self._clock.time_ns())
         for one, owner in owners.items():
             if self._unsent.get(one) == owner:
                 del self._unsent[one]
             if one in self.waiting:
                 self.waiting[one].trouble = None
-        self._to.wakeups.send([Wake(WakeKind.COMMAND, to=owner) for owner in {*owners.values()}])
+        if not woken:
+            self._to.wakeups.send([Wake(WakeKind.COMMAND, to=owner) for owner in {*owners.values()}])
 
     async def _read(self) -> None:
         self._answers = False

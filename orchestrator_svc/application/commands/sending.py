@@ -9,6 +9,7 @@ from orchestrator_svc.application.commands.outbox import Outbox, Waiter
 from orchestrator_svc.application.commands.performing import LOST, Performer
 from orchestrator_svc.application.commands.refusals import read_refusal
 from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.requests import check_same
 from orchestrator_svc.ports.commands import CommandAnswer, SentCommand
 from shared.kernel.clock import Clock
 from shared.kernel.errors import GreenlightError, UnavailableError
@@ -83,6 +84,9 @@ class Sender:
 
 
 def _read(errand: Errand[Any, R], answer: CommandAnswer) -> R:
+    """Raises InvalidError (REQUEST_ID_REUSED) where that was said to another request."""
+    assert errand.key is not None, "it was sent"
+    check_same(answer, errand.key)
     if answer.answer is not None:
         return errand.kind.load(answer.answer)
     assert answer.refusal is not None

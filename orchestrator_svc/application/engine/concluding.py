@@ -132,7 +132,7 @@ class Concluder:
         for proposal in changes.stops:
             flight = self._flights.get(changes.batch.call_id(proposal))
             if flight is not None:
-                self._executors.cancel(flight.target, [flight.call_id])
+                self._executors.cancel(flight.target, [flight.stop])
 
 
 def batch_lost() -> UnavailableError:

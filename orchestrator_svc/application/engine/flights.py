@@ -6,7 +6,7 @@ from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.tool import Effect
-from orchestrator_svc.ports.executor import Target
+from orchestrator_svc.ports.executor import Cancel, Target, Token
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +29,16 @@ class Flight:
     since: float = 0.0
     started: bool = False
     asked: float = 0.0
+
+    @property
+    def token(self) -> Token:
+        """Whose its batch is, as is believed here."""
+        return Token(self.batch.epoch, self.batch.incarnation)
+
+    @property
+    def stop(self) -> Cancel:
+        """What tells its executor to stop it."""
+        return Cancel(self.call_id, self.token)
 
     @property
     def current(self) -> bool:
@@ -190,16 +200,17 @@ class Flights:
         """Ids of the batches with calls that run."""
         return {f.batch.id for f in self._by_call.values() if f.current and f.proposal.state is State.RUNNING}
 
-    def excuse(self, seconds: float) -> None:
-        """Nobody listened for so long: it counts for none of them."""
+    def excuse(self, seconds: float, hearing: float) -> None:
+        """Nobody listened for so long: it counts for none of them. What was said meanwhile has `hearing` s to come in
+        before any is given up."""
         for target in self._lost_since:
-            self._lost_since[target] += seconds
+            self._lost_since[target] += seconds + hearing
         for call_id in self._unanswered:
-            self._unanswered[call_id] += seconds
+            self._unanswered[call_id] += seconds + hearing
         for flight in self._by_call.values():
             flight.since = flight.since and flight.since + seconds
             flight.sent = flight.sent and flight.sent + seconds
-            flight.asked = flight.asked and flight.asked + seconds
+            flight.asked = flight.asked and flight.asked + seconds + hearing
 
     @property
     def waiting(self) -> bool:

@@ -95,7 +95,7 @@ class Engine:
         late = self._late = LateEndings(live, executors, self.execute)
         signals.on_looked, signals.on_lost, signals.on_late = probing.answered, probing.lost, late.put
         self._patrol = Patrol(
-            flights, dispatcher, sender, signals, self._silence, unserved, probing, recorder, clock, settings
+            flights, timers, dispatcher, sender, signals, self._silence, unserved, probing, recorder, clock, settings
         )
         self._concluder = Concluder(
             live, recorder, dispatcher, sender, flights, timers, executors, clock, tenure, faults.end, self._wake.set

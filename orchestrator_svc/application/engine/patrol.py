@@ -15,11 +15,13 @@ from orchestrator_svc.application.engine.recorder import Recorder
 from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.engine.signals import SignalHandler, Work
 from orchestrator_svc.application.engine.silence import Silence
+from orchestrator_svc.application.engine.timers import Timers
 from orchestrator_svc.application.engine.unserved import Unserved
 from shared.kernel.clock import Clock
 
 LOOK = 1.0
-"""How often it goes round, in s, while an executor is lost: a longer standstill is seen."""
+"""How often it goes round, in s, while an executor is lost, or is to answer: a longer standstill is seen, and
+what was said meanwhile has this long to come in."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ class Patrol:
     def __init__(
         self,
         flights: Flights,
+        timers: Timers,
         dispatcher: Dispatcher,
         sender: Sender,
         signals: SignalHandler,
@@ -40,7 +43,8 @@ class Patrol:
         clock: Clock,
         settings: EngineSettings,
     ) -> None:
-        self._flights, self._dispatcher, self._sender, self._signals = flights, dispatcher, sender, signals
+        self._flights, self._timers, self._dispatcher = flights, timers, dispatcher
+        self._sender, self._signals = sender, signals
         self._silence, self._unserved, self._probing = silence, unserved, probing
         self._recorder, self._clock, self._settings = recorder, clock, settings
         self._look = min(LOOK, settings.reattach_window / 4)
@@ -53,7 +57,9 @@ class Patrol:
         if lost is not None:
             lost = min(lost, self._look)
         queued = min(1.0, self._settings.queue_timeout) if self._dispatcher.waiting() else None
-        dues = (lost, queued, self._silence.due_in(), self._probing.due_in(), self._recorder.patience_left())
+        asked = self._look if self._timers.awaits_executors or self._silence.asks else None
+        silence, probing = self._silence.due_in(), self._probing.due_in()
+        dues = (lost, asked, queued, silence, probing, self._recorder.patience_left())
         return min((due for due in dues if due is not None), default=None)
 
     def woke(self, planned: float | None, now: float) -> None:
@@ -62,7 +68,8 @@ class Patrol:
         self._woke = now
         if late > self._look and len(self._flights):
             _log.warning("this process stood still for %.1f s; no executor is given up for it", late)
-            self._flights.excuse(late)
+            self._flights.excuse(late, self._look)
+            self._timers.excuse(late + self._look)
 
     def look(self) -> Iterator[Work]:
         """What is to be done, each before the next is looked for."""

@@ -51,10 +51,10 @@ class Reattaching:
         """False: it is not connected."""
         position = self._positions.get(target.executor_id, 0)
         return self._executors.attach(
-            target, [Ask(f.call_id, f.recorded_boot, f.proposal.effect, position) for f in flights]
+            target, [Ask(f.call_id, f.recorded_boot, f.proposal.effect, position, f.token) for f in flights]
         )
 
     def _ask_and_cancel(self, target: Target, flights: Sequence[Flight]) -> None:
         if flights and self.ask(target, flights):
-            unwanted = [f.call_id for f in flights if not f.current or f.proposal.cancel_requested]
+            unwanted = [f.stop for f in flights if not f.current or f.proposal.cancel_requested]
             self._executors.cancel(target, unwanted)

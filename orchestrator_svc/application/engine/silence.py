@@ -37,6 +37,8 @@ class Silence:
         self._margin, self._grace = margin, grace
         self._timeouts: dict[ToolKey, float] = {}
         self._next = 0.0
+        self.asks = False
+        """Whether any was asked about and has not answered, as of the last look."""
 
     def described(self, descriptors: Iterable[ToolDescriptor]) -> None:
         """The tools' own timeouts, for calls without one."""
@@ -54,13 +56,16 @@ class Silence:
         now = self._clock.monotonic()
         if now < self._next:
             return work
+        self.asks = False
         self._next = now + min(self._margin, self._grace)  # nothing that is sent after this look is due before that
         for flight in self._flights.heard_of():
             due = self._due(flight)
             if due > now:
                 self._next = min(self._next, due)
+                self.asks = self.asks or flight.asked > 0
             elif not flight.asked:
                 self._ask(flight, now)
+                self.asks = True
             else:
                 message = "the executor did not say what became of it, also when it was asked"
                 settle_lost(work, flight, UNANSWERED, message)
@@ -80,4 +85,4 @@ class Silence:
         _log.warning("%s says nothing of %s, and its time is over", flight.target.executor_id, flight.call_id)
         flight.asked = now
         self._reattaching.ask(flight.target, [flight])
-        self._executors.cancel(flight.target, [flight.call_id])
+        self._executors.cancel(flight.target, [flight.stop])

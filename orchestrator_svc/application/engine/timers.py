@@ -4,11 +4,12 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-from orchestrator_svc.domain.changes import Timer
+from orchestrator_svc.domain.changes import Timer, TimerKind
 from shared.kernel.clock import Clock
 
 FEW = 4_096
 _SECOND = 1_000_000_000
+_Entry = tuple[float, int, str, Timer]
 
 
 class Timers:
@@ -17,9 +18,10 @@ class Timers:
 
     def __init__(self, clock: Clock, live: Callable[[str], bool]) -> None:
         self._clock, self._live = clock, live
-        self._heap: list[tuple[float, int, str, Timer]] = []
+        self._heap: list[_Entry] = []
         self._order = count()
         self._most = FEW
+        self._graces = 0
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -30,10 +32,22 @@ class Timers:
         for timer in timers:
             due = monotonic + (timer.due - now) / _SECOND
             heapq.heappush(self._heap, (due, next(self._order), batch_id, timer))
+            if timer.kind is TimerKind.GRACE:
+                self._graces += 1
         if len(self._heap) > self._most:
-            self._heap = [entry for entry in self._heap if self._live(entry[2])]
-            heapq.heapify(self._heap)
+            self._put([entry for entry in self._heap if self._live(entry[2])])
             self._most = max(FEW, 2 * len(self._heap))
+
+    @property
+    def awaits_executors(self) -> bool:
+        """Whether any is for an executor's answer (GRACE)."""
+        return self._graces > 0
+
+    def excuse(self, seconds: float) -> None:
+        """Nobody listened for so long: what executors have to answer in is longer."""
+        if self._graces:
+            heap = self._heap
+            self._put([(due + _extra(timer, seconds), order, batch_id, timer) for due, order, batch_id, timer in heap])
 
     def due_in(self) -> float | None:
         """Seconds until the next one; None: there is none."""
@@ -46,4 +60,15 @@ class Timers:
         while self._heap and self._heap[0][0] <= monotonic:
             _, _, batch_id, timer = heapq.heappop(self._heap)
             taken.append((batch_id, timer))
+            if timer.kind is TimerKind.GRACE:
+                self._graces -= 1
         return taken
+
+    def _put(self, heap: list[_Entry]) -> None:
+        self._heap = heap
+        heapq.heapify(heap)
+        self._graces = sum(timer.kind is TimerKind.GRACE for _, _, _, timer in heap)
+
+
+def _extra(timer: Timer, seconds: float) -> float:
+    return seconds if timer.kind is TimerKind.GRACE else 0.0

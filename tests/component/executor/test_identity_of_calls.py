@@ -3,11 +3,15 @@
 import pytest
 
 from greenlight.executor.v1 import executor_pb2 as pb
-from tests.support.executor import BATCH, Executor, Peer, call, executor, failure, result
+from tests.support.executor import BATCH, Executor, Peer, call, executor, failure, origin, result
 from tests.support.gates import GATES
 
 RUNNING, ENDED = pb.ATTACH_STATE_RUNNING, pb.ATTACH_STATE_ENDED
 NEVER_SEEN, CANNOT_SAY = pb.ATTACH_STATE_NEVER_SEEN, pb.ATTACH_STATE_CANNOT_SAY
+
+
+def token(epoch: int, incarnation_id: str) -> pb.FencingToken:
+    return pb.FencingToken(epoch=epoch, incarnation_id=incarnation_id)
 
 
 def states(peer: Peer) -> list[tuple[str, int]]:
@@ -93,6 +97,35 @@ async def test_attached_elsewhere_it_is_no_longer_answered_where_it_came_from(ex
     await other.outcome(made.id)
     await peer.run("b", "echo", {"value": 1})
     assert made.id not in [outcome.call_id for outcome in peer.all("outcomes")]
+
+
+async def test_a_later_owner_of_the_batch_keeps_what_it_has_attached_to(exe: Executor, peer: Peer):
+    """What the earlier one still says comes late: it is answered, and moves and stops nothing."""
+    made, earlier, later = call("a", "wait", {"gate": "gate"}), token(1, "one"), token(2, "other")
+    await peer.send(made, origins=[origin(fencing_token=earlier)])
+    await peer.until(lambda: peer.all("accepted"))
+    other = await exe.connect()
+    await other.attach(made.id, exe.boot_id, later)
+    await other.until(lambda: states(other) == [(made.id, RUNNING)])
+    await peer.send(cancels=[made.id], cancel_tokens=[earlier])
+    await peer.send(made, origins=[origin(fencing_token=earlier)])
+    assert failure(await peer.outcome(made.id)) == ("UNAVAILABLE", "POSSIBLE", "OWNER_SUPERSEDED")
+    await peer.attach(made.id, exe.boot_id, earlier)
+    await peer.until(lambda: states(peer) == [(made.id, CANNOT_SAY)])
+    GATES.open("gate")
+    assert result(await other.outcome(made.id)) == "gate"
+    await peer.run("b", "echo", {"value": 1})
+    assert len(peer.outcomes[made.id]) == 1
+
+
+async def test_a_cancel_without_a_token_stops_it_whosever_it_is(exe: Executor, peer: Peer):
+    made, other = call("a", "wait", {"gate": "gate"}), call("b", "wait", {"gate": "gate"})
+    await peer.send(made, other, origins=[origin(fencing_token=token(2, "other"))])
+    await peer.until(lambda: len(peer.all("accepted")) == 2)
+    await peer.send(cancels=[other.id, made.id], cancel_tokens=[token(1, "one")])
+    assert failure(await peer.outcome(made.id))[2] == "CANCELLED"
+    GATES.open("gate")
+    assert result(await peer.outcome(other.id)) == "gate"
 
 
 async def test_a_stream_that_ends_cancels_no_call_and_its_outcome_is_kept(exe: Executor, peer: Peer):

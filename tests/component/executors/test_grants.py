@@ -11,7 +11,7 @@ from orchestrator_svc.ports.executor import (
     ToolsSeen,
 )
 from tests.component.executors.connecting import connect
-from tests.support.calls import ECHO, make_call, make_calls
+from tests.support.calls import ECHO, make_call, make_calls, make_cancel
 from tests.support.scripted_executor import ScriptedExecutor, described
 from tests.support.watching import Watcher
 
@@ -90,7 +90,7 @@ async def test_a_cancel_never_overtakes_its_call(
 ):
     _, target = await connect(scripted, watcher, slots=1)
     executors.send(target, [make_call("b/one/1"), make_call("b/two/1")])
-    executors.cancel(target, ["b/one/1", "b/two/1"])
+    executors.cancel(target, [make_cancel("b/one/1"), make_cancel("b/two/1")])
     ended = {signal.call_id: signal.ending.failure for signal in await watcher.several(Ended, 2)}
     for failure in ended.values():
         assert failure is not None

@@ -16,7 +16,7 @@ from orchestrator_svc.ports.executor import (
     ToolsSeen,
 )
 from tests.conformance.executors.worlds import World
-from tests.support.calls import ECHO, LIMITED, REFUSE, TALK, WAIT, make_call, make_calls, make_waiting
+from tests.support.calls import ECHO, LIMITED, REFUSE, TALK, WAIT, make_call, make_calls, make_cancel, make_waiting
 from tests.support.watching import Watcher
 
 
@@ -137,7 +137,7 @@ async def test_cancelling_gives_the_call_its_ending(world: World, watcher: Watch
     target = await watcher.connected()
     world.executors.send(target, [make_waiting("b/a/1")])
     await watcher.next(Started)
-    world.executors.cancel(target, ["b/a/1", "never/sent/1"])
+    world.executors.cancel(target, [make_cancel("b/a/1"), make_cancel("never/sent/1")])
     ended = await watcher.next(Ended)
     assert ended.call_id == "b/a/1"
     assert ended.ending.failure is not None
@@ -150,7 +150,7 @@ async def test_a_cancel_right_behind_its_call_arrives_behind_it(world: World, wa
     target = await watcher.connected()
     calls = [make_waiting(f"b/k{number}/1") for number in range(8)]
     world.executors.send(target, calls)
-    world.executors.cancel(target, [call.id for call in calls])
+    world.executors.cancel(target, [make_cancel(call.id) for call in calls])
     failures = [signal.ending.failure for signal in await watcher.several(Ended, 8)]
     assert {failure.failure_class for failure in failures if failure} == {FailureClass.CANCELLED}
 

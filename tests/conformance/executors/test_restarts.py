@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator_svc.domain.tool import Effect
-from orchestrator_svc.ports.executor import Attached, Ended, Target
+from orchestrator_svc.ports.executor import Ask, Attached, Ended, Target
 from tests.conformance.executors.worlds import Member, World
 from tests.support.calls import ECHO, WAIT, make_ask, make_call, make_waiting
 from tests.support.watching import Watcher
@@ -55,10 +55,9 @@ async def test_what_was_never_seen_is_fenced_for_the_starts_to_come(world: World
     ],
     ids=["another journal's start", "it knew more before", "a read", "an idempotent one"],
 )
-async def test_what_cannot_be_known_is_not_said(world: World, watcher: Watcher, ask: object) -> None:
+async def test_what_cannot_be_known_is_not_said(world: World, watcher: Watcher, ask: Ask) -> None:
     _, before, _, after = await ended_and_restarted(world, watcher)
-    assert isinstance(ask, tuple)
-    wanted = make_ask(*ask) if ask[1] else make_ask(ask[0], before.boot_id, *ask[2:])
+    wanted = ask if ask.boot_id else ask._replace(boot_id=before.boot_id)
     world.executors.attach(after, [wanted])
     assert await watcher.next(Attached) == Attached(wanted.call_id, "cannot_say")
     assert world.executors.choose(ECHO) == (after, 8)

@@ -9,7 +9,7 @@ from orchestrator_svc.ports.executor import (
     Started,
 )
 from tests.conformance.executors.worlds import World
-from tests.support.calls import ECHO, WAIT, make_ask, make_call, make_waiting
+from tests.support.calls import ECHO, WAIT, make_ask, make_call, make_cancel, make_waiting
 from tests.support.watching import Watcher
 
 
@@ -25,7 +25,7 @@ async def test_a_lost_stream_takes_its_slots_along_and_comes_back(world: World, 
     assert world.executors.choose(WAIT) is None
     assert not world.executors.send(target, [make_call("b/c/1")])
     assert not world.executors.attach(target, [make_ask("b/a/1", target.boot_id)])
-    world.executors.cancel(target, ["b/a/1"])
+    world.executors.cancel(target, [make_cancel("b/a/1")])
     world.executors.acknowledge(target, ["b/a/1"])
     assert [view.connected for view in world.executors.views()] == [False]
     await member.reconnect()
@@ -67,6 +67,35 @@ async def test_what_was_never_seen_never_runs(world: World, watcher: Watcher):
     assert failure is not None
     assert (failure.reason, failure.known_effect, failure.refused) == ("CALL_FENCED", KnownEffect.NONE, True)
     assert member.ran() == []
+
+
+async def test_of_two_owners_of_a_batch_the_later_one_has_its_calls(world: World, watcher: Watcher):
+    member = await world.add()
+    target = await watcher.connected()
+    executors = world.executors
+    executors.send(target, [make_waiting("batch-1/a/1"), make_waiting("batch-1/b/1")])
+    await watcher.several(Started, 2)
+    executors.attach(target, [make_ask("batch-1/a/1", target.boot_id, epoch=2)])
+    assert await watcher.next(Attached) == Attached("batch-1/a/1", "running")
+    executors.cancel(target, [make_cancel("batch-1/b/1", 1), make_cancel("batch-1/a/1", 1)])
+    executors.attach(target, [make_ask("batch-1/a/1", target.boot_id, epoch=1)])
+    assert await watcher.next(Attached) == Attached("batch-1/a/1", "cannot_say")
+    executors.attach(target, [make_ask("batch-1/a/1", target.boot_id, epoch=2)])
+    assert await watcher.next(Attached) == Attached("batch-1/a/1", "running")
+    await member.open_gate("a")
+    ended = await watcher.several(Ended, 2)
+    assert {one.call_id: one.ending.result for one in ended} == {"batch-1/a/1": '"a"', "batch-1/b/1": '"a"'}
+
+
+async def test_the_later_owner_stops_what_the_earlier_one_sent(world: World, watcher: Watcher):
+    await world.add()
+    target = await watcher.connected()
+    world.executors.send(target, [make_waiting("batch-1/a/1")])
+    await watcher.next(Started)
+    world.executors.cancel(target, [make_cancel("batch-1/a/1", 2)])
+    failure = (await watcher.next(Ended)).ending.failure
+    assert failure is not None
+    assert failure.reason == "CANCELLED"
 
 
 async def test_attaching_takes_slots(world: World, watcher: Watcher):

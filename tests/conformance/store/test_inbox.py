@@ -29,7 +29,8 @@ async def carry_out(store: WholeStore, builder: Builder, request_id: str = "r") 
 
 
 async def answer_to(store: WholeStore, command: SentCommand) -> tuple[bytes | None, bytes | None] | None:
-    return (await store.answers([command.id])).get(command.id)
+    said = (await store.answers([command.id])).get(command.id)
+    return None if said is None else (said.answer, said.refusal)
 
 
 async def test_its_owner_sees_it_whole_and_nobody_else(one: WholeStore, two: WholeStore) -> None:
@@ -122,6 +123,19 @@ async def test_an_answer_is_recorded_once(one: WholeStore, two: WholeStore) -> N
     assert await answer_to(two, to(builder)) == (b"done", None)
 
 
+async def test_an_answer_says_which_request_it_is_of(one: WholeStore, two: WholeStore) -> None:
+    """The id may have been used for another one, elsewhere."""
+    builder = await busy(one)
+    await two.send([to(builder), to(builder, "s")], START)
+    await two.send([to(builder, each)._replace(kind="Cancel", payload_hash=b"other") for each in "rs"], START)
+    await carry_out(one, builder)
+    await one.refuse(to(builder, "s"), b"no")
+    assert await two.answers([to(builder).id, to(builder, "s").id]) == {
+        to(builder).id: CommandAnswer(b"done", None, "Decide", b"hash"),
+        to(builder, "s").id: CommandAnswer(None, b"no", "Decide", b"hash"),
+    }
+
+
 async def test_tenants_and_batches_are_apart(one: WholeStore, two: WholeStore) -> None:
     first, second, foreign = await busy(one), await busy(one), await busy(one, tenant="other")
     for builder in (first, second, foreign):
@@ -146,8 +160,8 @@ async def test_many_at_once(one: WholeStore, two: WholeStore) -> None:
     await one.refuse(to(foreign, "a"), b"never")
     done, refused = to(first, "a").id, to(second, "b").id
     assert await two.answers([command.id for command in sent if command.tenant == "default"]) == {
-        done: CommandAnswer(b"done", None),
-        refused: CommandAnswer(None, b"no"),
+        done: CommandAnswer(b"done", None, "Decide", b"hash"),
+        refused: CommandAnswer(None, b"no", "Decide", b"hash"),
     }
     assert await two.answers([to(first, "b").id, to(second, "a").id]) == {}
     await two.withdraw([to(first, "a").id, to(second, "b").id, to(Builder()).id])

@@ -95,3 +95,21 @@ async def test_taking_one_takes_only_that_one(store: WholeStore, twins: tuple[Bu
     await taken(store, a)
     assert not (await commit(store, b.approve("of-b"))).lost
     assert (await commit(store, a.approve("of-a"))).lost == {a.batch.id}
+
+
+async def test_many_moves_in_one_commit(store: WholeStore) -> None:
+    """So many that a store may write them otherwise than one: each stays its tenant's, and what did not move stays."""
+    builders = [Builder(tenant=tenant, session_id="s") for tenant in ("a", "b")]
+    keys = [f"p{number:02}" for number in range(40)]
+    for builder in builders:
+        await submitted(store, builder, builder.submit([judged(key, tier=Tier.SOFT) for key in keys]))
+    await commit(store, *[builder.expire(key) for builder in builders for key in keys[:38]])
+    await commit(store, *[builder.retry(*keys[1:37]) for builder in builders])
+    for builder in builders:
+        asked = await listed(store, ProposalFilter(), builder.tenant)
+        wanted = [*keys[1:37], *keys[38:]]
+        assert sorted((item.tenant, item.proposal.key) for item in asked) == [(builder.tenant, key) for key in wanted]
+        found = await store.get_batch_full(builder.tenant, builder.batch.id, EVERYTHING)
+        assert found is not None
+        expired = [item.proposal.key for item in found[1] if item.proposal.state is ProposalState.EXPIRED]
+        assert ([item.proposal.key for item in found[1]], expired) == (keys, ["p00", "p37"])

@@ -8,20 +8,34 @@ import os
 from pathlib import Path
 from typing import Any
 
-from greenlight_tool import NONE, NOT_FOUND, Permanent, ToolContext, tool
+from greenlight_tool import NONE, NOT_FOUND, Permanent, RateLimited, ToolContext, tool
 
 
 async def _run(folder: str, context: ToolContext) -> str:
-    name = context.proposal_id.partition("/")[2]
-    with Path(folder, "ledger").open("a") as ledger:  # noqa: ASYNC230 - one line
-        ledger.write(f"{name} {context.attempt} {context.idempotency_key}\n")
+    name = _begin(folder, context)
     await _until(Path(folder, f"{name}.gate"))
+    return name
+
+
+def _begin(folder: str, context: ToolContext) -> str:
+    name = context.proposal_id.partition("/")[2]
+    with Path(folder, "ledger").open("a") as ledger:
+        ledger.write(f"{name} {context.attempt} {context.idempotency_key}\n")
     return name
 
 
 @tool(effect="READ")
 async def read(folder: str, context: ToolContext) -> str:
     return await _run(folder, context)
+
+
+@tool(effect="READ")
+async def busy(folder: str, pause: float, context: ToolContext) -> str:
+    """Wants its second attempt no earlier than `pause` seconds after the first."""
+    name = _begin(folder, context)
+    if context.attempt == 1:
+        raise RateLimited("later", retry_after=pause)
+    return name
 
 
 @tool(effect="IDEMPOTENT", tier="AUTO")

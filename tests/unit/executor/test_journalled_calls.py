@@ -78,7 +78,7 @@ async def test_stopped_while_it_is_being_accepted_it_never_starts_and_that_is_on
         call_id = bench.send("a")
         await held(bench)
         if by == "cancel":
-            bench.executor.cancel([call_id])
+            bench.executor.cancel(call_id)
         else:
             draining = asyncio.get_running_loop().create_task(bench.executor.drain(0))
             await asyncio.sleep(0.1)
@@ -179,7 +179,7 @@ async def test_one_that_does_not_stop_keeps_its_slot_after_its_outcome_is_writte
         tool.run = stubborn  # type: ignore[method-assign]
         call_id = bench.send("a")
         await bench.until(lambda: tool.ran)
-        bench.executor.cancel([call_id])
+        bench.executor.cancel(call_id)
         failure = (await bench.outcome(call_id)).failure
         assert failure is not None
         assert failure.effect is KnownEffect.POSSIBLE

@@ -4,7 +4,7 @@ from orchestrator_svc.adapters.executor.outbox import Outbox
 from orchestrator_svc.adapters.executor.slots import Slots
 from orchestrator_svc.domain.tool import ToolKey
 from orchestrator_svc.ports.executor import Call
-from tests.support.calls import ECHO, make_ask, make_calls
+from tests.support.calls import ECHO, make_ask, make_calls, make_cancel
 
 LIMITED = ToolKey("limited", "1")
 
@@ -75,7 +75,7 @@ def test_ids_are_sent_in_bounded_requests():
     _, outbox = _outbox(1)
     outbox.put_acknowledgements(str(number) for number in range(2_500))
     outbox.put_attaches([make_ask("a", "boot")])
-    outbox.put_cancels(["c"])
+    outbox.put_cancels([make_cancel("c")])
     requests = []
     while (request := outbox.next_request()) is not None:
         requests.append(request)

@@ -2,13 +2,16 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Column, Connection, Table, exists, select, tuple_
+from sqlalchemy import Column, Connection, FromClause, Integer, Table, and_, exists, literal_column, select, tuple_
 
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
-from orchestrator_svc.adapters.store.tables import OWNED, batches, commands, inbox
+from orchestrator_svc.adapters.store.tables import OWNED, batches, commands, inbox, requests
 from orchestrator_svc.ports.commands import CommandAnswer, CommandId, SentCommand
 
 _OF_BATCHES = inbox.join(batches, batches.c.batch_no == inbox.c.batch_no)
+_ANSWERS = commands.join(
+    requests, and_(requests.c.tenant == commands.c.tenant, requests.c.request_id == commands.c.request_id)
+)
 _ANSWERED = exists().where(
     commands.c.tenant == inbox.c.tenant,
     commands.c.request_id == inbox.c.request_id,
@@ -35,21 +38,25 @@ def _command(row: AnyRow) -> SentCommand:
 
 
 def answers(connection: Connection, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:
-    """What was recorded with the changes counts, whatever else was said."""
+    """One statement. What was recorded with the changes counts, whatever else was said."""
     found: dict[CommandId, CommandAnswer] = {}
-    for row in connection.execute(_of(asked, inbox, inbox.c.refusal)):
-        if row.said is not None:
-            found[CommandId(row.tenant, row.id, row.request_id)] = CommandAnswer(None, row.said)
-    for row in connection.execute(_of(asked, commands, commands.c.answer)):
-        found[CommandId(row.tenant, row.id, row.request_id)] = CommandAnswer(row.said, None)
+    refusals = _of(asked, inbox, inbox, inbox.c.refusal, done=0).where(inbox.c.refusal.is_not(None))
+    recorded = _of(asked, _ANSWERS, requests, commands.c.answer, done=1)
+    for row in connection.execute(refusals.union_all(recorded)):
+        one = CommandId(row.tenant, row.id, row.request_id)
+        if row.done:
+            found[one] = CommandAnswer(row.said, None, row.kind, row.payload_hash)
+        else:
+            found.setdefault(one, CommandAnswer(None, row.said, row.kind, row.payload_hash))
     wanted = frozenset(asked)
     return {one: said for one, said in found.items() if one in wanted}
 
 
-def _of(asked: Collection[CommandId], table: Table, said: Column[bytes]) -> AnySelect:
+def _of(asked: Collection[CommandId], told: FromClause, request: Table, said: Column[bytes], *, done: int) -> AnySelect:
     """All that was said to those requests by those batches: also to other commands of them."""
-    columns = (table.c.tenant, batches.c.id, table.c.request_id, said.label("said"))
-    requests = tuple_(table.c.tenant, table.c.request_id).in_({(one.tenant, one.request_id) for one in asked})
+    columns = (request.c.tenant, batches.c.id, request.c.request_id, request.c.kind, request.c.payload_hash)
+    more = (said.label("said"), literal_column(str(done), Integer).label("done"))
+    of_requests = tuple_(request.c.tenant, request.c.request_id).in_({(one.tenant, one.request_id) for one in asked})
     of_batches = tuple_(batches.c.tenant, batches.c.id).in_({(one.tenant, one.batch_id) for one in asked})
-    joined = table.join(batches, batches.c.batch_no == table.c.batch_no)
-    return select(*columns).select_from(joined).where(requests, of_batches, batches.c.published == 1)
+    joined = told.join(batches, batches.c.batch_no == said.table.c.batch_no)
+    return select(*columns, *more).select_from(joined).where(of_requests, of_batches, batches.c.published == 1)

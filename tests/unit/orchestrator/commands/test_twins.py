@@ -6,13 +6,15 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from orchestrator_svc.application.caller import RequestKey
+from orchestrator_svc.application.decide import DecisionSpec
 from orchestrator_svc.application.sessions import SessionContexts, Sessions, SessionUpdate
 from orchestrator_svc.application.soft_confirm import SoftConfirmSpec
 from orchestrator_svc.application.submit import BatchSpec
+from orchestrator_svc.domain.proposal import Verdict
 from orchestrator_svc.ports.views import BatchFilter
 from shared.kernel.errors import ConflictError
 from tests.support.engine_world import spec
-from tests.support.neighbours import two_orchestrators
+from tests.support.neighbours import Neighbourhood, two_orchestrators
 from tests.support.world import CALLER, World
 
 
@@ -52,6 +54,29 @@ async def test_a_turn_decides_once(pair: tuple[World, World]) -> None:
         assert told == again
         assert (told.objected, told.not_pending) == ([f"{batches[0]}/b"], [])
         assert len(told.confirmed) in (3, 4)
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_an_id_that_is_used_for_two_requests_is_the_firsts(seed: int) -> None:
+    """Whichever is first; the other one is not told what the first was told."""
+    place = Neighbourhood(seed)
+    async with (
+        place.running(place.world()) as owner,
+        place.running(place.world()) as first,
+        place.running(place.world()) as second,
+    ):
+        for number, (one, other) in enumerate(((first, second), (owner, first), (first, owner))):
+            batch_id = await owner.run(spec("send", "runs"), spec("pay", "p"), spec("pay", "q"))
+            asked, foreign = key("DecideProposals", number), key("CancelProposals", number)
+            changed = RequestKey(asked.request_id, asked.kind, b"q")
+            told = await asyncio.gather(
+                one.decide.decide(CALLER, [DecisionSpec(f"{batch_id}/p", Verdict.APPROVE)], False, asked),
+                other.cancel.proposals(CALLER, [f"{batch_id}/q"], "", foreign),
+                other.decide.decide(CALLER, [DecisionSpec(f"{batch_id}/p", Verdict.REJECT)], False, changed),
+                return_exceptions=True,
+            )
+            refused = [answer for answer in told if isinstance(answer, BaseException)]
+            assert [getattr(error, "reason", error) for error in refused] == ["REQUEST_ID_REUSED"] * 2
 
 
 def sessions(world: World) -> Sessions:

@@ -10,6 +10,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_LZ4 = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
+
 
 def upgrade() -> None:
     _incarnations()
@@ -243,6 +245,14 @@ def _frames() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("batch_no", "first_sequence"),
     )
+    _compress_quickly()
+
+
+def _compress_quickly() -> None:
+    """PostgreSQL compresses what is long; where it was built with lz4, that takes a third of the time."""
+    bind = op.get_bind()
+    if bind.dialect.name == "postgresql" and bind.exec_driver_sql(_LZ4).scalar():
+        op.execute("ALTER TABLE frames ALTER COLUMN payload SET COMPRESSION lz4")
 
 
 def _record_times() -> None:

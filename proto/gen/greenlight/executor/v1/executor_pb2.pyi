@@ -68,7 +68,8 @@ class _AttachStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttachSta
     """It never came, and from now on never will run: its id is refused (of a NON_IDEMPOTENT call also by later starts)."""
     ATTACH_STATE_CANNOT_SAY: _AttachState.ValueType  # 4
     """It cannot be known: the call is not journalled and of another start, or the journal does not hold that start, was
-    put back from a backup, or copied; or the outcome was acknowledged long ago.
+    put back from a backup, or copied; or the outcome was acknowledged long ago. Or it runs, and is a later owner's of its
+    batch than the one that asks: only that one is told how it ends.
     """
 
 class AttachState(_AttachState, metaclass=_AttachStateEnumTypeWrapper): ...
@@ -82,7 +83,8 @@ ATTACH_STATE_NEVER_SEEN: AttachState.ValueType  # 3
 """It never came, and from now on never will run: its id is refused (of a NON_IDEMPOTENT call also by later starts)."""
 ATTACH_STATE_CANNOT_SAY: AttachState.ValueType  # 4
 """It cannot be known: the call is not journalled and of another start, or the journal does not hold that start, was
-put back from a backup, or copied; or the outcome was acknowledged long ago.
+put back from a backup, or copied; or the outcome was acknowledged long ago. Or it runs, and is a later owner's of its
+batch than the one that asks: only that one is told how it ends.
 """
 Global___AttachState: _TypeAlias = AttachState  # noqa: Y015
 
@@ -96,6 +98,7 @@ class ExecuteRequest(_message.Message):
     ACKNOWLEDGEMENTS_FIELD_NUMBER: _builtins.int
     ATTACHES_FIELD_NUMBER: _builtins.int
     PROBES_FIELD_NUMBER: _builtins.int
+    CANCEL_TOKENS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """First message of the stream only."""
@@ -104,7 +107,9 @@ class ExecuteRequest(_message.Message):
     def frame(self) -> Global___CallFrame: ...
     @_builtins.property
     def cancels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Calls to stop. Each gets its outcome: CANCELLED, or its real one if it ended first. An unknown id is ignored."""
+        """Calls to stop. Each gets its outcome: CANCELLED, or its real one if it ended first. An unknown id is ignored, and so
+        is a cancel of an earlier owner of the batch.
+        """
 
     @_builtins.property
     def acknowledgements(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -118,6 +123,10 @@ class ExecuteRequest(_message.Message):
         Each is answered once, by any executor whose tool says `probes`. They take no slot of the stream's.
         """
 
+    @_builtins.property
+    def cancel_tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___FencingToken]:
+        """Whose the `cancels` are, one for each of them in their order. Where there are fewer, the rest have none."""
+
     def __init__(
         self,
         *,
@@ -127,10 +136,11 @@ class ExecuteRequest(_message.Message):
         acknowledgements: _abc.Iterable[_builtins.str] | None = ...,
         attaches: _abc.Iterable[Global___Attach] | None = ...,
         probes: Global___CallFrame | None = ...,
+        cancel_tokens: _abc.Iterable[Global___FencingToken] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "hello", b"hello", "probes", b"probes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "attaches", b"attaches", "cancels", b"cancels", "frame", b"frame", "hello", b"hello", "probes", b"probes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "attaches", b"attaches", "cancel_tokens", b"cancel_tokens", "cancels", b"cancels", "frame", b"frame", "hello", b"hello", "probes", b"probes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -258,13 +268,14 @@ Global___Origin: _TypeAlias = Origin  # noqa: Y015
 
 @_typing.final
 class FencingToken(_message.Message):
-    """Which owner of a batch sent a call: it grows with each change of owner."""
+    """Which owner of a batch sends a call, asks for it or stops it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EPOCH_FIELD_NUMBER: _builtins.int
     INCARNATION_ID_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
+    """From 1; it grows with each change of the batch's owner. 0 = not known."""
     incarnation_id: _builtins.str
     def __init__(
         self,
@@ -353,6 +364,7 @@ class Attach(_message.Message):
     BOOT_ID_FIELD_NUMBER: _builtins.int
     EFFECT_FIELD_NUMBER: _builtins.int
     JOURNAL_POSITION_FIELD_NUMBER: _builtins.int
+    FENCING_TOKEN_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     boot_id: _builtins.str
     """The executor start that the call was sent to."""
@@ -362,6 +374,10 @@ class Attach(_message.Message):
     """The highest that the sender has of this executor (its `executor_id`): a journal that stands behind it was put back
     from a backup, and does not know what came after.
     """
+    @_builtins.property
+    def fencing_token(self) -> Global___FencingToken:
+        """Of the call's batch, as the sender has it."""
+
     def __init__(
         self,
         *,
@@ -369,10 +385,11 @@ class Attach(_message.Message):
         boot_id: _builtins.str = ...,
         effect: _tool_pb2.Effect.ValueType = ...,
         journal_position: _builtins.int = ...,
+        fencing_token: Global___FencingToken | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fencing_token", b"fencing_token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "call_id", b"call_id", "effect", b"effect", "journal_position", b"journal_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "call_id", b"call_id", "effect", b"effect", "fencing_token", b"fencing_token", "journal_position", b"journal_position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

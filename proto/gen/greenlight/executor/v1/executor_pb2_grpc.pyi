@@ -30,6 +30,12 @@ class ExecutorServiceStub:
     The same call id twice runs once and is answered twice; with another digest it is refused (CALL_ID_REUSED).
     Where bytes and digest do not agree the call is refused (DIGEST_MISMATCH).
 
+    A batch may change its owner, and who had it may not know yet. While calls of a batch run, the executor remembers
+    the highest epoch that it has heard of in a fencing token for it: of their calls, repeated ones, attaches and
+    cancels. Who comes with an older one MUST NOT get a call that runs, nor stop it: its attach is answered CANNOT_SAY,
+    its cancel is ignored, and the call sent once more fails with UNAVAILABLE / OWNER_SUPERSEDED, its effect POSSIBLE. No
+    token (or epoch 0) is older than none: whoever says none is not held back.
+
     Calls of NON_IDEMPOTENT tools are journalled: that one was accepted is on disk before its tool starts, its outcome
     before it is sent. What is said here of call ids holds for them across the executor's starts, for the others within
     one. While the journal cannot be written they are refused with UNAVAILABLE / JOURNAL_UNAVAILABLE, before any effect.
@@ -65,6 +71,12 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The same call id twice runs once and is answered twice; with another digest it is refused (CALL_ID_REUSED).
         Where bytes and digest do not agree the call is refused (DIGEST_MISMATCH).
+
+        A batch may change its owner, and who had it may not know yet. While calls of a batch run, the executor remembers
+        the highest epoch that it has heard of in a fencing token for it: of their calls, repeated ones, attaches and
+        cancels. Who comes with an older one MUST NOT get a call that runs, nor stop it: its attach is answered CANNOT_SAY,
+        its cancel is ignored, and the call sent once more fails with UNAVAILABLE / OWNER_SUPERSEDED, its effect POSSIBLE. No
+        token (or epoch 0) is older than none: whoever says none is not held back.
 
         Calls of NON_IDEMPOTENT tools are journalled: that one was accepted is on disk before its tool starts, its outcome
         before it is sent. What is said here of call ids holds for them across the executor's starts, for the others within
