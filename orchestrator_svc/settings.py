@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="postgresql+asyncpg://USER:PASSWORD@HOST:PORT/DATABASE; none: the SQLite database in the folder",
     )
-    standby: bool = Field(False, description="Where another orchestrator has the database, wait until it is gone")
+    standby: bool = Field(False, description="Where another orchestrator has the SQLite file, wait until it is gone")
     templates: Annotated[list[Path], NoDecode] = Field([], description="Folders with templates")
     tenants: Annotated[list[str], NoDecode] = Field([], description="Allowed tenants; empty = all")
     self_approval: bool = Field(True, description="A proposer may approve its own HARD proposals")

@@ -13,7 +13,8 @@ from orchestrator_svc.ports.ownership import Lease
 
 _FENCE = "SELECT pg_current_xact_id()::text FROM incarnations WHERE id = $1 AND superseded = 0 FOR KEY SHARE"
 _STATUS = "SELECT pg_xact_status($1::text::xid8)"
-_LOCK = "SELECT 1 FROM incarnations WHERE id = $1 FOR {}"
+_LOCK_OWN = "SELECT 1 FROM incarnations WHERE id = $1 FOR KEY SHARE"
+_LOCK_OTHER = "SELECT 1 FROM incarnations WHERE id = $1 FOR UPDATE"
 
 
 def fence(connection: Connection, incarnation: str) -> str:
@@ -31,8 +32,7 @@ def lock_both(connection: Connection, incarnation: str, other: Lease) -> None:
     does: however long the other's keeps it waiting, its own lease is renewed.
     """
     for wanted in sorted((incarnation, other.incarnation)):
-        strength = "KEY SHARE" if wanted == incarnation else "UPDATE"
-        connection.exec_driver_sql(_LOCK.format(strength), (wanted,)).all()
+        connection.exec_driver_sql(_LOCK_OWN if wanted == incarnation else _LOCK_OTHER, (wanted,)).all()
 
 
 def status(connection: Connection, transaction: str) -> str | None:
