@@ -8,7 +8,7 @@ from orchestrator_svc.adapters.store.budgets import Room, answer_size, fitting_r
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
 from orchestrator_svc.adapters.store.reading.batches import views
 from orchestrator_svc.adapters.store.reading.full import of_batch
-from orchestrator_svc.adapters.store.reading.joined import COLUMNS
+from orchestrator_svc.adapters.store.reading.joined import COLUMNS, PLACE
 from orchestrator_svc.adapters.store.reading.views import PLACES, proposal_views
 from orchestrator_svc.adapters.store.reading.whole import batch_row
 from orchestrator_svc.adapters.store.tables import proposals, standings
@@ -65,8 +65,8 @@ def _brief_rows(
 def _pages(connection: Connection, batch: AnyRow) -> Iterator[Sequence[AnyRow]]:
     ordinal = -1
     while True:
-        statement = of_batch(batch, select(*_BRIEF)).where(proposals.c.ordinal > ordinal)
-        page = connection.execute(statement.order_by(proposals.c.ordinal).limit(_PAGE)).all()
+        statement = of_batch(connection, batch, select(*_BRIEF)).where(proposals.c.ordinal > ordinal)
+        page = connection.execute(statement.order_by(*PLACE).limit(_PAGE)).all()
         yield page
         if len(page) < _PAGE:
             return

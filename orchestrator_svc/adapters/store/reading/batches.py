@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, func, select, union
 
 from orchestrator_svc.adapters.store.documents import read_map
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
-from orchestrator_svc.adapters.store.reading.joined import PROPOSALS
+from orchestrator_svc.adapters.store.reading.joined import PROPOSALS, of_batches
 from orchestrator_svc.adapters.store.tables import REOPENED, UNPUBLISHED, batches, frames, proposals, standings
 from orchestrator_svc.domain.batch import MAX_MISSING
 from orchestrator_svc.domain.proposal import ProposalState
@@ -117,7 +117,7 @@ def _agents(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Ag
     statement = (
         select(proposals.c.batch_no, proposals.c.agent, standings.c.state, func.count().label("total"), first)
         .select_from(PROPOSALS)
-        .where(proposals.c.batch_no.in_(numbers))
+        .where(of_batches(connection, numbers))
         .group_by(proposals.c.batch_no, proposals.c.agent, standings.c.state)
         .order_by(proposals.c.batch_no, first)
     )
@@ -138,7 +138,7 @@ def _missing(connection: Connection, numbers: Sequence[int]) -> dict[int, list[s
     ranked = (
         select(proposals.c.batch_no, proposals.c.key, place)
         .select_from(PROPOSALS)
-        .where(proposals.c.batch_no.in_(numbers), standings.c.state != int(ProposalState.SUCCEEDED))
+        .where(of_batches(connection, numbers), standings.c.state != int(ProposalState.SUCCEEDED))
         .subquery()
     )
     statement = select(ranked.c.batch_no, ranked.c.key).where(ranked.c.place <= MAX_MISSING)

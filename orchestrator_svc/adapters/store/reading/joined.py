@@ -2,7 +2,19 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import FromClause, Integer, and_, column, values
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    and_,
+    column,
+    func,
+    literal,
+    values,
+)
 
 from orchestrator_svc.adapters.store.tables import batches, proposals, standings
 
@@ -14,7 +26,17 @@ COLUMNS = (
     *[column for column in proposals.c if column.name != "text_bytes"],
     *[column for column in standings.c if column.name not in proposals.c],
 )
+PLACE = proposals.c.batch_no, proposals.c.ordinal
 SIZE = (proposals.c.text_bytes + standings.c.text_bytes + standings.c.result_bytes).label("size")
+
+
+def of_batches(connection: Connection, numbers: Sequence[int]) -> ColumnElement[bool]:
+    """Those proposals, joined. PostgreSQL is told so that it concludes nothing of `standings`: where it believes that
+    batches are small, it would go through all of a large one's for each of its proposals."""
+    if connection.dialect.name == "postgresql":
+        return proposals.c.batch_no == func.any(literal([*numbers], ARRAY(BigInteger)))
+    return proposals.c.batch_no.in_(numbers)
+
 
 _CHOSEN = (column("batch_no", Integer), column("ordinal", Integer))
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, literal, not_, select, tuple_
 from orchestrator_svc.adapters.store.budgets import fitting
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
 from orchestrator_svc.adapters.store.reading.filters import carries, unindexed
-from orchestrator_svc.adapters.store.reading.joined import COLUMNS, OF_BATCHES, SIZE, chosen
+from orchestrator_svc.adapters.store.reading.joined import COLUMNS, OF_BATCHES, PROPOSALS, SIZE, chosen, of_batches
 from orchestrator_svc.adapters.store.reading.views import PLACES, proposal_views
 from orchestrator_svc.adapters.store.tables import ASKED, PENDING, UNFINISHED, batches, proposals, standings
 from orchestrator_svc.domain.proposal import ProposalState
@@ -125,7 +125,7 @@ def _others(
 ) -> Iterator[_Looked]:
     """By batch number and ordinal; batches without a proposal in these states are passed by their counts."""
     states = [int(state) for state in where.states]
-    statement = select(literal(NEVER).label("due"), *_NARROW).select_from(OF_BATCHES)
+    statement = select(literal(NEVER).label("due"), *_NARROW).select_from(PROPOSALS)
     statement = statement.where(standings.c.state.in_(states), not_(ASKED), *_filters(where))
     statement = statement.order_by(*_KEY).limit(limit)
     while page := _batches(connection, tenant, where, start[0]):
@@ -134,7 +134,7 @@ def _others(
         if totals and totals[-1] > _HELD:
             holding = [row for row, total in zip(holding, totals, strict=True) if total <= _HELD] or holding[:1]
             page = [row for row in page if row.batch_no <= holding[-1].batch_no]
-        of_these = statement.where(proposals.c.batch_no.in_([row.batch_no for row in holding]))
+        of_these = statement.where(of_batches(connection, [row.batch_no for row in holding]))
         rows = connection.execute(of_these.where(tuple_(*_KEY) > tuple_(*start))).all() if holding else _NONE
         last, passed = page[-1].batch_no, len(page) + sum(row.total for row in holding)
         yield _Looked(rows, passed, ProposalCursor(NEVER, last, _LAST_ORDINAL))

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from orchestrator_svc.adapters.store.hydration import attach
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
-from orchestrator_svc.adapters.store.reading.joined import COLUMNS, PROPOSALS
+from orchestrator_svc.adapters.store.reading.joined import COLUMNS, PROPOSALS, of_batches
 from orchestrator_svc.adapters.store.reading.rows import read_batch, read_proposal
 from orchestrator_svc.adapters.store.tables import batches, proposals
 from orchestrator_svc.domain.batch import Batch
@@ -45,7 +45,7 @@ def _load(connection: Connection, row: AnyRow, judge: ArgumentsJudge) -> Batch:
 
 
 def _proposals(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Proposal]]:
-    statement = select(*COLUMNS).select_from(PROPOSALS).where(proposals.c.batch_no.in_(numbers))
+    statement = select(*COLUMNS).select_from(PROPOSALS).where(of_batches(connection, numbers))
     rows = connection.execute(statement.order_by(proposals.c.batch_no, proposals.c.ordinal)).all()
     found: dict[int, list[Proposal]] = {}
     for number, group in groupby(rows, lambda row: row.batch_no):
