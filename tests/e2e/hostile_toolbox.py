@@ -36,3 +36,8 @@ async def soft(x: str) -> str:
 @tool(effect="NON_IDEMPOTENT", description=EVIL)
 async def hard(x: str) -> str:
     return x
+
+
+@tool(effect="NON_IDEMPOTENT", tier="AUTO", description=EVIL)
+async def unknown(x: str) -> str:
+    raise Transient(EVIL)

@@ -35,7 +35,7 @@ agents:
 
 @dataclass(frozen=True)
 class World:
-    """`ended`: a batch with a result and failures; what waits is in the session `waits`."""
+    """`ended`: a batch with a result and failures; what waits is in the session `waits`. One outcome is unknown."""
 
     pair: Pair
     ended: str
@@ -57,6 +57,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[World]:
         done = running.run(ended, "--name", _TYPED, "--label", f"k={_TYPED}")
         _check(done)
         batch = running.greenlight("batches", "--json").of("batch")[0]["batch_id"]
+        running.run([_proposal("u", "unknown")], "--until", "blocked")
         yield World(running, batch)
 
 
@@ -72,6 +73,7 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     "cancel": ("cancel", "BATCH", "-m", _TYPED),
     "retry": ("retry", "ENDED", "-m", _TYPED),
     "resume": ("resume", "ENDED", "-m", _TYPED),
+    "unknown": ("unknown",),
     "resolve": ("resolve", "ENDED/r", "--failed", "--reason", _TYPED),
     "prune": ("prune", "--older-than", "1d"),
     "batches": ("batches",),
