@@ -12,6 +12,8 @@ from shared.kernel.clock import Clock
 DISPATCHES_FOR = 0.75
 LONGEST_GAP = 0.5
 """Of a period."""
+STARTS_FOR = 4
+"""Periods in which one that has not renewed yet may be starting: nothing is its own before."""
 
 
 class LeaseWatch:
@@ -35,12 +37,15 @@ class LeaseWatch:
             counter, since = self._standing.get(lease.incarnation, (lease.counter, ended))
             standing[lease.incarnation] = (lease.counter, since if counter == lease.counter else ended)
         self._standing = standing
-        return [lease for lease in others if begun - standing[lease.incarnation][1] >= self._period]
+        return [lease for lease in others if self._end(*standing[lease.incarnation]) <= begun]
 
     def due(self) -> float | None:
         """When the next lease may be over, unless its counter moves; None: there are no others that are not over."""
-        ends = [since + self._period for _, since in self._standing.values()]
+        ends = [self._end(*standing) for standing in self._standing.values()]
         return min((end for end in ends if self._read is None or end > self._read), default=None)
+
+    def _end(self, counter: int, since: float) -> float:
+        return since + self._period * (1 if counter else STARTS_FOR)
 
 
 class Tenure:

@@ -22,6 +22,16 @@ def test_a_counter_that_stands_still_for_a_period_is_over() -> None:
     assert read(watch, 6.0, ONE) == [ONE]
 
 
+def test_one_that_is_still_starting_has_longer() -> None:
+    watch = LeaseWatch(PERIOD)
+    new = Lease("new", 0)
+    assert not any(read(watch, float(at), new) for at in range(0, 24, 2))
+    assert watch.due() == 24.0
+    assert read(watch, 24.0, new) == [new]
+    assert not any(read(watch, 24.0 + at, Lease("new", 1)) for at in (0, 2, 4))
+    assert read(watch, 30.0, Lease("new", 1)) == [Lease("new", 1)]
+
+
 def test_one_that_moves_lives_on_beside_one_that_does_not() -> None:
     watch = LeaseWatch(PERIOD)
     for at in (0, 2, 4):
