@@ -1,0 +1,32 @@
+"""A batch whose rows make no sense (a hand in the database, a fault of an earlier version) holds up no other."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from orchestrator_svc.ports.store import Store
+from tests.support.batches import AnyArguments, Builder, judged
+from tests.support.stores import SqliteOpener, submitted, taken_due
+
+
+async def one(store: Store) -> Builder:
+    builder = Builder()
+    return await submitted(store, builder, builder.submit([judged("a")]))
+
+
+async def test_the_others_go_on_after_a_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    opener = SqliteOpener(tmp_path / "store.db")
+    store = await opener.open()
+    bad, good = await one(store), await one(store)
+    await opener.close()
+    with sqlite3.connect(opener.path) as connection:
+        connection.execute("UPDATE standings SET attempts = 'nonsense' WHERE batch_no = ?", (bad.batch.number,))
+    connection.close()
+
+    store = await opener.open()
+    assert [batch.id for batch in await taken_due(store)] == [good.batch.id]
+    assert f"batch {bad.batch.id} cannot be read" in caplog.text
+    with pytest.raises(ValueError, match="invalid literal"):
+        await store.take("default", bad.batch.id, AnyArguments())
+    await opener.close()
