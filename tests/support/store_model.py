@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from orchestrator_svc.domain.batch import Batch
-from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.domain.changes import BatchWrite, CommandRecord
 from orchestrator_svc.domain.states import BatchState
-from orchestrator_svc.ports.commands import SentCommand
+from orchestrator_svc.ports.commands import CommandAnswer, SentCommand
 
 
 class Outcome(Enum):
@@ -50,7 +50,7 @@ class StoreModel:
 
     rows: dict[str, Row] = field(default_factory=dict[str, Row])
     starts: dict[str, Start] = field(default_factory=dict[str, Start])
-    requests: set[str] = field(default_factory=set[str])
+    requests: dict[str, CommandRecord] = field(default_factory=dict[str, CommandRecord])
     answers: dict[tuple[str, str], bytes] = field(default_factory=dict[tuple[str, str], bytes])
     inbox: dict[tuple[str, str], Sent] = field(default_factory=dict[tuple[str, str], Sent])
     places: int = 0
@@ -99,7 +99,7 @@ class StoreModel:
         row.head, row.owner, row.wake = header.head, start if header.owned else "", header.wake_time
         row.idle, row.visible = header.state is BatchState.IDLE, row.visible or write.publish
         for command in write.commands:
-            self.requests.add(command.request_id)
+            self.requests.setdefault(command.request_id, command)
             self.answers[command.request_id, batch.id] = command.answer
         return Outcome.WRITTEN
 
@@ -154,9 +154,12 @@ class StoreModel:
         if sent is not None and self.rows[command.batch_id].owner in ("", start):
             sent.refusal = refusal
 
-    def answer(self, request_id: str, batch_id: str) -> tuple[bytes | None, bytes | None] | None:
+    def answer(self, request_id: str, batch_id: str) -> CommandAnswer | None:
         key = (request_id, batch_id)
         if key in self.answers:
-            return self.answers[key], None
+            request = self.requests[request_id]
+            return CommandAnswer(self.answers[key], None, request.kind, request.payload_hash)
         sent = self.inbox.get(key)
-        return (None, sent.refusal) if sent is not None and sent.refusal is not None else None
+        if sent is None or sent.refusal is None:
+            return None
+        return CommandAnswer(None, sent.refusal, sent.command.kind, sent.command.payload_hash)
