@@ -29,7 +29,7 @@ class Database:
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         # Until init has reaped them: before that the lock file is taken to be of one that lives.
-        while any((Path("/proc") / str(pid)).exists() for pid in pids):  # noqa: ASYNC110
+        while any((Path("/proc") / str(pid)).exists() for pid in pids):  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.01)
 
     def stop(self) -> None:

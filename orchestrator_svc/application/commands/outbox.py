@@ -19,13 +19,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """Who waits for one. `here`: the batch has come here, and with it the command. `trouble`: why it may not be written
-    down."""
+    """Who waits for one. `trouble`: why it may not be written down."""
 
     command: SentCommand
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     answer: CommandAnswer | None = None
-    here: bool = False
     trouble: UnavailableError | None = None
 
     async def wait(self, seconds: float) -> None:

@@ -34,7 +34,6 @@ class Sender:
         waiter = self._outbox.waiting.get(command.id)
         if waiter is None:
             return False
-        waiter.here = True
         waiter.woken.set()
         return True
 
@@ -55,7 +54,6 @@ class Sender:
             await waiter.wait(pause)
             if waiter.answer is not None:
                 return _read(errand, waiter.answer)
-            waiter.here = False
             looks += 1
             try:
                 return await self._carry_out(errand, waiter)

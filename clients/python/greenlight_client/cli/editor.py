@@ -24,7 +24,7 @@ async def edited_text(editor: str, text: str, suffix: str) -> str:
             raise UsageError(f"the editor {editor!r} cannot be started: {error}; use --arguments") from error
         if code:
             raise UsageError(f"the editor {editor!r} failed; nothing was sent")
-        return path.read_text(encoding="utf-8")  # noqa: ASYNC240
+        return path.read_text(encoding="utf-8")  # noqa: ASYNC240 - nor now
 
 
 @contextmanager
