@@ -128,6 +128,7 @@ async def _drain(
     await server.not_serving()
     engine.drain()
     if failed.is_set():
+        engine.stop()
         await owner.end()
         return await server.stop(0)
     try:
@@ -141,3 +142,4 @@ async def _drain(
     await owner.end()
     await server.stop(_STREAM_END_GRACE)
     await api.drain()
+    engine.stop()  # before its executors are left

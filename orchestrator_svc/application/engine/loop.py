@@ -68,6 +68,7 @@ class Engine:
         self._store, self._executors, self._feed = store, executors, feed
         self._clock, self._settings, self._on_tools = clock, settings, on_tools
         self.live = live
+        self._stopped = False
         self._wake, self._stepped = asyncio.Event(), asyncio.Event()
         self._commands: deque[Command] = deque()
         self._incoming: deque[Signal] = deque()
@@ -151,6 +152,10 @@ class Engine:
         self._concluder.draining = True
         self._feed.close(WHILE_CALLS_RUN if self.flights.waiting else NOTHING_RUNS)
 
+    def stop(self) -> None:
+        """Works nothing off any more: that its executors are left now is no failure of a call."""
+        self._stopped = True
+
     async def landed(self) -> None:
         """Until no attempt is under way."""
         while self.flights.waiting:
@@ -185,8 +190,7 @@ class Engine:
             tasks.create_task(self._listen(), name="signals")
             tasks.create_task(self.faults.run(), name="faults")
             tasks.create_task(self._late.run(), name="late endings")
-            while True:
-                await self._wait()
+            while await self._wait():
                 self.step()
 
     async def _listen(self) -> None:
@@ -195,8 +199,8 @@ class Engine:
             self._incoming.extend(signals)
             self._wake.set()
 
-    async def _wait(self) -> None:
-        """Until there is something to do."""
+    async def _wait(self) -> bool:
+        """Until there is something to do. False: no more."""
         planned: float | None = 0.0
         if self._wake.is_set():
             await asyncio.sleep(0)
@@ -208,6 +212,7 @@ class Engine:
                     await self._wake.wait()
         self._wake.clear()
         self._patrol.woke(planned, asyncio.get_running_loop().time())
+        return not self._stopped
 
     # -- one step
 

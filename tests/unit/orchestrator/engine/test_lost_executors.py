@@ -253,3 +253,15 @@ async def test_the_story_of_a_lost_read_is_on_record() -> None:
         assert (await story(world, batch_id, "a"))[-1] == "attempt_retrying"
         last = (await events(world, batch_id))[-1]
         assert last.attempt_retrying.failure.reason == "EXECUTOR_LOST"
+
+
+async def test_one_that_is_left_because_the_engine_stops_is_not_lost() -> None:
+    """Else the next start would find a call that failed, and wait for its backoff."""
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("read", "a"))
+        world.engine.stop()
+        replica.cut()
+        await world.settle()
+        (attempt,) = (await world.proposal(f"{batch_id}/a")).attempts
+        assert (attempt.failure, attempt.finish_time) == (None, None)
