@@ -14,7 +14,8 @@ from orchestrator_svc.ports.store import Committed, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import ExhaustedError, GreenlightError, UnavailableError
 
-RECORD_TIMES_AFTER = 0.05
+RECORD_TIMES_AFTER = 0.25
+MAX_TIMES = 4096
 SECOND_LOOK = 0.1
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
@@ -167,10 +168,10 @@ class Recorder:
         while True:
             await self._wait()
             group = self._waiting.take()
-            if not group:
+            if group:
+                self._finish(group, await self._commit([changes for changes, _ in group]))
+            if not group or len(self._times) >= MAX_TIMES:
                 await self._commit_times()
-                continue
-            self._finish(group, await self._commit([changes for changes, _ in group]))
 
     async def _wait(self) -> None:
         if self._wake.is_set():
@@ -277,12 +278,11 @@ class Recorder:
                     recording.lost(error)
 
     async def _commit_times(self) -> None:
-        """How long recording took is itself recorded, when there is nothing better to do."""
+        """How long recording took is itself recorded, when nothing else has come for a while, or very much has."""
         times, self._times = self._times, []
-        if not times:
-            return
         try:
-            await self._store.commit_record_times(times)
+            if times:
+                await self._store.commit_record_times(times)
         except UnavailableError as error:
             _log.warning("record times are lost: %s", error)
 
