@@ -4,9 +4,8 @@ Handing SQLAlchemy a dict a row, or a list to look for, costs more than the data
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Row, Table
+from sqlalchemy import Connection, Table
 
 from orchestrator_svc.adapters.store.dialects import Rows, can_copy, copy, look_up, places, run_many
 
@@ -58,5 +57,5 @@ class LookUp:
     def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str]) -> None:
         self._table, self._columns, self._key = table, columns, key
 
-    def run(self, connection: Connection, keys: Rows) -> Sequence[Row[Any]]:
-        return look_up(connection, self._table, self._columns, self._key, keys) if keys else ()
+    def run(self, connection: Connection, keys: Rows) -> Rows:
+        return look_up(connection, self._table, self._columns, self._key, keys) if keys else []
