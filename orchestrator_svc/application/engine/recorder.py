@@ -34,7 +34,7 @@ class Recorder:
     """
 
     on_commit: Callable[[Sequence[Changes], Committed], None]
-    """Gets what a transaction made durable, in order, before the recordings' own `then`."""
+    """Gets what a transaction made durable, in order, when the recordings' own `then` have let go what waits for it."""
 
     def __init__(
         self,
@@ -246,13 +246,13 @@ class Recorder:
                 elapsed = int((now - changes.received) * 1e9)
                 self._times.append((batch.number, changes.events[-1].sequence, elapsed))
         self._waiting.done([item for item in group if item[0].batch.id not in gone])
-        if kept:
-            self.on_commit(kept, committed)
         for changes, recording in group:
             if recording is not None and changes.batch.id not in gone:
                 self._settled(recording)
                 if recording.then is not None:
                     recording.then()
+        if kept:
+            self.on_commit(kept, committed)
         for batch_id in gone:
             self._drop(batch_id, [item for item in group if item[0].batch.id == batch_id])
             (self._on_lost if batch_id in committed.lost else self._on_unwritable)(batch_id)
