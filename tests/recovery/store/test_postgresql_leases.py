@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
-from orchestrator_svc.adapters.store import postgresql_engines
+from orchestrator_svc.adapters.store import postgresql_engines, postgresql_fence
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
 from orchestrator_svc.adapters.store.postgresql_fence import fence
 from orchestrator_svc.adapters.store.postgresql_lease import writer_name
@@ -86,6 +86,22 @@ async def test_what_passed_the_fence_is_waited_for(
         await late.commit()
     assert superseding.result()
     assert [(batch.id, batch.name) for batch in await taken_due(two, 0)] == [(builder.batch.id, "late")]
+
+
+async def test_without_the_lock_of_its_fence_what_passed_it_is_lost(
+    one: WholeStore, two: WholeStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it: a new batch is there, of a start that has been ended, and nobody takes it."""
+    sql = postgresql_fence._FENCE
+    assert sql.endswith(" FOR KEY SHARE")
+    builder, lease, new = await busy(one), await lease_of(two), Builder(incarnation=ONE)
+    monkeypatch.setattr(postgresql_fence, "_FENCE", sql.removesuffix(" FOR KEY SHARE"))
+    async with transaction(url, "not known as its own") as late:
+        await late.run_sync(apply, merge(new.submit([judged("a")]).parts()), ProtobufEventCodec(), START)
+        assert await two.supersede(lease)
+        await late.commit()
+    assert await two.get_batch("default", new.batch.id) is not None
+    assert [batch.id for batch in await taken_due(two, 0)] == [builder.batch.id]
 
 
 async def test_what_passed_the_fence_is_waited_for_by_who_ends_itself(
