@@ -17,6 +17,7 @@ from orchestrator_svc.adapters.store.postgresql_lease import writer_name
 from orchestrator_svc.adapters.store.writing import apply
 from orchestrator_svc.domain.changes import merge
 from orchestrator_svc.ports.ownership import Lease
+from orchestrator_svc.ports.store import KEEP_STARTS
 from shared.kernel.errors import UnavailableError
 from tests.support.batches import START, Builder, judged
 from tests.support.postgresql import PostgresServer
@@ -163,6 +164,20 @@ async def test_a_lease_is_renewed_beside_ending_another_start_however_long_that_
         await one.renew()
         await late.commit()
     assert superseding.result()
+
+
+async def test_a_start_that_a_batch_names_stays_on_record(
+    one: WholeStore, two: WholeStore, url: str, postgres: PostgresServer
+) -> None:
+    """No transaction leaves such a batch behind; should there be one, its row says whose it was."""
+    builder, lease = await busy(one), await lease_of(two)
+    assert await two.supersede(lease)
+    sql = "UPDATE batches SET incarnation = $1 WHERE batch_no = $2"
+    await postgres.query(url.rpartition("/")[2], sql, ONE, builder.batch.number)
+    opener = PostgresqlOpener(url, prefix="later")
+    await opener.open(START + KEEP_STARTS + 1)
+    assert await opener.starts() == {ONE, TWO, "later-1"}
+    await opener.close()
 
 
 async def test_its_time_is_the_databases(one: WholeStore, postgres: PostgresServer) -> None:
