@@ -3,22 +3,28 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from orchestrator_svc.ports.store import Store
 from tests.recovery.scenarios import SCENARIOS, Scenario
 from tests.support.broken_promises import (
+    Sql,
+    UnfencedStore,
     UnguardedStore,
     answer_first,
     dispatch_first,
+    in_file,
     never_fenced,
     never_journalled,
     publish_first,
 )
-from tests.support.disks import MemoryDisk, SqliteDisk, migrated_file
-from tests.support.drill import Drill
+from tests.support.disks import MemoryDisk, PostgresqlDisk, SqliteDisk, migrated_file
+from tests.support.drill import Drill, Play
 from tests.support.engine_world import spec
+from tests.support.postgresql import PostgresServer
 from tests.support.stopping import Fall, Stop, run
 from tests.support.world import World
 
@@ -79,11 +85,69 @@ async def test_a_store_without_its_guard(tmp_path: Path) -> None:
 
     async def every_write() -> None:
         boundaries = await run(scenario, Stop(), SqliteDisk(tmp_path / "0.db", migrated))
-        for at in [at for at, boundary in enumerate(boundaries, 1) if boundary == "before commit"]:
+        for at in _commits(boundaries):
             path = tmp_path / f"{at}.db"
             disk = SqliteDisk(path, migrated)
-            stop = Stop(Fall.ORCHESTRATOR, at, spoil_store=lambda store, path=path: UnguardedStore(store, path).port)
-            await run(scenario, stop, disk)
+            spoil = partial(UnguardedStore, sql=in_file(path))
+            await run(
+                scenario, Stop(Fall.ORCHESTRATOR, at, spoil_store=lambda store, spoil=spoil: spoil(store).port), disk
+            )
 
     with pytest.raises(AssertionError, match="still wrote"):
         await every_write()
+
+
+def _commits(boundaries: list[str]) -> list[int]:
+    return [at for at, boundary in enumerate(boundaries, 1) if boundary == "before commit"]
+
+
+async def runs(drill: Drill) -> None:
+    await drill.submit(spec("read", "p"), spec("send", "s"))
+    await drill.work()
+
+
+async def rests(drill: Drill) -> None:
+    """A batch that is nobody's until it is decided: its guard knows nothing of who has ended."""
+    batch_id = await drill.submit(spec("pay", "y"))
+    await drill.settle()
+    await drill.decide(batch_id, "y")
+    await drill.work()
+
+
+class OnPostgresql:
+    """Of two orchestrators one ends the other, which was paused before the n-th commit (from 0), and then writes on."""
+
+    def __init__(self, server: PostgresServer, play: Play) -> None:
+        self._server, self._scenario = server, Scenario(play)
+
+    async def paused(self, commit: int, spoilt: Callable[[Store, Sql], Store] = lambda store, sql: store) -> None:
+        at = _commits(await self._run(Stop(), spoilt))[commit]
+        await self._run(Stop(at=at), spoilt)
+
+    async def _run(self, stop: Stop, spoilt: Callable[[Store, Sql], Store]) -> list[str]:
+        async with self._server.database(await self._server.migrated()) as url:
+            sql = partial(self._server.query, url.rpartition("/")[2])
+            return await run(
+                self._scenario, replace(stop, spoil_store=lambda store: spoilt(store, sql)), PostgresqlDisk(url)
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("play", "commit"), [(runs, 0), (rests, 1)], ids=["a_new_batch", "a_decision"])
+async def test_an_orchestrator_without_its_fence(postgres: PostgresServer, play: Play, commit: int) -> None:
+    """What it writes by its own connection, after it was ended, is acknowledged, and nobody goes on with it."""
+    pair = OnPostgresql(postgres, play)
+    await pair.paused(commit)
+    with pytest.raises(AssertionError, match="neither finish nor wait"):
+        await pair.paused(commit, lambda store, sql: UnfencedStore(store, sql).port)
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+async def test_an_orchestrator_without_the_guard(postgres: PostgresServer) -> None:
+    """What it writes to a batch that another one has by now, behind no fence."""
+    pair = OnPostgresql(postgres, runs)
+    await pair.paused(1)
+    with pytest.raises(AssertionError, match="still wrote"):
+        await pair.paused(1, lambda store, sql: UnguardedStore(store, sql).port)

@@ -8,6 +8,7 @@ from enum import Enum
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.store import Store
+from shared.kernel.errors import UnavailableError
 from tests.recovery.scenarios import Scenario
 from tests.support.aftermath import check, check_acknowledged, finish
 from tests.support.crashing_store import CrashingStore
@@ -96,11 +97,26 @@ async def _end(drill: Drill, stopped: CrashingStore) -> None:
     """What the stopped one would have written, or sent, comes late, before and after, and is refused."""
     drill.tools.come_late(drill.unsent)
     late = stopped.unwritten
+    await _write_on(stopped)
     await _come_late(drill, [write for write in late if not write.created])
     await _go_on(drill)
     await check(drill)
     await _come_late(drill, [write for write in late if write.created])
+    await _write_on(stopped)
     await check(drill)
+
+
+async def _write_on(stopped: CrashingStore) -> None:
+    """It was only paused, and goes on where it was: on a store that several work on, its own connection is as good as
+    anybody's. If it writes anything, that shows in the checks."""
+    if stopped.unwritten and stopped.port.shared:
+        try:
+            await stopped.inner.commit(stopped.unwritten)
+        except UnavailableError as error:
+            if "another orchestrator has taken over" not in error.message:
+                raise
+        finally:
+            await stopped.inner.close()
 
 
 async def _come_late(drill: Drill, writes: Sequence[BatchWrite]) -> None:
