@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.commands.carrying import Carrier
 from orchestrator_svc.application.commands.errand import Errand
 from orchestrator_svc.application.commands.kind import AnyKind, CommandKind
 from orchestrator_svc.application.commands.neighbours import Neighbours
@@ -38,7 +39,8 @@ class CommandRouter:
         if neighbours is not None:
             self._outbox = Outbox(neighbours, clock)
             self._sender = Sender(neighbours, self._performer, self._outbox, clock)
-            self._receiver = Receiver(neighbours, self._kinds, self._performer, self._sender, clock)
+            carrier = Carrier(neighbours, self._kinds, engine, requests)
+            self._receiver = Receiver(neighbours, carrier, self._sender, clock)
 
     @property
     def kinds(self) -> Mapping[str, AnyKind]:

@@ -17,7 +17,7 @@ from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.draining import NOTHING_RUNS, WHILE_CALLS_RUN, draining
 from orchestrator_svc.application.engine.faults import Faults
 from orchestrator_svc.application.engine.flights import Flights
-from orchestrator_svc.application.engine.inbox import Command, Operation
+from orchestrator_svc.application.engine.inbox import Command, Inbox, Operation
 from orchestrator_svc.application.engine.late import LateEndings
 from orchestrator_svc.application.engine.leases import Tenure
 from orchestrator_svc.application.engine.live import LiveBatches
@@ -70,7 +70,7 @@ class Engine:
         self.live = live
         self._stopped = False
         self._wake, self._stepped = asyncio.Event(), asyncio.Event()
-        self._commands: deque[Command] = deque()
+        self.inbox = Inbox()
         self._incoming: deque[Signal] = deque()
         flights = self.flights = Flights()
         timers = self.timers = Timers(clock, live.__contains__)
@@ -108,17 +108,21 @@ class Engine:
 
     # -- what use cases call
 
-    async def execute(self, batch: Batch, operation: Operation[T], *, urgent: bool = True) -> T:
+    async def execute(self, batch: Batch, operation: Operation[T]) -> T:
         """Runs an operation on a pinned batch; returns its value when what it changed is committed.
 
         Raises what the operation raised (nothing is changed then), or UnavailableError: BATCH_LOST; STORE_UNAVAILABLE,
         where nothing is changed, or, as the message says, its outcome is not known yet.
         """
+        return await self.ask(batch, operation)
+
+    def ask(self, batch: Batch, operation: Operation[T]) -> asyncio.Future[T]:
+        """As `execute`, behind all that was asked before: what comes of it is the future's."""
         self.recorder.check_store()
         caller = Caller()
-        self._commands.append(Command(batch, operation, caller, self._clock.monotonic(), urgent))
+        self.inbox.put(Command(batch, operation, caller, self._clock.monotonic()))
         self._wake.set()
-        return await caller.future
+        return caller.future
 
     async def create(self, changes: Changes) -> None:
         """Records a new batch that a use case has put together (not concluded yet), and goes on with it.
@@ -221,8 +225,8 @@ class Engine:
         if self._incoming:
             count = min(len(self._incoming), SLICE)
             self._each(self._signals.handle([self._incoming.popleft() for _ in range(count)]))
-        while self._commands:
-            self._command(self._commands.popleft())
+        for command in self.inbox.take():
+            self._command(command)
         for batch_id, timer in self.timers.take_due():
             self._fire(batch_id, timer)
         for work in self._patrol.look():
@@ -253,7 +257,7 @@ class Engine:
             caller.refuse(batch_lost())
             return
         changes = batch.begin(self._clock.time_ns(), command.received)
-        changes.urgent = command.urgent
+        changes.urgent = True  # somebody waits for it
         try:
             answer = command.operation(batch, changes)
         except GreenlightError as error:
