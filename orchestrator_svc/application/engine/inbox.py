@@ -31,11 +31,14 @@ class Inbox:
         self._commands: deque[Command] = deque()
         self._emptied = asyncio.Event()
 
-    def put(self, command: Command) -> None:
-        self._commands.append(command)
+    def put(self, batch: Batch, operation: Operation[T], received: float) -> asyncio.Future[T]:
+        """What comes of it is the future's."""
+        caller = Caller()
+        self._commands.append(Command(batch, operation, caller, received))
+        return caller.future
 
     def take(self) -> Iterator[Command]:
-        """All of them. Whoever waits for that is told when the last one has been dealt with."""
+        """All of them. Who waits for that is told when the last one has been dealt with."""
         while self._commands:
             yield self._commands.popleft()
         self._emptied.set()

@@ -48,7 +48,6 @@ SLICE = 256
 """Signals of one step; more wait for the next, so that neighbours of the loop get their turn."""
 
 MAX_PROBLEMS = 100
-_SECOND = 1_000_000_000
 
 
 class Engine:
@@ -67,10 +66,8 @@ class Engine:
     ) -> None:
         self._store, self._executors, self._feed = store, executors, feed
         self._clock, self._settings, self._on_tools = clock, settings, on_tools
-        self.live = live
-        self._stopped = False
+        self.live, self.inbox, self._stopped = live, Inbox(), False
         self._wake, self._stepped = asyncio.Event(), asyncio.Event()
-        self.inbox = Inbox()
         self._incoming: deque[Signal] = deque()
         flights = self.flights = Flights()
         timers = self.timers = Timers(clock, live.__contains__)
@@ -89,7 +86,7 @@ class Engine:
         reattaching = self.reattaching = Reattaching(flights, executors)
         signals = self._signals = SignalHandler(flights, reattaching, executors, clock, self._tools_seen)
         sender = self._sender = Sender(flights, dispatcher, executors, observer, clock, tenure)
-        grace = settings.cancel_grace / _SECOND
+        grace = settings.cancel_grace / 1e9
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
         unserved = Unserved(dispatcher, executors)
         probing = self._probing = Probing(executors, live, sender.call, clock, settings.probe_max_delay)
@@ -119,10 +116,8 @@ class Engine:
     def ask(self, batch: Batch, operation: Operation[T]) -> asyncio.Future[T]:
         """As `execute`, behind all that was asked before: what comes of it is the future's."""
         self.recorder.check_store()
-        caller = Caller()
-        self.inbox.put(Command(batch, operation, caller, self._clock.monotonic()))
         self._wake.set()
-        return caller.future
+        return self.inbox.put(batch, operation, self._clock.monotonic())
 
     async def create(self, changes: Changes) -> None:
         """Records a new batch that a use case has put together (not concluded yet), and goes on with it.

@@ -67,6 +67,18 @@ async def test_a_refusal_is_its_answer(one: WholeStore, two: WholeStore) -> None
     assert await one.received(9) == []
 
 
+async def test_several_refusals_at_once(one: WholeStore, two: WholeStore) -> None:
+    """Of different batches; each by who has the batch, or nobody."""
+    first, second, mine = await busy(one), await busy(one), await busy(two, TWO)
+    for builder in (first, second, mine):
+        await two.send([to(builder), to(builder, "s")], START)
+    unknown = to(first)._replace(batch_id="nobody's")
+    await one.refuse([(to(second, "s"), b"2"), (to(mine), b"no"), (unknown, b"no"), (to(first), b"1")])
+    found = [await answer_to(two, to(builder, name)) for builder in (first, second, mine) for name in "rs"]
+    assert found == [(None, b"1"), None, None, (None, b"2"), None, None]
+    await one.refuse([])
+
+
 async def test_sent_again_it_waits_again(one: WholeStore, two: WholeStore) -> None:
     """A refusal may be of the moment: who asks once more is judged once more."""
     builder = await busy(one)
