@@ -27,7 +27,7 @@ from orchestrator_svc.adapters.store.dialects import PlainText
 metadata = MetaData()
 
 # The revision that this code works with.
-REVISION = "0002"
+REVISION = "0003"
 
 
 def _text(name: str) -> Column[str]:
@@ -55,6 +55,17 @@ incarnations = Table(
     _text("version"),
     _small("superseded"),
     Column("counter", BigInteger, nullable=False, server_default="0"),
+)
+
+# The last transaction that each start has made, of those that commit changes and of its others: where the answer to a
+# COMMIT is lost it is looked for here. By a number of its own; the database's are given out again after a crash.
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("incarnation", PlainText, primary_key=True),
+    Column("lane", SmallInteger, primary_key=True, autoincrement=False),
+    _time("number"),
+    sqlite_with_rowid=False,
 )
 
 # The highest journal position that was recorded of each executor; a row an incarnation, so that none waits for another.

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store import postgresql_engines
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
-from orchestrator_svc.adapters.store.postgresql_fence import fence
+from orchestrator_svc.adapters.store.postgresql_fence import Lane, Mark, fence
 from orchestrator_svc.adapters.store.postgresql_lease import writer_name
 from orchestrator_svc.adapters.store.writing import apply
 from orchestrator_svc.domain.changes import merge
@@ -62,7 +62,7 @@ async def transaction(url: str, name: str, incarnation: str = ONE) -> AsyncItera
     """One that has passed its orchestrator's fence."""
     engine = postgresql_engines.writer_engine(postgresql_engines.parse_url(url), name)
     async with engine.connect() as connection:
-        await connection.run_sync(fence, incarnation)
+        await connection.run_sync(fence, incarnation, Mark(Lane.CHANGES, 1_000))
         yield connection
     await engine.dispose()
 
