@@ -88,7 +88,7 @@ async def test_in_a_file(name: str, migrated: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.postgresql
-@pytest.mark.timeout(7200 if LONG else 60)
+@pytest.mark.timeout(7200 if LONG else 180)
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_on_postgresql(name: str, postgres: PostgresServer) -> None:
     """Another orchestrator ends the one that was stopped, which then writes on."""

@@ -28,6 +28,8 @@ from tests.support.postgresql import PostgresServer
 from tests.support.stopping import Fall, Stop, run
 from tests.support.world import World
 
+COMMIT = "before commit"
+
 
 async def effect_after_look(drill: Drill) -> None:
     await drill.submit(spec("read", "p"), spec("send", "s", "p"))
@@ -85,20 +87,16 @@ async def test_a_store_without_its_guard(tmp_path: Path) -> None:
 
     async def every_write() -> None:
         boundaries = await run(scenario, Stop(), SqliteDisk(tmp_path / "0.db", migrated))
-        for at in _commits(boundaries):
-            path = tmp_path / f"{at}.db"
+        for number in range(1, boundaries.count(COMMIT) + 1):
+            path = tmp_path / f"{number}.db"
             disk = SqliteDisk(path, migrated)
             spoil = partial(UnguardedStore, sql=in_file(path))
             await run(
-                scenario, Stop(Fall.ORCHESTRATOR, at, spoil_store=lambda store, spoil=spoil: spoil(store).port), disk
+                scenario, Stop(at=number, of=COMMIT, spoil_store=lambda store, spoil=spoil: spoil(store).port), disk
             )
 
     with pytest.raises(AssertionError, match="still wrote"):
         await every_write()
-
-
-def _commits(boundaries: list[str]) -> list[int]:
-    return [at for at, boundary in enumerate(boundaries, 1) if boundary == "before commit"]
 
 
 async def runs(drill: Drill) -> None:
@@ -114,40 +112,30 @@ async def rests(drill: Drill) -> None:
     await drill.work()
 
 
-class OnPostgresql:
-    """Of two orchestrators one ends the other, which was paused before the n-th commit (from 0), and then writes on."""
-
-    def __init__(self, server: PostgresServer, play: Play) -> None:
-        self._server, self._scenario = server, Scenario(play)
-
-    async def paused(self, commit: int, spoilt: Callable[[Store, Sql], Store] = lambda store, sql: store) -> None:
-        at = _commits(await self._run(Stop(), spoilt))[commit]
-        await self._run(Stop(at=at), spoilt)
-
-    async def _run(self, stop: Stop, spoilt: Callable[[Store, Sql], Store]) -> list[str]:
-        async with self._server.database(await self._server.migrated()) as url:
-            sql = partial(self._server.query, url.rpartition("/")[2])
-            return await run(
-                self._scenario, replace(stop, spoil_store=lambda store: spoilt(store, sql)), PostgresqlDisk(url)
-            )
+async def paused(
+    server: PostgresServer, play: Play, commit: int, spoilt: Callable[[Store, Sql], Store] = lambda store, sql: store
+) -> None:
+    """Of two orchestrators one ends the other, which was paused before its n-th commit, and then writes on."""
+    async with server.database(await server.migrated()) as url:
+        sql = partial(server.query, url.rpartition("/")[2])
+        stop = Stop(at=commit, of=COMMIT, spoil_store=lambda store: spoilt(store, sql))
+        await run(Scenario(play), stop, PostgresqlDisk(url))
 
 
 @pytest.mark.slow
 @pytest.mark.postgresql
-@pytest.mark.parametrize(("play", "commit"), [(runs, 0), (rests, 1)], ids=["a_new_batch", "a_decision"])
+@pytest.mark.parametrize(("play", "commit"), [(runs, 1), (rests, 2)], ids=["a_new_batch", "a_decision"])
 async def test_an_orchestrator_without_its_fence(postgres: PostgresServer, play: Play, commit: int) -> None:
     """What it writes by its own connection, after it was ended, is acknowledged, and nobody goes on with it."""
-    pair = OnPostgresql(postgres, play)
-    await pair.paused(commit)
+    await paused(postgres, play, commit)
     with pytest.raises(AssertionError, match="neither finish nor wait"):
-        await pair.paused(commit, lambda store, sql: UnfencedStore(store, sql).port)
+        await paused(postgres, play, commit, lambda store, sql: UnfencedStore(store, sql).port)
 
 
 @pytest.mark.slow
 @pytest.mark.postgresql
 async def test_an_orchestrator_without_the_guard(postgres: PostgresServer) -> None:
     """What it writes to a batch that another one has by now, behind no fence."""
-    pair = OnPostgresql(postgres, runs)
-    await pair.paused(1)
+    await paused(postgres, runs, 2)
     with pytest.raises(AssertionError, match="still wrote"):
-        await pair.paused(1, lambda store, sql: UnguardedStore(store, sql).port)
+        await paused(postgres, runs, 2, lambda store, sql: UnguardedStore(store, sql).port)

@@ -30,13 +30,15 @@ class Fall(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """`at`: the boundary; 0: none. `again`: the boundary of the start after it. `spoil_*`: makes it worse.
+    """`at`: the boundary; 0: none. `of`: counted among those of that name. `again`: the boundary of the start after it.
+    `spoil_*`: makes it worse.
 
     `journal`: whether a start of the executor has that of the one before it.
     """
 
     fall: Fall = Fall.ORCHESTRATOR
     at: int = 0
+    of: str = ""
     again: int = 0
     seed: int = 0
     journal: bool = True
@@ -52,7 +54,7 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
     drill.adorn = stop.spoil_world
     drill.tools.keeps_journal = stop.journal
     stop.spoil_tools(drill.tools)
-    fuse = Fuse(stop.at, drill.tools.die if stop.fall is Fall.EXECUTOR else None)
+    fuse = Fuse(stop.at, drill.tools.die if stop.fall is Fall.EXECUTOR else None, stop.of)
 
     async def to_the_end(drill: Drill) -> None:
         await scenario.play(drill)
@@ -65,7 +67,7 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
             await _live(drill, stop, disk, Fuse(stop.again), _go_on)
         await _live(drill, stop, disk, Fuse(), lambda drill: _end(drill, late))
     except Exception as error:
-        error.add_note(f"{stop.fall}, boundary {stop.at} ({fuse.where}), then {stop.again}, seed {stop.seed}")
+        error.add_note(f"{stop.fall}, boundary {stop.at} {stop.of} ({fuse.where}), then {stop.again}, seed {stop.seed}")
         raise
     return fuse.passed
 
