@@ -10,9 +10,10 @@ from typing import Literal
 from sqlalchemy import Connection, case, delete, exists, insert, select, update
 
 from orchestrator_svc.adapters.store.bulk import Bulk
+from orchestrator_svc.adapters.store.owner_tables import incarnations, transactions
 from orchestrator_svc.adapters.store.reading.whole import PAGE_BATCHES, PAGE_PROPOSALS
 from orchestrator_svc.adapters.store.removing import remove_unpublished
-from orchestrator_svc.adapters.store.tables import DUE, OWNED, batches, incarnations, transactions
+from orchestrator_svc.adapters.store.tables import DUE, OWNED, batches
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.ownership import Elsewhere, Lease
