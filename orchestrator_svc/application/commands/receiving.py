@@ -11,7 +11,7 @@ from orchestrator_svc.application.commands.neighbours import Neighbours
 from orchestrator_svc.application.commands.performing import Performer
 from orchestrator_svc.application.commands.refusals import write_refusal
 from orchestrator_svc.application.commands.sending import UNDECIDED, Sender
-from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from orchestrator_svc.ports.commands import SentCommand
 from orchestrator_svc.ports.wakeups import Wake, WakeKind
 from shared.kernel.clock import Clock
