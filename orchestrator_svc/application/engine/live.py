@@ -83,10 +83,6 @@ class LiveBatches:
     def get(self, batch_id: str) -> Batch | None:
         return self._batches.get(batch_id)
 
-    def holds(self, batch: Batch) -> bool:
-        """Whether it is the one object of its batch."""
-        return self._batches.get(batch.id) is batch
-
     def at(self, tenant: str, batch_id: str, sequence: int) -> Batch | None:
         """To look at only: a batch whose last event is that one, which was committed; live, or at rest."""
         batch = self._batches.get(batch_id)
@@ -245,11 +241,9 @@ class LiveBatches:
 
     def _evict(self, batch: Batch) -> None:
         del self._batches[batch.id]
-        if batch.id in self._ours and batch.busy:
-            batch.look_time = self.next_look(batch)
-            if batch.look_time is not None:
-                self._idle[batch.id] = batch
-                self.on_rest()
+        if batch.id in self._ours and batch.busy and (due := self.next_look(batch)) is not None:
+            batch.look_time, self._idle[batch.id] = due, batch
+            self.on_rest()
         self._ours.discard(batch.id)
         self.evicted(batch)
         if self.expect_wake(batch.wake_time):

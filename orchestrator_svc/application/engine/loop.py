@@ -95,8 +95,7 @@ class Engine:
         probing = self._probing = Probing(executors, live, sender.call, clock, settings.probe_max_delay)
         live.engaged, live.next_look = probing.engaged, probing.next_look
         late = self.late = LateEndings(executors)
-        signals.on_looked, signals.on_lost = probing.answered, probing.lost
-        signals.on_late, signals.in_memory = late.put, live.holds
+        signals.on_looked, signals.on_lost, signals.on_late = probing.answered, probing.lost, late.put
         self._patrol = Patrol(
             flights, timers, dispatcher, sender, signals, self._silence, unserved, probing, recorder, clock, settings
         )

@@ -48,8 +48,6 @@ class SignalHandler:
     """What an executor's look for an effect found. Set by the engine, as are the next ones."""
     on_late: Callable[[LateEnding], None]
     """What a person had resolved has ended, or a call of a batch that is not in memory."""
-    in_memory: Callable[[Batch], bool]
-    """Whether it is the one that is worked on."""
     on_lost: Callable[[Target], None]
     """A stream broke."""
 
@@ -130,7 +128,7 @@ class SignalHandler:
 
     def _ended(self, signal: Ended, work: Work) -> None:
         flight = self._flights.pop(signal.call_id)
-        if flight is None or self._is_late(flight):
+        if flight is None or flight.was_resolved:
             sent = self._flights.pop_stray(signal.call_id) if flight is None else flight.place
             if sent is not None:
                 self._reattaching.saw_position(sent.target.executor_id, signal.position)
@@ -150,10 +148,6 @@ class SignalHandler:
         if signal.position:
             self._saw_position(work, flight, signal.position)
         _append(work, flight, lambda batch, changes: _settle(batch, changes, flight, proposal, ending))
-
-    def _is_late(self, flight: Flight) -> bool:
-        """Whether what its executor says is not for this memory."""
-        return flight.was_resolved or (flight.current and not self.in_memory(flight.batch))
 
     def _started(self, signal: Started, work: Work) -> None:
         flight = self._flights.get(signal.call_id)
@@ -183,7 +177,7 @@ class SignalHandler:
         if flight is None or signal.state in ("running", "ended"):
             return
         self._flights.pop(signal.call_id)
-        if signal.state == "never_seen" and self._is_late(flight):
+        if signal.state == "never_seen" and flight.was_resolved:
             self.on_late(LateEnding(flight.place, Ending(None, NEVER_SEEN, over=True), 0))
         elif not flight.current:
             return

@@ -9,7 +9,7 @@ from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.adapters.store.memory_batches import KeptBatch
 from orchestrator_svc.adapters.store.memory_commits import Holdings
-from orchestrator_svc.application.engine import resting
+from orchestrator_svc.application.engine import ownership, resting
 from orchestrator_svc.domain.probing import Look
 from orchestrator_svc.domain.proposal import Finding
 from tests.support.companions import Company, joined, settled
@@ -24,6 +24,12 @@ LONGEST = 60
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resting, "RESTING_BATCHES", 1)
+    monkeypatch.setattr(ownership, "LET_GO_AFTER", 0)
+
+
+async def calm(world: World) -> None:
+    for _ in range(3):
+        await world.settle()
 
 
 async def cancelled(world: World, replica: Replica) -> str:
@@ -32,7 +38,7 @@ async def cancelled(world: World, replica: Replica) -> str:
     replica.end(replica.held[-1], possible())
     await world.settle()
     await world.cancel.batch(CALLER, batch_id, "enough", None)
-    await settled(world)
+    await calm(world)
     assert (await world.batch(batch_id)).state.name == "PARTIAL"
     return batch_id
 
@@ -41,7 +47,7 @@ async def pushed_out(world: World, *batch_ids: str) -> None:
     """Others that rest have taken their place."""
     for _ in range(2):
         await world.run(spec("pay"))
-    await settled(world)
+    await calm(world)
     for _ in range(2):  # what was to be let go of is
         await world.owner.let_go()
     assert not any(batch_id in world.live for batch_id in batch_ids)
@@ -76,7 +82,7 @@ async def test_when_it_is_time() -> None:
         await later(world, (row.wake_time - now) / 1e9 - 0.001)
         assert (await world.states(batch_id))["a"] == "OUTCOME_UNKNOWN"
         await later(world, 0.3)
-        await settled(world)
+        await calm(world)
         assert (await world.proposal(f"{batch_id}/a")).result == '"mail-7"'
         assert (await world.batch(batch_id)).state.name == "PARTIAL"
 
@@ -90,14 +96,14 @@ async def test_as_seldom_as_if_it_had_stayed() -> None:
         batches = [await cancelled(world, replica) for _ in range(20)]
         for _ in range(8):
             await later(world, LONGEST)
-            await settled(world)
+            await calm(world)
         before = len(replica.probed)
         rounds = 6
         for _ in range(rounds * 12):
             epochs = [kept(held, batch_id).epoch for batch_id in batches]
             looked = len(replica.probed)
             await later(world, LONGEST / 12)
-            await settled(world)
+            await calm(world)
             taken = sum(kept(held, each).epoch - epoch for each, epoch in zip(batches, epochs, strict=True))
             assert taken <= len(replica.probed) - looked
         looks = len(replica.probed) - before
@@ -142,13 +148,13 @@ async def test_a_start_that_waits_for_executors_looks_once_they_are_there() -> N
         replica.cut()
         for _ in range(5):
             await later(again, LONGEST)
-            await settled(again)
+            await calm(again)
         assert sum(batch_id in again.live for batch_id in batches) <= 1
         replica.connect()
         replica.probe("send", lambda _: FOUND)
         for _ in range(3):
             await later(again, LONGEST)
-            await settled(again)
+            await calm(again)
         for batch_id in batches:
             assert (await again.states(batch_id))["a"] == "SUCCEEDED"
 
@@ -162,7 +168,7 @@ async def test_one_whose_tool_cannot_look_is_left_alone() -> None:
         epoch = kept(held, batch_id).epoch
         for _ in range(10):
             await later(world, LONGEST)
-            await settled(world)
+            await calm(world)
         assert kept(held, batch_id).epoch == epoch
         assert kept(held, batch_id).incarnation == world.incarnation.id, "the next start asks its executor anew"
 
@@ -177,16 +183,16 @@ async def test_many_that_are_due_at_once_have_each_their_look() -> None:
     again = world_of(held, world)
     async with running(again, ()):
         slow = world.executors.add(PROBING)
-        await settled(again)
+        await calm(again)
         await later(again, LONGEST + 1)
-        await settled(again)
+        await calm(again)
         assert len(slow.probed) == 16
         assert all(batch_id in again.live for batch_id in batches)
         answered = 0
         while answered < len(slow.probed):
             slow.answer_look(slow.probed[answered], FOUND)
             answered += 1
-            await settled(again)
+            await calm(again)
         assert answered == len(batches)
         for batch_id in batches:
             assert (await again.states(batch_id))["a"] == "SUCCEEDED"
