@@ -237,6 +237,25 @@ async def test_whoever_takes_the_batch_asks_for_it(resolution: Resolution) -> No
         assert await late_ones(other, batch_id) == [("7", 1, state)]
 
 
+async def test_also_of_a_batch_that_is_finished() -> None:
+    company = Company()
+    one = company.world()
+    async with joined(one) as replica:
+        batch_id = await one.run(spec("send", "a"))
+        replica.cut()
+        await later(one, 60)
+        await resolved(one, f"{batch_id}/a")
+    replica.end(replica.held[0], ok("7"))
+    other = company.world(one.executors)
+    async with joined(other, known=replica):
+        assert (company.whose(batch_id), (await other.batch(batch_id)).state.name) == ("", "FAILED")
+        await other.cancel.batch(CALLER, batch_id, "", None)
+        assert await acknowledged(replica, other) == ["a/1"]
+        assert await late_ones(other, batch_id) == [("7", 1, "FAILED")]
+        await other.owner.let_go()
+        assert company.whose(batch_id) == ""
+
+
 async def test_of_one_that_was_resolved_and_never_came(monkeypatch: pytest.MonkeyPatch) -> None:
     """That is what its executor says of how it ended: it does not run any more."""
     world = World()
