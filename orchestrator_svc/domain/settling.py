@@ -107,7 +107,7 @@ def arrive(batch: Batch, changes: Changes, proposal: Proposal, number: int, exec
     """What an executor said of one of its attempts, by whichever way it came, and however often: it settles one that
     is not settled; of one that a person had resolved it is told, and changes nothing."""
     attempt = proposal.attempts[number - 1] if number <= len(proposal.attempts) else None
-    if attempt is None or attempt.executor_id != executor_id or attempt.over:
+    if attempt is None or attempt.executor_id != executor_id:
         return
     if number == len(proposal.attempts) and proposal.state in (State.RUNNING, State.OUTCOME_UNKNOWN):
         settle(batch, changes, proposal, ending)

@@ -159,6 +159,22 @@ async def test_a_start_that_waits_for_executors_looks_once_they_are_there() -> N
             assert (await again.states(batch_id))["a"] == "SUCCEEDED"
 
 
+async def test_what_nobody_can_look_for_now_leaves_the_memory() -> None:
+    """Its executors are away, also in the middle of a look."""
+    held = Holdings()
+    world = world_of(held)
+    async with started(world, PROBING) as replica:
+        batches = [await cancelled(world, replica) for _ in range(4)]
+        assert (len(replica.probed), len(world.live)) == (4, 4)
+        replica.cut()
+        await calm(world)
+        assert (len(world.live), sum(batch_id in world.live for batch_id in batches)) == (0, 1)
+        for _ in range(3):
+            await later(world, LONGEST + 1)
+            await calm(world)
+            assert (len(world.live), sum(batch_id in world.live for batch_id in batches)) == (0, 1)
+
+
 async def test_one_whose_tool_cannot_look_is_left_alone() -> None:
     held = Holdings()
     world = world_of(held)
