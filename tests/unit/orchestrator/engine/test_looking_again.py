@@ -160,12 +160,12 @@ async def test_a_start_that_waits_for_executors_looks_once_they_are_there() -> N
 
 
 async def test_what_nobody_can_look_for_now_leaves_the_memory() -> None:
-    """Its executors are away, also in the middle of a look."""
+    """Its executors are away; some go in the middle of a look, while others wait for their turn."""
     held = Holdings()
     world = world_of(held)
     async with started(world, PROBING) as replica:
-        batches = [await cancelled(world, replica) for _ in range(4)]
-        assert (len(replica.probed), len(world.live)) == (4, 4)
+        batches = [await cancelled(world, replica) for _ in range(20)]
+        assert (len(replica.probed), len(world.live)) == (16, 20)
         replica.cut()
         await calm(world)
         assert (len(world.live), sum(batch_id in world.live for batch_id in batches)) == (0, 1)
