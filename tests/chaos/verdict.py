@@ -13,6 +13,8 @@ from tests.chaos.faults import Faults
 from tests.chaos.fleet import ORCHESTRATORS
 from tests.chaos.unknowns import Evidence, wrong_unknowns
 
+LATE = {"outcome_arrived_late", "outcome_probed", "proposal_resolved"}
+
 
 @dataclass(slots=True)
 class Figures:
@@ -83,10 +85,21 @@ def _told(
 
 
 def _sequence(story: Story, events: Sequence[event_pb2.Event], figures: Figures) -> None:
+    """A watcher saw what is stored, up to where its batch was finished; what an executor says later comes behind it."""
+    seen, after = story.events, [event.WhichOneof("detail") for event in events[len(story.events) :]]
+    finished = any(event.WhichOneof("detail") == "batch_finished" for event in seen)
     if [event.sequence for event in events] != list(range(1, len(events) + 1)):
         figures.count("gaps", f"the log of {story.batch_id}")
-    elif story.events != list(events):
-        figures.count("gaps", f"a watcher of {story.batch_id} saw something else")
+    elif seen != list(events[: len(seen)]) or not finished or not LATE.issuperset(after):
+        figures.count("gaps", f"a watcher of {story.batch_id} saw something else: {_difference(seen, events)}")
+
+
+def _difference(seen: Sequence[event_pb2.Event], stored: Sequence[event_pb2.Event]) -> str:
+    """Where the two part."""
+    pairs = enumerate(zip(seen, stored, strict=False))
+    at = next((place for place, (one, other) in pairs if one != other), min(len(seen), len(stored)))
+    parts = [" ".join(str(event).split()) for event in (*seen[at : at + 1], *stored[at : at + 1])]
+    return f"{len(seen)} events, {len(stored)} stored, from {at + 1} on: {' | '.join(parts)}"
 
 
 def _moves(events: Sequence[event_pb2.Event], figures: Figures) -> None:
