@@ -95,7 +95,7 @@ class Probing:
         for search in self._searches.values():
             if search.asked == target:
                 search.asked, search.due = None, now + search.delay
-                self._next = min(self._next, search.due)
+                self._next = min(self._next, now)  # there is room again
                 self._live.settle(search.batch)
 
     def engaged(self, batch: Batch) -> bool:
