@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.commands.kind import CommandKind, load_nothing, remember
 from orchestrator_svc.application.commands.router import CommandRouter
-from orchestrator_svc.application.engine.late import LateEnding
-from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.inbox import Operation
+from orchestrator_svc.application.engine.late import LateEnding, LateEndings
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.settling import Ending, arrive
@@ -29,12 +29,12 @@ class Arriving:
 
 
 class RecordEnding:
-    """The engine's `late.record`."""
+    """`LateEndings.record`."""
 
-    def __init__(self, engine: Engine, router: CommandRouter) -> None:
-        self._engine, self._router = engine, router
+    def __init__(self, late: LateEndings, router: CommandRouter) -> None:
+        self._router = router
         self._kind = router.serve(CommandKind("RecordEnding", Arriving, self._record, load_nothing))
-        engine.late.record = self.record
+        late.record = self.record
 
     async def record(self, late: LateEnding) -> None:
         """Also where it is on record already. Raises NotFoundError (BATCH_UNKNOWN), UnavailableError."""
@@ -42,13 +42,12 @@ class RecordEnding:
         arriving = Arriving(sent.key, sent.attempt, sent.target.executor_id, late.ending, late.position)
         await self._router.bring(self._kind, Caller(sent.tenant, PRINCIPAL), sent.batch_id, arriving)
 
-    async def _record(self, caller: Caller, batch: Batch, of: Arriving, key: RequestKey | None) -> None:
+    async def _record(self, caller: Caller, batch: Batch, of: Arriving, key: RequestKey | None) -> Operation[None]:
         def operation(batch: Batch, changes: Changes) -> None:
-            changes.hold = self._engine.live.may_be_taken(batch.id)
             changes.saw_position(of.executor_id, of.position)
             proposal = batch.by_key.get(of.key)
             if proposal is not None:
                 arrive(batch, changes, proposal, of.attempt, of.executor_id, of.ending)
             remember(changes, key, {})
 
-        await self._engine.execute(batch, operation)
+        return operation

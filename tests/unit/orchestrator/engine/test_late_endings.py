@@ -109,6 +109,7 @@ async def test_of_one_that_was_resolved_and_is_anothers(two: Two, resolution: Re
         assert not (await two.one.proposal(two.a)).attempts[0].may_still_run
         assert two.company.whose(two.batch_id) == two.other.incarnation.id
         assert keys(second.held) == ["b/1"]
+        assert (await two.one.store.journal_positions())["executor-1"] == first.journal.position
 
 
 async def test_of_one_whose_batch_has_come_back_to_nobody(two: Two) -> None:
