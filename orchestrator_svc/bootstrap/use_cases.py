@@ -56,7 +56,7 @@ def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> U
     templates = FolderTemplates(settings.templates, schemas)
     expand = ExpandTemplate(templates, schemas, parts.catalogue, settings.max_batch_arguments_bytes)
     judging = Judging(parts.catalogue, _judging_settings(settings))
-    contexts, each_item = SessionContexts(store), EachItem(engine, requests, router)
+    contexts, each_item = SessionContexts(store), EachItem(requests, router)
     watch = Watch(store, parts.feed, parts.codec, parts.clock, settings.heartbeat_interval)
     summaries = Summaries(store, engine.live, parts.executors, engine.outlook)
     return UseCases(
@@ -64,7 +64,6 @@ def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> U
         add=AddProposals(engine, router, judging),
         decide=DecideProposals(each_item, judging, settings.self_approval),
         soft_confirm=SoftConfirm(
-            engine,
             router,
             store,
             requests,
@@ -73,10 +72,10 @@ def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> U
             _ns(settings.soft_window),
             _ns(settings.soft_approval_deadline),
         ),
-        cancel=Cancel(engine, router, each_item, _ns(settings.cancel_grace)),
-        retry=RetryProposals(engine, router, each_item),
-        resume=ResumeBatch(engine, router),
-        resolve=ResolveProposal(engine, router),
+        cancel=Cancel(router, each_item, _ns(settings.cancel_grace)),
+        retry=RetryProposals(router, each_item),
+        resume=ResumeBatch(router),
+        resolve=ResolveProposal(router),
         prune=PruneEvents(store, parts.clock, settings.events_retention),
         watch=watch,
         queries=Queries(store, summaries, parts.catalogue, parts.executors, templates),

@@ -55,7 +55,10 @@ class Ownership(Protocol):
         ...
 
     async def take(self, tenant: str, batch_id: str, judge: ArgumentsJudge) -> Batch | Elsewhere | None:
-        """The batch, whole, as the engine works on it, finished or not; from now on this start's (epoch + 1)."""
+        """The batch, whole, as the engine works on it, finished or not; from now on this start's (epoch + 1).
+
+        A start that was ended takes none, but may be told whose it is.
+        """
         ...
 
     async def take_due(self, now: int, judge: ArgumentsJudge) -> list[Batch]:

@@ -272,6 +272,10 @@ class Store(Protocol):
 
     async def find_request(self, tenant: str, request_id: str) -> Request | None: ...
 
+    async def find_requests(self, tenant: str, request_ids: Collection[str]) -> dict[str, Request]:
+        """Those that are remembered, by id; one statement, however many."""
+        ...
+
     async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
         """Remembers it before its commands run. Returns the one that was there, if there was one."""
         ...

@@ -9,15 +9,22 @@ _COMMIT = b"COMMIT;"
 
 
 class Cut(Enum):
-    """When the connection breaks: the server never hears of the COMMIT; it does, and its answer is lost; at once."""
+    """When the connection breaks: the server never hears of the COMMIT; it does, and its answer is lost; at once.
+
+    HELD: the server never hears of it, nor that anything broke.
+    """
 
     BEFORE = "before"
     ANSWER = "answer"
     BETWEEN = "between"
+    HELD = "held"
 
 
 class CommitProxy(CuttableProxy):
-    """`arm`: at the next COMMITs the connection breaks, and with `refuse` no new one is taken. `cuts` so far."""
+    """`arm`: at the next COMMITs the connection breaks, and with `refuse` no new one is taken. `cuts` so far.
+
+    `held`: set when one is.
+    """
 
     def __init__(self, upstream: str) -> None:
         super().__init__(upstream)
@@ -25,6 +32,7 @@ class CommitProxy(CuttableProxy):
         self._refuse = False
         self._swallow = False
         self.cuts = 0
+        self.held = asyncio.Event()
 
     def arm(self, cut: Cut, times: int = 1, *, refuse: bool = False) -> None:
         self._armed, self._refuse = [cut] * times, refuse
@@ -42,6 +50,9 @@ class CommitProxy(CuttableProxy):
                 if cut is Cut.BEFORE:
                     raise ConnectionResetError
                 self._swallow = cut is Cut.ANSWER
+                if cut is Cut.HELD:
+                    self.held.set()
+                    await asyncio.Event().wait()
             writer.write(data)
             await writer.drain()
             if cut is Cut.BETWEEN:

@@ -27,7 +27,7 @@ from tests.support.batches import START, AnyArguments, Builder, write
 
 EVERYTHING = 1 << 40
 """Bytes: no limit."""
-_STARTS = "SELECT id FROM incarnations"
+_STARTS = "SELECT id FROM incarnations UNION SELECT incarnation FROM transactions"
 
 
 class WholeStore(Store, Ownership, Commands, Protocol):

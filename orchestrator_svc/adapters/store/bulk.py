@@ -1,13 +1,13 @@
 """One statement for many rows, as tuples: its text is made once a dialect, the driver runs it.
 
-Handing SQLAlchemy a dict a row costs more than the database does.
+Handing SQLAlchemy a dict a row, or a list to look for, costs more than the database does.
 """
 
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, Table
 
-from orchestrator_svc.adapters.store.dialects import Rows, can_copy, copy, places, run_many
+from orchestrator_svc.adapters.store.dialects import Rows, can_copy, copy, look_up, places, run_many
 
 
 class Bulk:
@@ -49,3 +49,13 @@ class BulkUpdate(Bulk):
         values = ", ".join(f'"{name}" = :{name}' for name in columns)
         wanted = " AND ".join(f"{name} = :{name}" for name in key)
         super().__init__(f"UPDATE {table.name} SET {values} WHERE {wanted}")
+
+
+class LookUp:
+    """`columns` of the rows whose `key`, texts that one index begins with, is among the tuples."""
+
+    def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str]) -> None:
+        self._table, self._columns, self._key = table, columns, key
+
+    def run(self, connection: Connection, keys: Rows) -> Rows:
+        return look_up(connection, self._table, self._columns, self._key, keys) if keys else []

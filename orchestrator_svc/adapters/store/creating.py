@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select, tuple_, update
 
-from orchestrator_svc.adapters.store.bulk import Bulk, BulkInsert
+from orchestrator_svc.adapters.store.bulk import Bulk, BulkInsert, LookUp
 from orchestrator_svc.adapters.store.documents import write_map
 from orchestrator_svc.adapters.store.tables import batches, sessions
 from orchestrator_svc.domain.changes import BatchWrite
@@ -72,6 +72,8 @@ _SESSION = BulkInsert(
     "proposal_count = sessions.proposal_count + excluded.proposal_count",
 )
 
+_NUMBERS = LookUp(batches, ("id", "batch_no"), ("tenant", "id"))
+_LAST = LookUp(sessions, ("tenant", "id", "last_session_no"), ("tenant", "id"))
 _GROWN = Bulk(
     "UPDATE sessions SET batch_count = batch_count + :batch_count, proposal_count = proposal_count + :proposal_count "
     "WHERE tenant = :tenant AND id = :id "
@@ -83,10 +85,8 @@ def create(connection: Connection, writes: Sequence[BatchWrite]) -> dict[str, tu
     """Inserts batches, unpublished unless the write publishes. Returns batch id -> (number, session number)."""
     session_nos = _session_numbers(connection, writes)
     _BATCH.run(connection, [_batch_row(write, session_nos[write.batch.id]) for write in writes])
-    statement = select(batches.c.id, batches.c.batch_no).where(
-        tuple_(batches.c.tenant, batches.c.id).in_([(write.batch.tenant, write.batch.id) for write in writes])
-    )
-    return {row.id: (row.batch_no, session_nos[row.id]) for row in connection.execute(statement)}
+    found = _NUMBERS.run(connection, [(write.batch.tenant, write.batch.id) for write in writes])
+    return {batch_id: (number, session_nos[batch_id]) for batch_id, number in found}
 
 
 def lock_sessions(connection: Connection, new: Sequence[BatchWrite], grown: Sequence[BatchWrite]) -> None:
@@ -128,13 +128,10 @@ def _session_numbers(connection: Connection, writes: Sequence[BatchWrite]) -> di
     for write in writes:
         by_session.setdefault((write.batch.tenant, write.batch.session_id), []).append(write)
     _SESSION.run(connection, [_session_row(group) for _, group in sorted(by_session.items())])
-    statement = select(sessions.c.tenant, sessions.c.id, sessions.c.last_session_no).where(
-        tuple_(sessions.c.tenant, sessions.c.id).in_(list(by_session))
-    )
     numbers: dict[str, int] = {}
-    for row in connection.execute(statement):
-        group = by_session[row.tenant, row.id]
-        first = row.last_session_no - len(group) + 1
+    for tenant, session_id, last in _LAST.run(connection, list(by_session)):
+        group = by_session[tenant, session_id]
+        first = last - len(group) + 1
         numbers.update((write.batch.id, number) for number, write in enumerate(group, first))
     return numbers
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Dialect, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator
@@ -76,6 +77,21 @@ def remove_many(connection: Connection, table: Table, key: Mapping[str, str], ro
     wanted = " AND ".join(f"{table.name}.{name} = j.{name}" for name in key)
     sql = f"DELETE FROM {table.name} USING unnest({arrays}) AS j ({', '.join(key)}) WHERE {wanted}"
     connection.exec_driver_sql(sql, as_columns(rows))
+
+
+def look_up(connection: Connection, table: Table, columns: Sequence[str], key: Sequence[str], keys: Rows) -> Rows:
+    """One text, and one plan, however many there are to look for. None of them has U+0000."""
+    found = ", ".join(f"{table.name}.{name}" for name in columns)
+    if connection.dialect.name == "postgresql":
+        arrays = ", ".join(f"${place}::text[]" for place in range(1, len(key) + 1))
+        wanted = " AND ".join(f"{table.name}.{name} = j.{name}" for name in key)
+        sql = f"SELECT {found} FROM unnest({arrays}) AS j ({', '.join(key)}) JOIN {table.name} ON {wanted}"
+        return [tuple(row) for row in connection.exec_driver_sql(sql, as_columns(keys))]
+    wanted = " AND ".join(
+        f"{table.name}.{name} = json_extract(j.value, '$[{place}]')" for place, name in enumerate(key)
+    )
+    sql = f"SELECT {found} FROM json_each(?) AS j CROSS JOIN {table.name} ON {wanted}"
+    return [tuple(row) for row in connection.exec_driver_sql(sql, (orjson.dumps(keys).decode(),))]
 
 
 def as_columns(rows: Rows) -> tuple[Any, ...]:

@@ -228,6 +228,10 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
         answers = {id_: answer for id_, answer in request.answers.items() if self._held.find(tenant, id_)}
         return replace(request, answers=answers)
 
+    async def find_requests(self, tenant: str, request_ids: Collection[str]) -> dict[str, Request]:
+        found = {each: await self.find_request(tenant, each) for each in request_ids}
+        return {each: request for each, request in found.items() if request is not None}
+
     async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
         self._check()
         earlier = await self.find_request(tenant, request.request_id)

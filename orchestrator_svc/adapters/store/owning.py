@@ -10,9 +10,10 @@ from typing import Literal
 from sqlalchemy import Connection, case, delete, exists, insert, select, update
 
 from orchestrator_svc.adapters.store.bulk import Bulk
+from orchestrator_svc.adapters.store.owner_tables import incarnations, transactions
 from orchestrator_svc.adapters.store.reading.whole import PAGE_BATCHES, PAGE_PROPOSALS
 from orchestrator_svc.adapters.store.removing import remove_unpublished
-from orchestrator_svc.adapters.store.tables import DUE, OWNED, batches, incarnations
+from orchestrator_svc.adapters.store.tables import DUE, OWNED, batches
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.ownership import Elsewhere, Lease
@@ -46,6 +47,7 @@ def _forget_starts(connection: Connection, before: int) -> None:
     found = select(incarnations.c.id).where(*old, ~named).limit(_FORGOTTEN).with_for_update(skip_locked=True)
     gone = [row.id for row in connection.execute(found)]
     if gone:
+        connection.execute(delete(transactions).where(transactions.c.incarnation.in_(gone)))
         connection.execute(delete(incarnations).where(incarnations.c.id.in_(gone)))
 
 

@@ -1,6 +1,7 @@
 """The store in a PostgreSQL database: the same functions as on SQLite, awaited on asyncpg's connections.
 
-A COMMIT whose answer is lost was made or not. The server is asked, by the transaction's id, before anything is said.
+A COMMIT whose answer is lost was made or not. The database is asked, by the transaction's mark, before anything is
+said.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from orchestrator_svc.adapters.store.postgresql_engines import (
     shown,
     writer_engine,
 )
-from orchestrator_svc.adapters.store.postgresql_fence import fence, lock_both, status
+from orchestrator_svc.adapters.store.postgresql_fence import Lane, Mark, begin_lanes, fence, last_made, lock_both
 from orchestrator_svc.adapters.store.postgresql_lease import end_sessions, renew, writer_name
 from orchestrator_svc.adapters.store.postgresql_migrating import lock_schema
 from orchestrator_svc.adapters.store.sql import SqlStore
@@ -47,9 +48,14 @@ _log = logging.getLogger(__name__)
 class _InDoubtError(Exception):
     """A COMMIT was sent and not answered. `result`: what the transaction comes to if it was made."""
 
-    def __init__(self, transaction: str, result: Any, cause: BaseException) -> None:
-        super().__init__(transaction)
-        self.transaction, self.result, self.cause = transaction, result, cause
+    def __init__(self, mark: Mark, result: Any, cause: BaseException) -> None:
+        super().__init__(mark)
+        self.mark, self.result, self.cause = mark, result, cause
+
+
+def _begin(connection: Connection, incarnation: Incarnation) -> None:
+    owning.begin(connection, incarnation, alone=False)
+    begin_lanes(connection, incarnation.id)
 
 
 class PostgresqlStore(SqlStore):
@@ -66,6 +72,7 @@ class PostgresqlStore(SqlStore):
         # Its name tells whose it is, once there is a start.
         self._writer = writer_engine(url, "greenlight writer")
         self._doubt: tuple[Sequence[BatchWrite], _InDoubtError] | None = None
+        self._numbers = dict.fromkeys(Lane, 0)
         self._kept, self._changed = True, asyncio.Event()
 
     async def start(self, incarnation: Incarnation) -> None:
@@ -75,7 +82,7 @@ class PostgresqlStore(SqlStore):
             await self._reaching(self._check)
             lock = partial(lock_schema, name=self._name)
             await self._unfenced(partial(migrating.migrate_within, name=self._name, lock=lock))
-            await self._unfenced(partial(owning.begin, incarnation=incarnation, alone=False))
+            await self._unfenced(partial(_begin, incarnation=incarnation))
         except BaseException:
             await self.close()
             raise
@@ -157,11 +164,14 @@ class PostgresqlStore(SqlStore):
 
     async def _commit(self, writes: Sequence[BatchWrite], now: int) -> Committed:
         try:
-            return await self._transaction(partial(write_group, writes=writes, codec=self._codec, now=now))
+            return await self._changes(partial(write_group, writes=writes, codec=self._codec, now=now))
         except (_InDoubtError, UnavailableError):
             raise
         except Exception:  # what it is shows in the halves
-            return await self._transaction(partial(write_halves, writes=writes, codec=self._codec, now=now))
+            return await self._changes(partial(write_halves, writes=writes, codec=self._codec, now=now))
+
+    async def _changes(self, work: Callable[[Connection], Committed]) -> Committed:
+        return await self._transaction(work, Lane.CHANGES)
 
     # -- how
 
@@ -187,7 +197,7 @@ class PostgresqlStore(SqlStore):
 
     async def _settled(self, work: Callable[[Connection], T], first: Callable[[Connection], None] | None = None) -> T:
         try:
-            return await self._transaction(work, first)
+            return await self._transaction(work, Lane.OTHERS, first)
         except _InDoubtError as error:
             return await self._settle(error)
 
@@ -199,22 +209,24 @@ class PostgresqlStore(SqlStore):
         return await self._reaching(transaction, times)
 
     async def _transaction(
-        self, work: Callable[[Connection], T], first: Callable[[Connection], None] | None = None
+        self, work: Callable[[Connection], T], lane: Lane, first: Callable[[Connection], None] | None = None
     ) -> T:
         """`first`: before the fence. Raises UnavailableError where nothing was written, _InDoubtError where that is not
         known."""
 
         async def transaction() -> T:
+            self._numbers[lane] += 1
+            mark = Mark(lane, self._numbers[lane])
             async with self._writer.connect() as connection:
                 begun = await connection.begin()
                 if first is not None:
                     await connection.run_sync(first)
-                number = await connection.run_sync(fence, self._incarnation)
+                await connection.run_sync(fence, self._incarnation, mark)
                 result = await connection.run_sync(work)
                 try:
                     await begun.commit()
                 except Exception as error:
-                    raise _InDoubtError(number, result, error) from error
+                    raise _InDoubtError(mark, result, error) from error
                 return result
 
         return await self._reaching(transaction)
@@ -246,12 +258,16 @@ class PostgresqlStore(SqlStore):
     async def _made(self, doubt: _InDoubtError) -> bool:
         """Raises UnavailableError while that is not known."""
         for _ in range(_ASKED):
-            found = await self._read(status, doubt.transaction)
-            if found != "in progress":
-                return found == "committed"
+            found = await self._reaching(partial(self._last_made, doubt.mark.lane))
+            if found is not None and found <= doubt.mark.number:
+                return found == doubt.mark.number
             await asyncio.sleep(_ASKED_APART)
         message = f"{self._name} does not say yet whether a transaction was committed"
         raise UnavailableError("STORE_UNAVAILABLE", message, retry_after=RETRY_AFTER)
+
+    async def _last_made(self, lane: Lane) -> int | None:
+        async with self._writer.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            return await connection.run_sync(last_made, self._incarnation, lane)
 
     def _away(self, error: BaseException) -> UnavailableError:
         message = f"the database {self._name} cannot be used now: {problem(error)}"

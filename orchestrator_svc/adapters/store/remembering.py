@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection
 
-from orchestrator_svc.adapters.store.bulk import BulkInsert
+from orchestrator_svc.adapters.store.bulk import BulkInsert, LookUp
 from orchestrator_svc.adapters.store.tables import commands, requests
 from orchestrator_svc.domain.changes import BatchWrite, CommandRecord
 
 _REQUEST = ("tenant", "request_id", "kind", "payload_hash", "chosen", "create_time")
+_KNOWN = LookUp(requests, _REQUEST[:2], _REQUEST[:2])
 _NEW = BulkInsert(requests, _REQUEST)
 _LATER = BulkInsert(requests, _REQUEST, "ON CONFLICT DO NOTHING")
 _ANSWER = BulkInsert(commands, ("tenant", "request_id", "batch_no", "answer"))
@@ -37,10 +38,9 @@ def claim(connection: Connection, writes: Sequence[BatchWrite], now: int) -> set
         else:
             refused.add(write.batch.id)
     if rows:
-        columns = (requests.c.tenant, requests.c.request_id)
-        for row in connection.execute(select(*columns).where(tuple_(*columns).in_(list(rows)))).all():
-            refused.add(claimants[row.tenant, row.request_id])
-            del rows[row.tenant, row.request_id]
+        for tenant, request_id in _KNOWN.run(connection, list(rows)):
+            refused.add(claimants[tenant, request_id])
+            del rows[tenant, request_id]
         _NEW.run(connection, [row for _, row in sorted(rows.items())])
     return refused
 

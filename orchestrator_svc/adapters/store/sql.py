@@ -127,6 +127,9 @@ class SqlStore(SqlOwnership, SqlInbox):
     async def find_request(self, tenant: str, request_id: str) -> Request | None:
         return await self._look(requests.find_request, tenant, request_id)
 
+    async def find_requests(self, tenant: str, request_ids: Collection[str]) -> dict[str, Request]:
+        return await self._look(requests.find_requests, tenant, request_ids)
+
     async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
         if await self._write(keeping.claim_request, tenant, request, now):
             return None

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.commands.carrying import Carrier
 from orchestrator_svc.application.commands.errand import Errand
 from orchestrator_svc.application.commands.kind import AnyKind, CommandKind
 from orchestrator_svc.application.commands.neighbours import Neighbours
@@ -38,7 +40,8 @@ class CommandRouter:
         if neighbours is not None:
             self._outbox = Outbox(neighbours, clock)
             self._sender = Sender(neighbours, self._performer, self._outbox, clock)
-            self._receiver = Receiver(neighbours, self._kinds, self._performer, self._sender, clock)
+            carrier = Carrier(neighbours, self._kinds, engine, requests)
+            self._receiver = Receiver(neighbours, carrier, self._sender, clock)
 
     @property
     def kinds(self) -> Mapping[str, AnyKind]:
@@ -71,12 +74,13 @@ class CommandRouter:
         """One command of a request, of which `earlier` is remembered. Raises as `run`."""
         if earlier is not None and batch_id in earlier.answers:
             return kind.load(earlier.answers[batch_id])
-        if self._sender is None:
-            return await self._performer.perform(Errand(kind, caller, batch_id, arguments, key))
-        errand = Errand(kind, caller, batch_id, arguments, key or RequestKey(self._ids.new(), kind.name, b""))
+        errand = Errand(kind, caller, batch_id, arguments, key)
         try:
             return await self._performer.perform(errand)
         except OwnedElsewhereError as elsewhere:
+            assert self._sender is not None, "nobody else is there"
+            if key is None:
+                errand = replace(errand, key=RequestKey(self._ids.new(), kind.name, b""))
             return await self._sender.send(errand, elsewhere.incarnation)
 
     # -- the other orchestrators

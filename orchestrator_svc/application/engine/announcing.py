@@ -1,5 +1,6 @@
-"""What a commit makes known: to observers, to watchers; and to the memory, which lets go of what rests."""
+"""What a commit makes known: to watchers; to the memory, which lets go of what rests; and then to observers."""
 
+import asyncio
 from collections.abc import Sequence
 
 from orchestrator_svc.application.engine.live import LiveBatches
@@ -14,8 +15,7 @@ class Announcer:
         self._observer, self._feed, self._live = observer, feed, live
 
     def committed(self, group: Sequence[Changes], committed: Committed) -> None:
-        """In order, once the transaction is there."""
-        self._observer.committed(group)
+        """In order, once the transaction is there. Observers come behind all that it wakes: nobody waits for them."""
         news: dict[str, News] = {}
         for changes in group:
             batch, header = changes.batch, changes.header
@@ -25,3 +25,4 @@ class Announcer:
         self._feed.publish(list(news.values()))
         for changes in group:
             self._live.committed(changes)
+        asyncio.get_running_loop().call_soon(self._observer.committed, group)

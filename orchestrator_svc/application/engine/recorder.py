@@ -14,7 +14,8 @@ from orchestrator_svc.ports.store import Committed, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import ExhaustedError, GreenlightError, UnavailableError
 
-RECORD_TIMES_AFTER = 0.05
+RECORD_TIMES_AFTER = 0.25
+MAX_TIMES = 4096
 SECOND_LOOK = 0.1
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
@@ -33,7 +34,7 @@ class Recorder:
     """
 
     on_commit: Callable[[Sequence[Changes], Committed], None]
-    """Gets what a transaction made durable, in order, before the recordings' own `then`."""
+    """Gets what a transaction made durable, in order, when the recordings' own `then` have let go what waits for it."""
 
     def __init__(
         self,
@@ -167,10 +168,10 @@ class Recorder:
         while True:
             await self._wait()
             group = self._waiting.take()
-            if not group:
+            if group:
+                self._finish(group, await self._commit([changes for changes, _ in group]))
+            if not group or len(self._times) >= MAX_TIMES:
                 await self._commit_times()
-                continue
-            self._finish(group, await self._commit([changes for changes, _ in group]))
 
     async def _wait(self) -> None:
         if self._wake.is_set():
@@ -217,20 +218,18 @@ class Recorder:
         try:
             while True:
                 try:
-                    committed = await self._store.commit(writes)
+                    return await self._store.commit(writes)
                 except UnavailableError as error:
                     if self.failing is None:
                         self._fail(error)
                     self.failing = error
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
-                else:
-                    self._recover()
-                    return committed
         finally:
             self._since = self._tell_at = None
 
     def _finish(self, group: list[Item], committed: Committed) -> None:
+        self._recover()  # whatever it could not write: it has answered
         now = self._clock.monotonic()
         kept: list[Changes] = []
         gone = committed.lost | committed.unwritable
@@ -245,13 +244,13 @@ class Recorder:
                 elapsed = int((now - changes.received) * 1e9)
                 self._times.append((batch.number, changes.events[-1].sequence, elapsed))
         self._waiting.done([item for item in group if item[0].batch.id not in gone])
-        if kept:
-            self.on_commit(kept, committed)
         for changes, recording in group:
             if recording is not None and changes.batch.id not in gone:
                 self._settled(recording)
                 if recording.then is not None:
                     recording.then()
+        if kept:
+            self.on_commit(kept, committed)
         for batch_id in gone:
             self._drop(batch_id, [item for item in group if item[0].batch.id == batch_id])
             (self._on_lost if batch_id in committed.lost else self._on_unwritable)(batch_id)
@@ -277,12 +276,11 @@ class Recorder:
                     recording.lost(error)
 
     async def _commit_times(self) -> None:
-        """How long recording took is itself recorded, when there is nothing better to do."""
+        """How long recording took is itself recorded, when nothing else has come for a while, or very much has."""
         times, self._times = self._times, []
-        if not times:
-            return
         try:
-            await self._store.commit_record_times(times)
+            if times:
+                await self._store.commit_record_times(times)
         except UnavailableError as error:
             _log.warning("record times are lost: %s", error)
 

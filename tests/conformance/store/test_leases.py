@@ -103,7 +103,7 @@ def writes(store: WholeStore, builder: Builder) -> list[tuple[str, Awaitable[obj
         ("let_go", store.let_go([batch], START)),
         ("supersede", store.supersede(Lease("two-1", 0))),
         ("send", store.send([command], START)),
-        ("refuse", store.refuse(command, b"{}")),
+        ("refuse", store.refuse([(command, b"{}")])),
         ("withdraw", store.withdraw([command.id])),
         ("forget_commands", store.forget_commands(START)),
     ]

@@ -1,5 +1,6 @@
 """A COMMIT whose answer is lost: it was made, or not, and the store finds out. Nothing is lost or written twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,11 +11,12 @@ from orchestrator_svc.ports.store import Committed, Session, Store
 from shared.kernel.errors import UnavailableError
 from tests.support.batches import START, Builder, judged, write
 from tests.support.commit_proxy import CommitProxy, Cut
-from tests.support.postgresql import PostgresServer
+from tests.support.postgresql import PostgresServer, postgres_server
 from tests.support.stores import PostgresqlOpener, sequences, submitted
 
 pytestmark = pytest.mark.postgresql
-CUTS = pytest.mark.parametrize("cut", list(Cut))
+_NEXT_NUMBER = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+CUTS = pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.ANSWER, Cut.BETWEEN])
 
 
 @pytest.fixture
@@ -137,6 +139,34 @@ async def test_one_that_was_not_made_is_lost_to_another_owner(
     committed = await retried(store, changes)
     assert committed.lost == {old.batch.id}
     assert set(committed.created) == {new.batch.id}
+
+
+@pytest.mark.parametrize("others", [0, 5])
+async def test_the_database_crashes_and_gives_its_number_to_another(others: int) -> None:
+    """What was not flushed is forgotten, and so is which numbers of transactions were given out."""
+    with postgres_server("wal_writer_delay=10000", "autovacuum=off") as server:
+        template = await server.migrated()
+        async with server.database(template) as url, CommitProxy(f"127.0.0.1:{server.port}") as proxy:
+            opener = PostgresqlOpener(url.replace(str(server.port), proxy.address.rpartition(":")[2]))
+            store = await opener.open()
+            changes, old, new = await writes(store)
+            before = await server.query("postgres", _NEXT_NUMBER)
+            proxy.arm(Cut.HELD, refuse=True)
+            committing = asyncio.create_task(store.commit(changes))
+            await proxy.held.wait()
+            server.restart("immediate")
+            with pytest.raises(UnavailableError):
+                await committing
+            assert await server.query("postgres", _NEXT_NUMBER) == before
+            another = PostgresqlOpener(url, prefix="another")
+            beside = await another.open()
+            for _ in range(others):
+                builder = Builder()
+                await submitted(beside, builder, builder.submit([judged("a")]))
+            proxy.refusing = False
+            await check(store, await retried(store, changes), old, new)
+            await opener.close()
+            await another.close()
 
 
 @CUTS

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store import postgresql_engines, postgresql_fence
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
-from orchestrator_svc.adapters.store.postgresql_fence import fence
+from orchestrator_svc.adapters.store.postgresql_fence import Lane, Mark, fence
 from orchestrator_svc.adapters.store.postgresql_lease import writer_name
 from orchestrator_svc.adapters.store.writing import apply
 from orchestrator_svc.domain.changes import merge
@@ -63,7 +63,7 @@ async def transaction(url: str, name: str, incarnation: str = ONE) -> AsyncItera
     """One that has passed its orchestrator's fence."""
     engine = postgresql_engines.writer_engine(postgresql_engines.parse_url(url), name)
     async with engine.connect() as connection:
-        await connection.run_sync(fence, incarnation)
+        await connection.run_sync(fence, incarnation, Mark(Lane.CHANGES, 1_000))
         yield connection
     await engine.dispose()
 
@@ -94,9 +94,9 @@ async def test_without_the_lock_of_its_fence_what_passed_it_is_lost(
 ) -> None:
     """Nobody waits for it: a new batch is there, of a start that has been ended, and nobody takes it."""
     sql = postgresql_fence._FENCE
-    assert sql.endswith(" FOR KEY SHARE")
+    assert " FOR KEY SHARE" in sql
     builder, lease, new = await busy(one), await lease_of(two), Builder(incarnation=ONE)
-    monkeypatch.setattr(postgresql_fence, "_FENCE", sql.removesuffix(" FOR KEY SHARE"))
+    monkeypatch.setattr(postgresql_fence, "_FENCE", sql.replace(" FOR KEY SHARE", ""))
     async with transaction(url, "not known as its own") as late:
         await late.run_sync(apply, merge(new.submit([judged("a")]).parts()), ProtobufEventCodec(), START)
         assert await two.supersede(lease)
