@@ -30,18 +30,18 @@ class Fall(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """`at`: the boundary; 0: none. `of`: counted among those of that name. `again`: the boundary of the start after it.
-    `spoil_*`: makes it worse.
+    """`at`: the boundary; 0: none. `again`: the boundary of the start after it. `spoil_*`: makes it worse.
 
-    `journal`: whether a start of the executor has that of the one before it.
+    `journal`: whether a start of the executor has that of the one before it. `of`: a name; only boundaries of that name
+    are counted.
     """
 
     fall: Fall = Fall.ORCHESTRATOR
     at: int = 0
-    of: str = ""
     again: int = 0
     seed: int = 0
     journal: bool = True
+    of: str = ""
     spoil_store: Callable[[Store], Store] = field(default=lambda store: store)
     spoil_world: Callable[[World], None] = field(default=lambda world: None)
     spoil_tools: Callable[[Workshop], None] = field(default=lambda tools: None)
