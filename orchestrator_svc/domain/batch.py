@@ -33,6 +33,7 @@ class Batch:
     `argument_bytes`: of all arguments, proposed and bound; nothing is bound or added beyond `max_arguments`.
     `owned`: whether it is an orchestrator's; one that only waits for people, or is finished, belongs to nobody.
     `next_expiry`: no proposal that is asked for expires before it. `idle_end`: when an IDLE one is closed.
+    `look_time`: of one that leaves the memory, when the effects of its unknown outcomes are to be looked for again.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Batch:
     owned: bool = True
     next_expiry: int | None = None
     idle_end: int | None = None
+    look_time: int | None = None
 
     def proposal_id(self, proposal: Proposal) -> str:
         return f"{self.id}/{proposal.key}"
@@ -236,6 +238,8 @@ class Batch:
     def due_from(self, now: int) -> int | None:
         """When it has to be looked at once its owner has let go of it. An idle one has nothing to do before its end,
         but for outcomes that nobody waits for any more."""
+        if self.look_time is not None:
+            return self.look_time
         return now if self.busy and self.state is not BatchState.IDLE else self.wake_time
 
     def derive_state(self) -> BatchState:
