@@ -253,6 +253,7 @@ class Engine:
             return
         changes = batch.begin(self._clock.time_ns(), command.received)
         changes.urgent = True  # somebody waits for it
+        self._hold_if_shared(batch, changes)
         try:
             answer = command.operation(batch, changes)
         except GreenlightError as error:
