@@ -15,6 +15,7 @@ from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.judging import Judging, JudgingSettings
 from orchestrator_svc.application.prune import PruneEvents
 from orchestrator_svc.application.queries import Queries
+from orchestrator_svc.application.record_ending import RecordEnding
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.resolve import MAX_RESULT, ResolveProposal
 from orchestrator_svc.application.resume_batch import ResumeBatch
@@ -52,6 +53,7 @@ def make_router(parts: Parts, requests: Requests) -> CommandRouter:
 
 def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> UseCases:
     settings, engine, store = parts.settings, parts.engine, parts.store
+    RecordEnding(engine.late, router)
     schemas = JsonSchemaRsCompiler(PARAMETERS)
     templates = FolderTemplates(settings.templates, schemas)
     expand = ExpandTemplate(templates, schemas, parts.catalogue, settings.max_batch_arguments_bytes)

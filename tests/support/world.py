@@ -27,6 +27,7 @@ from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.items import ItemAnswer
 from orchestrator_svc.application.judging import Judging, JudgingSettings
+from orchestrator_svc.application.record_ending import RecordEnding
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.resolve import ResolveProposal
 from orchestrator_svc.application.resume_batch import ResumeBatch
@@ -125,6 +126,7 @@ class World:
         self.retry = RetryProposals(router, each_item)
         self.resume = ResumeBatch(router)
         self.resolve = ResolveProposal(router)
+        RecordEnding(self.engine.late, router)
         self.watch = Watch(self.store, self.feed, self.codec, self.clock, heartbeat=15.0)
         self.soft = SoftConfirm(router, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND)
 

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, exists, or_, select, tuple_, update
 
 from orchestrator_svc.adapters.store.dialects import upsert
-from orchestrator_svc.adapters.store.tables import batches, inbox, incarnations
+from orchestrator_svc.adapters.store.owner_tables import inbox, incarnations
+from orchestrator_svc.adapters.store.tables import batches
 from orchestrator_svc.ports.commands import CommandId, SentCommand
 
 _THIS = (

@@ -7,13 +7,7 @@ from sqlalchemy import Connection, delete, select, tuple_, update
 from orchestrator_svc.adapters.store.dialects import upsert
 from orchestrator_svc.adapters.store.documents import write_map
 from orchestrator_svc.adapters.store.reading.tools import write_descriptor
-from orchestrator_svc.adapters.store.tables import (
-    commands,
-    record_times,
-    requests,
-    sessions,
-    tools,
-)
+from orchestrator_svc.adapters.store.tables import commands, record_times, requests, sessions, tools
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.store import Request, Session
 

@@ -53,7 +53,7 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
 
     async def start(self, incarnation: Incarnation) -> None:
         self._now = incarnation.start_time
-        self._begin(incarnation.id)
+        self._begin(incarnation)
 
     async def until_kept(self, kept: bool) -> None:
         """It always is."""

@@ -7,6 +7,7 @@ from greenlight.orchestrator.v1 import batch_pb2 as pb
 from orchestrator_svc.api.mapping.cutting import wire_size
 from orchestrator_svc.api.mapping.values import timestamp
 from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.deriving import derive_state
 from orchestrator_svc.domain.proposal import UNFINISHED
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import BatchState
@@ -63,7 +64,7 @@ def draft_message(batch: Batch, session_id: str) -> pb.Batch:
         template=batch.template,
         principal=batch.principal,
         trace_id="",
-        state=batch.derive_state(),
+        state=derive_state(batch),
         head=0,
         counts=tuple(batch.counts),
         asked=batch.asked,

@@ -14,7 +14,7 @@ from orchestrator_svc.application.commands.kind import AnyKind, UnreadableError
 from orchestrator_svc.application.commands.neighbours import Neighbours
 from orchestrator_svc.application.commands.refusals import write_refusal
 from orchestrator_svc.application.commands.sending import UNDECIDED
-from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.requests import Requests, check_same
 from orchestrator_svc.domain.batch import Batch

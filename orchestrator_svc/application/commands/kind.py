@@ -27,9 +27,9 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommandKind(Generic[A, R]):
-    """`name`: of the RPC that it serves. `arguments`: a dataclass of plain values. `handle` runs where the batch is.
+    """`name`: of the RPC that it serves, if it serves one. `arguments`: a dataclass of plain values.
 
-    `load`: makes of what was recorded what the operation answered.
+    `handle` runs where the batch is. `load`: makes of what was recorded what the operation answered.
     """
 
     name: str

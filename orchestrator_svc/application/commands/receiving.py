@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from orchestrator_svc.application.commands.carrying import Carrier
 from orchestrator_svc.application.commands.neighbours import Neighbours
 from orchestrator_svc.application.commands.sending import Sender
-from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from orchestrator_svc.ports.commands import SentCommand
 from shared.kernel.clock import Clock
 from shared.kernel.errors import UnavailableError

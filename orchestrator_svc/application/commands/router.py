@@ -14,15 +14,20 @@ from orchestrator_svc.application.commands.outbox import Outbox
 from orchestrator_svc.application.commands.performing import Performer
 from orchestrator_svc.application.commands.receiving import Receiver
 from orchestrator_svc.application.commands.sending import Sender
-from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.engine.draining import DRAINING
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.ports.store import Request
 from shared.kernel.clock import Clock
+from shared.kernel.errors import UnavailableError
 from shared.kernel.ids import IdSource
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+NOT_KNOWN = ""
+"""Who has a batch that cannot be taken here: whoever it is finds what was written down for it."""
 
 
 class CommandRouter:
@@ -82,6 +87,16 @@ class CommandRouter:
             if key is None:
                 errand = replace(errand, key=RequestKey(self._ids.new(), kind.name, b""))
             return await self._sender.send(errand, elsewhere.incarnation)
+
+    async def bring(self, kind: CommandKind[A, R], caller: Caller, batch_id: str, arguments: A) -> R:
+        """One that no client asks for: also while this orchestrator takes no batch any more. Raises as `run`."""
+        try:
+            return await self.carry_out(kind, caller, batch_id, arguments, None, None)
+        except UnavailableError as error:
+            if error.reason != DRAINING or self._sender is None:
+                raise
+        errand = Errand(kind, caller, batch_id, arguments, RequestKey(self._ids.new(), kind.name, b""))
+        return await self._sender.send(errand, NOT_KNOWN)
 
     # -- the other orchestrators
 

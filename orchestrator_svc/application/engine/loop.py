@@ -90,7 +90,8 @@ class Engine:
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
         unserved = Unserved(dispatcher, executors)
         probing = self._probing = Probing(executors, live, sender.call, clock, settings.probe_max_delay)
-        late = self._late = LateEndings(live, executors, self.execute)
+        live.engaged, live.next_look = probing.engaged, probing.next_look
+        late = self.late = LateEndings(executors)
         signals.on_looked, signals.on_lost, signals.on_late = probing.answered, probing.lost, late.put
         self._patrol = Patrol(
             flights, timers, dispatcher, sender, signals, self._silence, unserved, probing, recorder, clock, settings
@@ -188,7 +189,7 @@ class Engine:
             tasks.create_task(self.recorder.run(), name="recorder")
             tasks.create_task(self._listen(), name="signals")
             tasks.create_task(self.faults.run(), name="faults")
-            tasks.create_task(self._late.run(), name="late endings")
+            tasks.create_task(self.late.run(), name="late endings")
             while await self._wait():
                 self.step()
 
