@@ -81,8 +81,7 @@ class Requests:
         remembered meanwhile. Raises InvalidError (REQUEST_ID_REUSED)."""
         if key is None:
             return None
-        request = Request(key.request_id, key.kind, key.payload_hash, chosen, {})
-        earlier = await self._store.claim_request(tenant, request, self._clock.time_ns())
+        earlier = await self._store.claim_request(tenant, request_about(key, chosen), self._clock.time_ns())
         check_same(earlier, key)
         return earlier
 
@@ -107,6 +106,11 @@ class Requests:
             except UnavailableError as error:
                 _log.warning("old requests are forgotten an hour later: %s", error)
             await asyncio.sleep(_SWEEP_SECONDS)
+
+
+def request_about(key: RequestKey, chosen: bytes) -> Request:
+    """As it is remembered before any of its commands has answered."""
+    return Request(key.request_id, key.kind, key.payload_hash, chosen, {})
 
 
 def check_same(found: Request | CommandAnswer | None, key: RequestKey) -> None:

@@ -252,8 +252,9 @@ class Store(Protocol):
 
     # -- sessions
 
-    async def create_session(self, session: Session) -> bool:
-        """False: the tenant has one of that id."""
+    async def create_session(self, session: Session, request: Request | None = None) -> bool:
+        """Remembers the request with it, in one transaction. False: the tenant has one of that id, or remembers that
+        request; then nothing is written."""
         ...
 
     async def get_session(self, tenant: str, session_id: str) -> tuple[Session, SessionStatistics] | None: ...

@@ -19,7 +19,20 @@ def record(connection: Connection, times: Sequence[tuple[int, int, int]]) -> Non
     )
 
 
-def create_session(connection: Connection, session: Session) -> bool:
+def create_session(connection: Connection, session: Session, request: Request | None) -> bool:
+    """The request first: whoever makes the same one meanwhile waits there, and then has nothing to make."""
+    if request is None:
+        return _create_session(connection, session)
+    if not claim_request(connection, session.tenant, request, session.create_time):
+        return False
+    made = _create_session(connection, session)
+    if not made:
+        which = (requests.c.tenant == session.tenant, requests.c.request_id == request.request_id)
+        connection.execute(delete(requests).where(*which))
+    return made
+
+
+def _create_session(connection: Connection, session: Session) -> bool:
     statement = upsert(connection.dialect, sessions).on_conflict_do_nothing().returning(sessions.c.id)
     row = {
         "tenant": session.tenant,

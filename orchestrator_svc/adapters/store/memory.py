@@ -177,10 +177,12 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
 
     # -- sessions
 
-    async def create_session(self, session: Session) -> bool:
+    async def create_session(self, session: Session, request: Request | None = None) -> bool:
         self._check()
         key = (session.tenant, session.id)
         if key in self._held.sessions:
+            return False
+        if request is not None and await self.claim_request(session.tenant, request, session.create_time):
             return False
         self._held.sessions[key] = replace(session, labels=dict(session.labels))
         return True

@@ -108,8 +108,8 @@ class SqlStore(SqlOwnership, SqlInbox):
 
     # -- sessions
 
-    async def create_session(self, session: Session) -> bool:
-        return await self._write(keeping.create_session, session)
+    async def create_session(self, session: Session, request: Request | None = None) -> bool:
+        return await self._write(keeping.create_session, session, request)
 
     async def get_session(self, tenant: str, session_id: str) -> tuple[Session, SessionStatistics] | None:
         return await self._read(sessions.get_session, tenant, session_id)

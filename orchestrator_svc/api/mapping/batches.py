@@ -22,7 +22,8 @@ _HAS_RUN = (State.RUNNING, State.SUCCEEDED, State.FAILED, State.OUTCOME_UNKNOWN)
 def batch_message(view: BatchView) -> pb.Batch:
     blocked_on, agents = None, _agents(view.agents)
     if view.state is BatchState.BLOCKED:
-        blocked_on = pb.BlockedOn(decisions=view.asked, resolutions=view.counts[State.OUTCOME_UNKNOWN])
+        resolutions = view.counts[State.OUTCOME_UNKNOWN] - view.given_up
+        blocked_on = pb.BlockedOn(decisions=view.asked, resolutions=resolutions)
     return pb.Batch(
         batch_id=view.id,
         session_id=view.session_id,
@@ -67,6 +68,7 @@ def draft_message(batch: Batch, session_id: str) -> pb.Batch:
         head=0,
         counts=tuple(batch.counts),
         asked=batch.asked,
+        given_up=batch.given_up,
         open=batch.open,
         max_in_flight=batch.max_in_flight,
         create_time=0,

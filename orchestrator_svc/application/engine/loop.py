@@ -253,7 +253,7 @@ class Engine:
             caller.refuse(batch_lost())
             return
         changes = batch.begin(self._clock.time_ns(), command.received)
-        changes.urgent = True  # somebody waits for it
+        changes.urgent, changes.hold = True, self.live.may_be_taken(batch.id)
         try:
             answer = command.operation(batch, changes)
         except GreenlightError as error:
