@@ -8,6 +8,7 @@ import orjson
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.commands.kind import CommandKind, load_nothing, remember
 from orchestrator_svc.application.commands.router import CommandRouter
+from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.judging import Judging, invalid
 from orchestrator_svc.application.structure import check_structure
@@ -67,10 +68,11 @@ class AddProposals:
         """Closing a closed one changes nothing. Raises NotFoundError (BATCH_UNKNOWN)."""
         await self._router.run(self._closing, caller, batch_id, Closing(), key)
 
-    async def _join(self, caller: Caller, batch: Batch, of: Adding, key: RequestKey | None) -> Added:
+    async def _join(self, caller: Caller, batch: Batch, of: Adding, key: RequestKey | None) -> Operation[Added]:
         if not of.specs and not of.close:
             raise invalid([FieldViolation(FIELD, "is empty; send at least one")])
         self._engine.check_capacity()
+        await self._engine.inbox.empty()  # it may depend on what was added just before
         _check_open(batch)
         existing = dict(batch.by_key)
         judged = await self._judging.judge(of.specs, of.on_invalid, existing, FIELD, batch.argument_bytes)
@@ -81,14 +83,14 @@ class AddProposals:
             self._judging.check_size(batch.argument_bytes + sum(size_of(one.arguments) for one in judged), FIELD)
             return _add(batch, changes, judged, caller.principal, of.close, key)
 
-        return await self._engine.execute(batch, operation)
+        return operation
 
-    async def _close(self, caller: Caller, batch: Batch, of: Closing, key: RequestKey | None) -> None:
+    async def _close(self, caller: Caller, batch: Batch, of: Closing, key: RequestKey | None) -> Operation[None]:
         def operation(batch: Batch, changes: Changes) -> None:
             adding.close(batch, changes, caller.principal)
             remember(changes, key, {})
 
-        await self._engine.execute(batch, operation)
+        return operation
 
 
 def _add(

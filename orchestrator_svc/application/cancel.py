@@ -7,7 +7,7 @@ from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.commands.kind import CommandKind, load_nothing, remember
 from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.each_item import EachItem
-from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.application.items import ItemAnswer, done, fault, split_id
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.cancelling import cancel_batch, cancel_proposal
@@ -38,8 +38,8 @@ class CancellingItems:
 class Cancel:
     """`grace`: how long a running call has to stop, in ns."""
 
-    def __init__(self, engine: Engine, router: CommandRouter, each_item: EachItem, grace: int) -> None:
-        self._engine, self._router, self._each_item, self._grace = engine, router, each_item, grace
+    def __init__(self, router: CommandRouter, each_item: EachItem, grace: int) -> None:
+        self._router, self._each_item, self._grace = router, each_item, grace
         self._of_batch = router.serve(CommandKind("CancelBatch", Cancelling, self._cancel, load_nothing))
         self._of_items = each_item.serve("CancelProposals", CancellingItems, self._for_items)
 
@@ -61,12 +61,12 @@ class Cancel:
             key,
         )
 
-    async def _cancel(self, caller: Caller, batch: Batch, of: Cancelling, key: RequestKey | None) -> None:
+    async def _cancel(self, caller: Caller, batch: Batch, of: Cancelling, key: RequestKey | None) -> Operation[None]:
         def operation(batch: Batch, changes: Changes) -> None:
             cancel_batch(batch, changes, caller.principal, of.reason, self._grace)
             remember(changes, key, {})
 
-        await self._engine.execute(batch, operation)
+        return operation
 
     def _for_items(
         self, caller: Caller, batch: Batch, changes: Changes, of: CancellingItems, known: Sequence[int]

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.commands.kind import CommandKind, remember
 from orchestrator_svc.application.commands.router import CommandRouter
-from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.application.items import ItemAnswer, by_batch, dump, load, split_id, unknown
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.domain.batch import Batch
@@ -31,31 +31,19 @@ ForItems = Callable[[Caller, Batch, Changes, A, Sequence[int]], list[ItemAnswer]
 
 
 class EachItem:
-    def __init__(self, engine: Engine, requests: Requests, router: CommandRouter) -> None:
-        self._engine, self._requests, self._router = engine, requests, router
+    def __init__(self, requests: Requests, router: CommandRouter) -> None:
+        self._requests, self._router = requests, router
 
     def serve(self, name: str, arguments: type[A], for_items: ForItems[A]) -> ItemsKind[A]:
         """`for_items` gets the positions of the items whose keys exist in the batch."""
 
-        async def handle(caller: Caller, batch: Batch, of: A, key: RequestKey | None) -> Items:
+        async def handle(caller: Caller, batch: Batch, of: A, key: RequestKey | None) -> Operation[Items]:
             def for_batch(batch: Batch, changes: Changes, known: Sequence[int]) -> list[ItemAnswer]:
                 return for_items(caller, batch, changes, of, known)
 
-            return await self.answer(batch, of.ids(), for_batch, key)
+            return answering(of.ids(), for_batch, key)
 
         return self._router.serve(CommandKind(name, arguments, handle, load))
-
-    async def answer(self, batch: Batch, ids: Mapping[int, str], for_batch: ForBatch, key: RequestKey | None) -> Items:
-        """What a handler does: answers the items of its batch, and records the answers."""
-
-        def operation(batch: Batch, changes: Changes) -> Items:
-            known = [p for p in ids if split_id(ids[p])[1] in batch.by_key]
-            found = dict(zip(known, for_batch(batch, changes, known), strict=True)) if known else {}
-            found |= {p: unknown(ids[p]) for p in ids if p not in found}
-            remember(changes, key, dump(found.items()))
-            return found
-
-        return await self._engine.execute(batch, operation)
 
     async def run(
         self,
@@ -80,3 +68,16 @@ class EachItem:
                 except NotFoundError:
                     answers |= {position: unknown(proposal_ids[position]) for position in positions}
         return [answers[position] for position in range(len(proposal_ids))]
+
+
+def answering(ids: Mapping[int, str], for_batch: ForBatch, key: RequestKey | None) -> Operation[Items]:
+    """Answers the items of its batch, and records the answers."""
+
+    def operation(batch: Batch, changes: Changes) -> Items:
+        known = [p for p in ids if split_id(ids[p])[1] in batch.by_key]
+        found = dict(zip(known, for_batch(batch, changes, known), strict=True)) if known else {}
+        found |= {p: unknown(ids[p]) for p in ids if p not in found}
+        remember(changes, key, dump(found.items()))
+        return found
+
+    return operation

@@ -29,6 +29,7 @@ def batch_view(batch: Batch) -> BatchView:
         head=batch.head,
         counts=tuple(batch.counts),
         asked=batch.asked,
+        given_up=batch.given_up,
         open=batch.open,
         max_in_flight=batch.max_in_flight,
         create_time=batch.create_time,

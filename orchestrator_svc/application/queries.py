@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import orjson
 
 from orchestrator_svc.application.catalogue import Entry, ToolCatalogue
-from orchestrator_svc.application.engine.live import unknown_batch
+from orchestrator_svc.application.engine.elsewhere import unknown_batch
 from orchestrator_svc.application.items import split_id, unknown_proposal
 from orchestrator_svc.application.summaries import MESSAGE_BYTES, Answered, Summaries
 from orchestrator_svc.domain.template.model import Template

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 
 from orchestrator_svc.application.caller import RequestKey
@@ -48,15 +48,21 @@ class Requests:
         return found
 
     @asynccontextmanager
-    async def command(self, tenant: str, batch_id: str, key: RequestKey) -> AsyncGenerator[bool]:
+    async def command(self, tenant: str, batch_id: str, request_id: str) -> AsyncGenerator[bool]:
         """One at a time per id and batch, whoever sent it. Yields whether there was another one."""
-        async with self._one_at_a_time((tenant, key.request_id, batch_id)) as waited:
+        async with self._one_at_a_time((tenant, request_id, batch_id)) as waited:
             yield waited
 
     async def recorded(self, tenant: str, batch_id: str, key: RequestKey) -> bytes | None:
         """What was answered for a batch, by whichever orchestrator had it. Raises as `once`."""
         found = await self.remembered(tenant, key)
         return None if found is None else found.answers.get(batch_id)
+
+    async def known(self, tenant: str, request_ids: Collection[str]) -> dict[str, Request]:
+        """As they are on record now, by id. Raises UnavailableError."""
+        for request_id in request_ids:
+            await self._answered(tenant, request_id)
+        return await self._store.find_requests(tenant, request_ids)
 
     async def done_elsewhere(self, tenant: str, key: RequestKey | None) -> Request | None:
         """After a conflict, which may be one with the same request on another orchestrator, that has it done but not
@@ -75,8 +81,7 @@ class Requests:
         remembered meanwhile. Raises InvalidError (REQUEST_ID_REUSED)."""
         if key is None:
             return None
-        request = Request(key.request_id, key.kind, key.payload_hash, chosen, {})
-        earlier = await self._store.claim_request(tenant, request, self._clock.time_ns())
+        earlier = await self._store.claim_request(tenant, request_about(key, chosen), self._clock.time_ns())
         check_same(earlier, key)
         return earlier
 
@@ -101,6 +106,11 @@ class Requests:
             except UnavailableError as error:
                 _log.warning("old requests are forgotten an hour later: %s", error)
             await asyncio.sleep(_SWEEP_SECONDS)
+
+
+def request_about(key: RequestKey, chosen: bytes) -> Request:
+    """As it is remembered before any of its commands has answered."""
+    return Request(key.request_id, key.kind, key.payload_hash, chosen, {})
 
 
 def check_same(found: Request | CommandAnswer | None, key: RequestKey) -> None:

@@ -6,7 +6,7 @@ from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.cancel import MAX_REASON
 from orchestrator_svc.application.commands.kind import CommandKind, load_nothing, remember
 from orchestrator_svc.application.commands.router import CommandRouter
-from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.application.items import split_id, unknown_proposal
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.canonical import JsonError, parse
@@ -30,8 +30,8 @@ class Resolving:
 
 
 class ResolveProposal:
-    def __init__(self, engine: Engine, router: CommandRouter) -> None:
-        self._engine, self._router = engine, router
+    def __init__(self, router: CommandRouter) -> None:
+        self._router = router
         self._kind = router.serve(CommandKind("ResolveProposal", Resolving, self._resolve, load_nothing))
 
     async def resolve(
@@ -55,7 +55,7 @@ class ResolveProposal:
         except NotFoundError:
             raise unknown_proposal(proposal_id) from None
 
-    async def _resolve(self, caller: Caller, batch: Batch, of: Resolving, key: RequestKey | None) -> None:
+    async def _resolve(self, caller: Caller, batch: Batch, of: Resolving, key: RequestKey | None) -> Operation[None]:
         def operation(batch: Batch, changes: Changes) -> None:
             proposal = batch.by_key.get(of.key)
             if proposal is None:
@@ -66,7 +66,7 @@ class ResolveProposal:
             resolve(batch, changes, proposal, of.resolution, caller.principal, of.reason, of.result)
             remember(changes, key, {})
 
-        await self._engine.execute(batch, operation)
+        return operation
 
 
 def _check(resolution: Resolution | None, result: str, reason: str) -> Resolution:

@@ -9,7 +9,7 @@ from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.cancel import MAX_ITEMS, check_reason
 from orchestrator_svc.application.commands.kind import CommandKind, remember
 from orchestrator_svc.application.commands.router import CommandRouter
-from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.application.items import ItemAnswer, done, dump, fault, undump
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
@@ -31,8 +31,8 @@ class Resuming:
 
 
 class ResumeBatch:
-    def __init__(self, engine: Engine, router: CommandRouter) -> None:
-        self._engine, self._router = engine, router
+    def __init__(self, router: CommandRouter) -> None:
+        self._router = router
         self._kind = router.serve(CommandKind("ResumeBatch", Resuming, self._resume, _load))
 
     async def resume(self, caller: Caller, batch_id: str, reason: str, key: RequestKey | None) -> Resumed:
@@ -40,7 +40,7 @@ class ResumeBatch:
         check_reason(reason)
         return await self._router.run(self._kind, caller, batch_id, Resuming(reason), key)
 
-    async def _resume(self, caller: Caller, batch: Batch, of: Resuming, key: RequestKey | None) -> Resumed:
+    async def _resume(self, caller: Caller, batch: Batch, of: Resuming, key: RequestKey | None) -> Operation[Resumed]:
         def operation(batch: Batch, changes: Changes) -> Resumed:
             found = resume(batch, changes, caller.principal, of.reason)
             resumed = sum(error is None for _, error in found)
@@ -52,7 +52,7 @@ class ResumeBatch:
             remember(changes, key, _dump(answer))
             return answer
 
-        return await self._engine.execute(batch, operation)
+        return operation
 
 
 def _dump(answer: Resumed) -> dict[str, Any]:

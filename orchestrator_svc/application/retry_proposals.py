@@ -7,8 +7,8 @@ from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.cancel import check_items, check_reason, request_invalid
 from orchestrator_svc.application.commands.kind import CommandKind, remember
 from orchestrator_svc.application.commands.router import CommandRouter
-from orchestrator_svc.application.each_item import EachItem, Items
-from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.each_item import EachItem, Items, answering
+from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.application.items import ItemAnswer, done, dump, fault, load, split_id
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
@@ -28,8 +28,8 @@ class Retrying:
 
 
 class RetryProposals:
-    def __init__(self, engine: Engine, router: CommandRouter, each_item: EachItem) -> None:
-        self._engine, self._router, self._each_item = engine, router, each_item
+    def __init__(self, router: CommandRouter, each_item: EachItem) -> None:
+        self._router, self._each_item = router, each_item
         self._kind = router.serve(CommandKind("RetryProposals", Retrying, self._retry, load))
 
     async def retry(
@@ -59,14 +59,14 @@ class RetryProposals:
             key,
         )
 
-    async def _retry(self, caller: Caller, batch: Batch, of: Retrying, key: RequestKey | None) -> Items:
+    async def _retry(self, caller: Caller, batch: Batch, of: Retrying, key: RequestKey | None) -> Operation[Items]:
         if of.items is not None:
             items = of.items
 
             def for_batch(batch: Batch, changes: Changes, known: Sequence[int]) -> list[ItemAnswer]:
                 return [_one(batch, changes, items[p], caller.principal, of.reason) for p in known]
 
-            return await self._each_item.answer(batch, items, for_batch, key)
+            return answering(items, for_batch, key)
         wanted = set(of.agents)
 
         def operation(batch: Batch, changes: Changes) -> Items:
@@ -79,7 +79,7 @@ class RetryProposals:
             remember(changes, key, dump(enumerate(answers)))
             return dict(enumerate(answers))
 
-        return await self._engine.execute(batch, operation)
+        return operation
 
 
 def _one(batch: Batch, changes: Changes, proposal_id: str, principal: str, reason: str) -> ItemAnswer:

@@ -8,7 +8,7 @@ import orjson
 
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.judging import check_labels
-from orchestrator_svc.application.requests import Requests
+from orchestrator_svc.application.requests import Requests, request_about
 from orchestrator_svc.domain.canonical import JsonError, canonical
 from orchestrator_svc.ports.store import Session, SessionStatistics, Store
 from shared.kernel.clock import Clock
@@ -101,12 +101,12 @@ class Sessions:
                 now,
                 now,
             )
-            if await self._store.create_session(session):
-                chosen = orjson.dumps({"session_id": session.id})
-                earlier = await self._requests.claim(caller.tenant, key, chosen)
-            elif (earlier := await self._requests.done_elsewhere(caller.tenant, key)) is None:
-                raise _exists(session.id)
-            if earlier is not None:  # another orchestrator was first with the same request
+            request = None if key is None else request_about(key, orjson.dumps({"session_id": session.id}))
+            if not await self._store.create_session(session, request):
+                earlier = None if key is None else await self._requests.remembered(caller.tenant, key)
+                if earlier is None:
+                    raise _exists(session.id)
+                # Another orchestrator was first with the same request.
                 return await self.get(caller.tenant, orjson.loads(earlier.chosen)["session_id"])
             self._contexts.put(caller.tenant, session.id, session.context)
         return await self.get(caller.tenant, session.id)

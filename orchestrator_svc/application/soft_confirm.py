@@ -8,7 +8,7 @@ import orjson
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.commands.kind import CommandKind, remember
 from orchestrator_svc.application.commands.router import CommandRouter
-from orchestrator_svc.application.engine.loop import Engine
+from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.application.items import ItemAnswer, dump, fault, undump
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.sessions import unknown_session
@@ -98,7 +98,6 @@ class SoftConfirm:
 
     def __init__(
         self,
-        engine: Engine,
         router: CommandRouter,
         store: Store,
         requests: Requests,
@@ -107,7 +106,7 @@ class SoftConfirm:
         window: int,
         told: int,
     ) -> None:
-        self._engine, self._router, self._store, self._requests = engine, router, store, requests
+        self._router, self._store, self._requests = router, store, requests
         self._watch, self._clock, self._window, self._told = watch, clock, window, told
         self._kind = router.serve(CommandKind("SoftConfirm", Turn, self._decide, _load))
 
@@ -178,7 +177,7 @@ class SoftConfirm:
         else:
             chosen.confirmed.append(proposal_id)
 
-    async def _decide(self, caller: Caller, batch: Batch, turn: Turn, key: RequestKey | None) -> Turned:
+    async def _decide(self, caller: Caller, batch: Batch, turn: Turn, key: RequestKey | None) -> Operation[Turned]:
         """What is still pending."""
 
         def operation(batch: Batch, changes: Changes) -> Turned:
@@ -197,7 +196,7 @@ class SoftConfirm:
             remember(changes, key, {"after": turned.after, "late": dump(enumerate(turned.late))})
             return turned
 
-        return await self._engine.execute(batch, operation)
+        return operation
 
     async def follow(
         self, tenant: str, session_id: str, confirmation: Confirmation, until: Until, max_wait: float | None

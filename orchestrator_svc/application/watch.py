@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from orchestrator_svc.application.compacted import check_kept, check_session_kept
 from orchestrator_svc.application.engine.draining import draining
-from orchestrator_svc.application.engine.live import unknown_batch
+from orchestrator_svc.application.engine.elsewhere import unknown_batch
 from orchestrator_svc.application.sessions import unknown_session
 from orchestrator_svc.application.tokens import SessionCursor
 from orchestrator_svc.domain.states import BatchState

@@ -15,6 +15,7 @@ from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.judging import Judging, JudgingSettings
 from orchestrator_svc.application.prune import PruneEvents
 from orchestrator_svc.application.queries import Queries
+from orchestrator_svc.application.record_ending import RecordEnding
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.resolve import MAX_RESULT, ResolveProposal
 from orchestrator_svc.application.resume_batch import ResumeBatch
@@ -52,11 +53,12 @@ def make_router(parts: Parts, requests: Requests) -> CommandRouter:
 
 def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> UseCases:
     settings, engine, store = parts.settings, parts.engine, parts.store
+    RecordEnding(engine.late, router)
     schemas = JsonSchemaRsCompiler(PARAMETERS)
     templates = FolderTemplates(settings.templates, schemas)
     expand = ExpandTemplate(templates, schemas, parts.catalogue, settings.max_batch_arguments_bytes)
     judging = Judging(parts.catalogue, _judging_settings(settings))
-    contexts, each_item = SessionContexts(store), EachItem(engine, requests, router)
+    contexts, each_item = SessionContexts(store), EachItem(requests, router)
     watch = Watch(store, parts.feed, parts.codec, parts.clock, settings.heartbeat_interval)
     summaries = Summaries(store, engine.live, parts.executors, engine.outlook)
     return UseCases(
@@ -64,7 +66,6 @@ def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> U
         add=AddProposals(engine, router, judging),
         decide=DecideProposals(each_item, judging, settings.self_approval),
         soft_confirm=SoftConfirm(
-            engine,
             router,
             store,
             requests,
@@ -73,10 +74,10 @@ def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> U
             _ns(settings.soft_window),
             _ns(settings.soft_approval_deadline),
         ),
-        cancel=Cancel(engine, router, each_item, _ns(settings.cancel_grace)),
-        retry=RetryProposals(engine, router, each_item),
-        resume=ResumeBatch(engine, router),
-        resolve=ResolveProposal(engine, router),
+        cancel=Cancel(router, each_item, _ns(settings.cancel_grace)),
+        retry=RetryProposals(router, each_item),
+        resume=ResumeBatch(router),
+        resolve=ResolveProposal(router),
         prune=PruneEvents(store, parts.clock, settings.events_retention),
         watch=watch,
         queries=Queries(store, summaries, parts.catalogue, parts.executors, templates),

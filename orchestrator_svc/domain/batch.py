@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from orchestrator_svc.domain import events
 from orchestrator_svc.domain.binding import ArgumentsJudge, bind
 from orchestrator_svc.domain.changes import BatchRecord, Changes, Timer, TimerKind
+from orchestrator_svc.domain.deriving import derive_state
 from orchestrator_svc.domain.graph import Graph
 from orchestrator_svc.domain.lifecycle import check_move
 from orchestrator_svc.domain.proposal import UNFINISHED, Condition, Proposal, Verdict
@@ -33,6 +34,7 @@ class Batch:
     `argument_bytes`: of all arguments, proposed and bound; nothing is bound or added beyond `max_arguments`.
     `owned`: whether it is an orchestrator's; one that only waits for people, or is finished, belongs to nobody.
     `next_expiry`: no proposal that is asked for expires before it. `idle_end`: when an IDLE one is closed.
+    `look_time`: of one that leaves the memory, when the effects of its unknown outcomes are to be looked for again.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Batch:
     owned: bool = True
     next_expiry: int | None = None
     idle_end: int | None = None
+    look_time: int | None = None
 
     def proposal_id(self, proposal: Proposal) -> str:
         return f"{self.id}/{proposal.key}"
@@ -196,7 +199,7 @@ class Batch:
         if self.state.finished and changes.events and not self.reopened_after:
             self.reopened_after = changes.events[0].sequence - 1
         if changes.events or changes.touched:
-            state = self.derive_state()
+            state = derive_state(self)
             if state is not self.state:
                 self._enter(changes, state)
         changes.added = [(proposal, proposal.record()) for proposal in changes.new]
@@ -236,32 +239,9 @@ class Batch:
     def due_from(self, now: int) -> int | None:
         """When it has to be looked at once its owner has let go of it. An idle one has nothing to do before its end,
         but for outcomes that nobody waits for any more."""
+        if self.look_time is not None:
+            return self.look_time
         return now if self.busy and self.state is not BatchState.IDLE else self.wake_time
-
-    def derive_state(self) -> BatchState:
-        """O(1), from the counts."""
-        counts = self.counts
-        running = counts[State.RUNNING]
-        waiting = counts[State.PROPOSED] + counts[State.APPROVED]
-        if self.cancelling:
-            return BatchState.CANCELLING if running or waiting else self._verdict()
-        if running or self.ready_count:
-            return BatchState.RUNNING
-        if waiting or counts[State.OUTCOME_UNKNOWN] > self.given_up:
-            return BatchState.BLOCKED
-        return BatchState.IDLE if self.open else self._verdict()
-
-    def _verdict(self) -> BatchState:
-        counts = self.counts
-        if counts[State.OUTCOME_UNKNOWN]:
-            return BatchState.PARTIAL
-        if counts[State.SUCCEEDED] == len(self.proposals):
-            return BatchState.CANCELLED if self.cancelling and not self.proposals else BatchState.SUCCEEDED
-        if counts[State.SUCCEEDED]:
-            return BatchState.PARTIAL
-        if counts[State.FAILED] or counts[State.EXPIRED]:
-            return BatchState.FAILED
-        return BatchState.REJECTED if counts[State.REJECTED] else BatchState.CANCELLED
 
     def _enter(self, changes: Changes, state: BatchState) -> None:
         was, self.state = self.state, state

@@ -4,7 +4,7 @@ from orchestrator_svc.domain import events
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes, Timer, TimerKind
 from orchestrator_svc.domain.firing import lost
-from orchestrator_svc.domain.proposal import Proposal
+from orchestrator_svc.domain.proposal import Attempt, Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect
@@ -14,13 +14,14 @@ REASON = "ORCHESTRATOR_RESTARTED"
 MESSAGE = "the orchestrator was restarted while it ran"
 
 
-def recover(batch: Batch, changes: Changes, grace: int) -> list[Proposal]:
-    """Returns those whose last attempt an executor may know of: the ones that only it can tell about, and the ones
-    that run again, so that what it still holds of them can be let go. `grace`: of cancels, in ns.
+def recover(batch: Batch, changes: Changes, grace: int) -> list[tuple[Proposal, Attempt]]:
+    """Returns the attempts that an executor may know of: the ones that only it can tell about, the ones that run again,
+    so that what it still holds of them can be let go, and those that a person resolved. `grace`: of cancels, in ns.
 
     One that was asked to stop is asked anew, with the grace before it: its executor's word counts, whatever its effect.
     """
     sent: list[Proposal] = []
+    resolved = _resolved(batch)
     for proposal in batch.unfinished():
         if proposal.state is State.PROPOSED and proposal.expire_time is not None:
             timer = Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.expire_time)
@@ -37,13 +38,31 @@ def recover(batch: Batch, changes: Changes, grace: int) -> list[Proposal]:
         elif proposal.state is State.RUNNING:
             sent.append(proposal)
         elif proposal.state is State.OUTCOME_UNKNOWN:
-            sent.append(proposal)
+            if not proposal.attempts[-1].over:  # else it has said all
+                sent.append(proposal)
             look_after(changes, proposal)
     batch.start_deadline(changes)
     if batch.state is BatchState.IDLE:
         batch.idle_end = batch.idle_end or changes.time
         changes.timers.append(Timer(batch.idle_end, TimerKind.IDLE, 0, batch.idle_end))
-    return sent
+    return [*((proposal, proposal.attempts[-1]) for proposal in sent), *resolved]
+
+
+def may_be_heard_of(batch: Batch) -> bool:
+    """Of a finished one: whether there is anything left that is asked about, or looked for."""
+    return batch.counts[State.OUTCOME_UNKNOWN] > 0 or bool(_resolved(batch))
+
+
+def _resolved(batch: Batch) -> list[tuple[Proposal, Attempt]]:
+    """Attempts whose executors have not said yet that they are over, and whose proposals do not wait for that."""
+    return [
+        (proposal, attempt)
+        for proposal in batch.proposals
+        if proposal.effect is Effect.NON_IDEMPOTENT and proposal.attempts
+        for attempt in proposal.attempts
+        if attempt.may_still_run
+        and not (proposal.state is State.OUTCOME_UNKNOWN and attempt.number == len(proposal.attempts))
+    ]
 
 
 def _go_on(batch: Batch, changes: Changes, proposal: Proposal) -> None:

@@ -9,8 +9,8 @@ from orchestrator_svc.domain.proposal import Attempt, Proposal, Timing
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.retry import Judgement, Tally, delay, judge, may_retry, tally
 from orchestrator_svc.domain.retrying import unskip_after
-from orchestrator_svc.domain.tool import Failure
-from orchestrator_svc.domain.unknown import become_unknown, look_after
+from orchestrator_svc.domain.tool import Effect, Failure
+from orchestrator_svc.domain.unknown import arrive_late, become_unknown, look_after
 
 
 @dataclass(slots=True)
@@ -101,6 +101,18 @@ def settle(batch: Batch, changes: Changes, proposal: Proposal, ending: Ending) -
         _failed(batch, changes, proposal, ending.failure, start_time, timing)
     if given_up and proposal.state in (State.SUCCEEDED, State.APPROVED) and not batch.cancelling:
         unskip_after(batch, changes, proposal)
+
+
+def arrive(batch: Batch, changes: Changes, proposal: Proposal, number: int, executor_id: str, ending: Ending) -> None:
+    """What an executor said of one of its attempts, by whichever way it came, and however often: it settles one that
+    is not settled; of one that a person had resolved it is told, and changes nothing."""
+    attempt = proposal.attempts[number - 1] if number <= len(proposal.attempts) else None
+    if attempt is None or attempt.executor_id != executor_id:
+        return
+    if number == len(proposal.attempts) and proposal.state in (State.RUNNING, State.OUTCOME_UNKNOWN):
+        settle(batch, changes, proposal, ending)
+    elif proposal.effect is Effect.NON_IDEMPOTENT and attempt.may_still_run:
+        arrive_late(changes, proposal, number, ending.result, ending.failure)
 
 
 def _failed(

@@ -59,8 +59,8 @@ class Commands(Protocol):
         """The oldest of those that wait, unanswered, for a batch of this start."""
         ...
 
-    async def refuse(self, command: SentCommand, refusal: bytes) -> None:
-        """It was judged, and changed nothing."""
+    async def refuse(self, refusals: Sequence[tuple[SentCommand, bytes]]) -> None:
+        """They were judged, and changed nothing."""
         ...
 
     async def answers(self, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:

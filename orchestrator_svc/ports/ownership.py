@@ -79,6 +79,7 @@ class Ownership(Protocol):
     async def let_go(self, batches: Sequence[Batch], now: int) -> None:
         """They belong to nobody from now on, as far as they still are as this start knows them.
 
-        Each is due at its `wake_time`, or, where there is something to do with it, at `now` (an idle one at its end).
+        Each is due at its `wake_time`, or, where there is something to do with it, at `now` (an idle one at its end,
+        one that has a `look_time` then).
         """
         ...

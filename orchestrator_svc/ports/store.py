@@ -34,6 +34,8 @@ class Incarnation(NamedTuple):
     version: str
 
 
+KEEP_STARTS = 7 * 24 * 3600 * 1_000_000_000
+"""ns that a start is on record at the least, whether it has ended or not."""
 SLICE_FRAMES, SLICE_BYTES = 128, 1 << 20
 """What one compaction removes at the most, so that it keeps no commit waiting."""
 
@@ -128,7 +130,7 @@ class Store(Protocol):
     """One owner a file or schema at a time writes a batch; the guard holds that, not the callers' good will."""
 
     async def start(self, incarnation: Incarnation) -> None:
-        """Opens, migrates, records the incarnation.
+        """Opens, migrates, records the incarnation; forgets those that have ended and began `KEEP_STARTS` before it.
 
         Where only one orchestrator may work on it, all earlier starts are over: what was theirs belongs to nobody and
         is due at once, and their submissions that were never published go. Raises PreconditionError STORE_LOCKED
@@ -250,8 +252,9 @@ class Store(Protocol):
 
     # -- sessions
 
-    async def create_session(self, session: Session) -> bool:
-        """False: the tenant has one of that id."""
+    async def create_session(self, session: Session, request: Request | None = None) -> bool:
+        """Remembers the request with it, in one transaction. False: the tenant has one of that id, or remembers that
+        request; then nothing is written."""
         ...
 
     async def get_session(self, tenant: str, session_id: str) -> tuple[Session, SessionStatistics] | None: ...
@@ -269,6 +272,10 @@ class Store(Protocol):
     # -- requests
 
     async def find_request(self, tenant: str, request_id: str) -> Request | None: ...
+
+    async def find_requests(self, tenant: str, request_ids: Collection[str]) -> dict[str, Request]:
+        """Those that are remembered, by id; one statement, however many."""
+        ...
 
     async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
         """Remembers it before its commands run. Returns the one that was there, if there was one."""

@@ -26,6 +26,7 @@ class BatchView:
     """A batch as it stands, without its proposals.
 
     `agents` by first appearance. `missing`: keys that gave no result, at most 100, once the batch is finished.
+    `given_up`: how many whose outcome is unknown nobody waits for any more.
     """
 
     id: str
@@ -42,6 +43,7 @@ class BatchView:
     head: int
     counts: tuple[int, ...]
     asked: int
+    given_up: int
     open: bool
     max_in_flight: int
     create_time: int

@@ -1,7 +1,8 @@
 """The world is stopped before and after every write and every message of a set of scenarios, and goes on.
 
-The small form stops at every boundary on the memory store, and at a few that are drawn on SQLite; RECOVERY=long at
-every boundary on both, and a second time while it recovers (`make test-boundaries`). SEED chooses what is drawn.
+The small form stops at every boundary on the memory store, and at a few that are drawn on SQLite and PostgreSQL;
+RECOVERY=long at every boundary on each, and a second time while it recovers (`make test-boundaries`). SEED chooses what
+is drawn.
 """
 
 import os
@@ -13,13 +14,14 @@ import pytest
 
 from tests.recovery.scenarios import SCENARIOS
 from tests.recovery.wandering import wandering
-from tests.support.disks import MemoryDisk, SqliteDisk, migrated_file
+from tests.support.disks import MemoryDisk, PostgresqlDisk, SqliteDisk, migrated_file
+from tests.support.postgresql import PostgresServer
 from tests.support.stopping import Fall, Stop, run
 
 LONG = os.environ.get("RECOVERY") == "long"
 SEED = int(os.environ.get("SEED", "1"))
 MOST, FEW = 80, 4
-"""Of a scenario with more boundaries than `MOST` a few are drawn; on SQLite of each."""
+"""Of a scenario with more boundaries than `MOST` a few are drawn; on SQLite and PostgreSQL of each."""
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,20 @@ async def test_in_a_file(name: str, migrated: bytes, tmp_path: Path) -> None:
     boundaries = len(await run(scenario, Stop(seed=SEED), disk()))
     for stop in stops(range(1, boundaries + 1), again=True) if LONG else drawn(boundaries):
         await run(scenario, stop, disk())
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+@pytest.mark.timeout(7200 if LONG else 180)
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_on_postgresql(name: str, postgres: PostgresServer) -> None:
+    """Another orchestrator ends the one that was stopped, which then writes on."""
+    scenario = SCENARIOS[name]
+
+    async def run_on(stop: Stop) -> int:
+        async with postgres.database(await postgres.migrated()) as url:
+            return len(await run(scenario, stop, PostgresqlDisk(url)))
+
+    boundaries = await run_on(Stop(seed=SEED))
+    for stop in stops(range(1, boundaries + 1), again=True) if LONG else drawn(boundaries):
+        await run_on(stop)

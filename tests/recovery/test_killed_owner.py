@@ -129,8 +129,17 @@ class Group:
         assert (await _events(client, self.cancelled))["", "batch_cancel_requested"] == 1
         assert (await _events(client, self.resumed))["", "proposal_retried"] == len(KEYS)
         open_gates(self._folder, f"{work}-approved")
-        await until_started(self._folder, (f"{work}-approved", "1"))
+        assert (await _ended(client, f"{self.work}/{work}-approved")) == "SUCCEEDED"
         assert [key for key, _ in ledger(self._folder)].count(f"{work}-approved") == 1
+
+
+async def _ended(client: Any, proposal_id: str) -> str:
+    """Its state then. The first attempt may have been recorded and never sent: another one is."""
+    while True:
+        proposal = (await client.GetProposal(pb.GetProposalRequest(proposal_id=proposal_id))).proposal
+        if proposal.HasField("finish_time"):
+            return proposal_pb2.ProposalState.Name(proposal.state).removeprefix("PROPOSAL_STATE_")
+        await asyncio.sleep(0.01)
 
 
 async def _events(client: Any, batch_id: str) -> Counter[tuple[str, str]]:

@@ -3,24 +3,32 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from orchestrator_svc.ports.store import Store
 from tests.recovery.scenarios import SCENARIOS, Scenario
 from tests.support.broken_promises import (
+    Sql,
+    UnfencedStore,
     UnguardedStore,
     answer_first,
     dispatch_first,
+    in_file,
     never_fenced,
     never_journalled,
     publish_first,
 )
-from tests.support.disks import MemoryDisk, SqliteDisk, migrated_file
-from tests.support.drill import Drill
+from tests.support.disks import MemoryDisk, PostgresqlDisk, SqliteDisk, migrated_file
+from tests.support.drill import Drill, Play
 from tests.support.engine_world import spec
+from tests.support.postgresql import PostgresServer
 from tests.support.stopping import Fall, Stop, run
 from tests.support.world import World
+
+COMMIT = "before commit"
 
 
 async def effect_after_look(drill: Drill) -> None:
@@ -79,11 +87,55 @@ async def test_a_store_without_its_guard(tmp_path: Path) -> None:
 
     async def every_write() -> None:
         boundaries = await run(scenario, Stop(), SqliteDisk(tmp_path / "0.db", migrated))
-        for at in [at for at, boundary in enumerate(boundaries, 1) if boundary == "before commit"]:
-            path = tmp_path / f"{at}.db"
+        for number in range(1, boundaries.count(COMMIT) + 1):
+            path = tmp_path / f"{number}.db"
             disk = SqliteDisk(path, migrated)
-            stop = Stop(Fall.ORCHESTRATOR, at, spoil_store=lambda store, path=path: UnguardedStore(store, path).port)
-            await run(scenario, stop, disk)
+            spoil = partial(UnguardedStore, sql=in_file(path))
+            await run(
+                scenario, Stop(at=number, of=COMMIT, spoil_store=lambda store, spoil=spoil: spoil(store).port), disk
+            )
 
     with pytest.raises(AssertionError, match="still wrote"):
         await every_write()
+
+
+async def runs(drill: Drill) -> None:
+    await drill.submit(spec("read", "p"), spec("send", "s"))
+    await drill.work()
+
+
+async def rests(drill: Drill) -> None:
+    """A batch that is nobody's until it is decided: its guard knows nothing of who has ended."""
+    batch_id = await drill.submit(spec("pay", "y"))
+    await drill.settle()
+    await drill.decide(batch_id, "y")
+    await drill.work()
+
+
+async def paused(
+    server: PostgresServer, play: Play, commit: int, spoilt: Callable[[Store, Sql], Store] = lambda store, sql: store
+) -> None:
+    """Of two orchestrators one ends the other, which was paused before its n-th commit, and then writes on."""
+    async with server.database(await server.migrated()) as url:
+        sql = partial(server.query, url.rpartition("/")[2])
+        stop = Stop(at=commit, of=COMMIT, spoil_store=lambda store: spoilt(store, sql))
+        await run(Scenario(play), stop, PostgresqlDisk(url))
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("play", "commit"), [(runs, 1), (rests, 2)], ids=["a_new_batch", "a_decision"])
+async def test_an_orchestrator_without_its_fence(postgres: PostgresServer, play: Play, commit: int) -> None:
+    """What it writes by its own connection, after it was ended, is acknowledged, and nobody goes on with it."""
+    await paused(postgres, play, commit)
+    with pytest.raises(AssertionError, match="neither finish nor wait"):
+        await paused(postgres, play, commit, lambda store, sql: UnfencedStore(store, sql).port)
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+async def test_an_orchestrator_without_the_guard(postgres: PostgresServer) -> None:
+    """What it writes to a batch that another one has by now, behind no fence."""
+    await paused(postgres, runs, 2)
+    with pytest.raises(AssertionError, match="still wrote"):
+        await paused(postgres, runs, 2, lambda store, sql: UnguardedStore(store, sql).port)

@@ -152,6 +152,16 @@ class Builder:
         firing.fire(self.batch, changes, timer, GRACE)
         return self.batch.conclude(changes)
 
+    def give_up(self, key: str) -> Changes:
+        """Of one whose outcome is unknown; the batch has a resolution deadline."""
+        proposal = self.batch.by_key[key]
+        due = proposal.next_time
+        assert due is not None
+        self.now = max(self.now, due)
+        changes = self.begin()
+        firing.fire(self.batch, changes, Timer(due, TimerKind.RESOLUTION, proposal.ordinal, due), GRACE)
+        return self.batch.conclude(changes)
+
     def expiry_of(self, proposal: Proposal) -> Timer:
         assert proposal.expire_time is not None
         return Timer(proposal.expire_time, TimerKind.EXPIRY, proposal.ordinal, proposal.expire_time)

@@ -1,7 +1,7 @@
 """Fences taken away, one at a time, for tests that show that somebody notices. Each spoils a sound store or world."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
@@ -11,21 +11,33 @@ from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.ports.feed import News
-from orchestrator_svc.ports.store import Committed, Store
+from orchestrator_svc.ports.store import Committed, Incarnation, Store
 from tests.support.workshop import Workshop
 from tests.support.world import World
 
 _Row = tuple[int, str, int, int]
+Sql = Callable[..., Awaitable[Sequence[Sequence[Any]]]]
+"""Runs a statement ($1, $2...: what follows it) on the database of a store, past the store; returns its rows."""
+
+
+def in_file(path: Path) -> Sql:
+    """Of SQLite."""
+
+    async def run(statement: str, *arguments: Any) -> Sequence[Sequence[Any]]:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            return connection.execute(statement.replace("$", "?"), arguments).fetchall()
+
+    return run
 
 
 class UnguardedStore:
-    """Over an SQLite file: before a commit each batch's row says what its writer believes, whoever that is.
+    """Before a commit each batch's row says what its writer believes, whoever that is.
 
     What could not be written all the same gets its row back.
     """
 
-    def __init__(self, inner: Store, path: Path) -> None:
-        self._inner, self._path = inner, path
+    def __init__(self, inner: Store, sql: Sql) -> None:
+        self._inner, self._sql = inner, sql
 
     @property
     def port(self) -> Store:
@@ -33,21 +45,19 @@ class UnguardedStore:
 
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
         old = {write.batch.id: write for write in writes if not write.created}
-        with closing(sqlite3.connect(self._path)) as connection:
-            before = {batch_id: self._say(connection, _believed(write)) for batch_id, write in old.items()}
-            committed = await self._inner.commit(writes)
-            for batch_id in old.keys() & committed.lost:
-                self._say(connection, before[batch_id])
+        before = {batch_id: await self._say(_believed(write)) for batch_id, write in old.items()}
+        committed = await self._inner.commit(writes)
+        for batch_id in old.keys() & committed.lost:
+            await self._say(before[batch_id])
         return committed
 
-    @staticmethod
-    def _say(connection: sqlite3.Connection, row: _Row) -> _Row:
+    async def _say(self, row: _Row) -> _Row:
         """Returns what stood there."""
-        select = "SELECT epoch, incarnation, head, batch_no FROM batches WHERE batch_no = ?"
-        (before,) = connection.execute(select, row[-1:]).fetchall() or [row]
-        connection.execute("UPDATE batches SET epoch = ?, incarnation = ?, head = ? WHERE batch_no = ?", row)
-        connection.commit()
-        return before
+        select = "SELECT epoch, incarnation, head, batch_no FROM batches WHERE batch_no = $1"
+        (before,) = await self._sql(select, row[-1]) or [row]
+        await self._sql("UPDATE batches SET epoch = $1, incarnation = $2, head = $3 WHERE batch_no = $4", *row)
+        epoch, incarnation, head, number = before
+        return epoch, incarnation, head, number
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -56,6 +66,38 @@ class UnguardedStore:
 def _believed(write: BatchWrite) -> _Row:
     batch, events = write.batch, write.events
     return batch.epoch, batch.incarnation, events[0].sequence - 1 if events else write.header.head, batch.number
+
+
+class UnfencedStore:
+    """While it commits, the row of its start does not say that somebody has ended it."""
+
+    def __init__(self, inner: Store, sql: Sql) -> None:
+        self._inner, self._sql = inner, sql
+        self._incarnation = ""
+
+    @property
+    def port(self) -> Store:
+        return cast(Store, self)
+
+    async def start(self, incarnation: Incarnation) -> None:
+        self._incarnation = incarnation.id
+        await self._inner.start(incarnation)
+
+    async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
+        before = await self._say(0)
+        try:
+            return await self._inner.commit(writes)
+        finally:
+            await self._say(before)
+
+    async def _say(self, superseded: int) -> int:
+        """Returns what stood there."""
+        ((before,),) = await self._sql("SELECT superseded FROM incarnations WHERE id = $1", self._incarnation)
+        await self._sql("UPDATE incarnations SET superseded = $1 WHERE id = $2", superseded, self._incarnation)
+        return before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
 
 def publish_first(world: World) -> None:

@@ -7,8 +7,10 @@ from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.engines import writer_engine
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.adapters.store.migrating import migrate
+from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
+from orchestrator_svc.adapters.store.postgresql_engines import parse_url
 from orchestrator_svc.adapters.store.sqlite import SqliteStore
-from orchestrator_svc.ports.store import Store
+from orchestrator_svc.ports.store import Incarnation, Store
 from shared.kernel.clock import SystemClock
 
 
@@ -34,6 +36,25 @@ class SqliteDisk(Disk):
 
     def open(self) -> Store:
         return SqliteStore(self._path, ProtobufEventCodec(), SystemClock())
+
+
+class PostgresqlDisk(Disk):
+    """`url`: of a migrated database of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def open(self) -> Store:
+        return _Superseding(parse_url(self._url), ProtobufEventCodec(), SystemClock())
+
+
+class _Superseding(PostgresqlStore):
+    """Of an orchestrator that has counted the leases of all others as over."""
+
+    async def start(self, incarnation: Incarnation) -> None:
+        await super().start(incarnation)
+        for lease in (await self.renew()).others:
+            assert await self.supersede(lease)
 
 
 def migrated_file(path: Path) -> bytes:

@@ -121,7 +121,8 @@ class Drill:
             still = still + 1 if len(fuse.passed) == passed else 0
 
     async def work(self, seconds: float = 0.0) -> None:
-        """The executor ends what it holds, one by one, until nothing more comes; then time passes."""
+        """The executor ends what it holds, one by one, until nothing more comes; then time passes, in which a lease is
+        renewed."""
         await self.settle()
         while held := self.replica.held:
             for call_id in held[: 1 if len(held) <= 20 else 64]:
@@ -129,6 +130,8 @@ class Drill:
             await self.settle()
         if seconds:
             await self.world.advance(seconds)
+            if self.world.store.shared:
+                await self.world.owner.renew()
             await self.settle()
 
     # -- what people do, remembered once it was answered

@@ -8,11 +8,14 @@ from typing import Any, NoReturn
 class Fuse:
     """Blows at the n-th boundary (counted from 1; 0: never). What is done after that is heard of by nobody.
 
-    `passed`: what the boundaries were, in order. `on_blow`: what blows instead of the world, which then goes on.
+    `passed`: what the boundaries were, in order. `on_blow`: what blows instead of the world, which then goes on. `of`:
+    only boundaries of that name are counted; of others there are more where more time passes.
     """
 
-    def __init__(self, at: int = 0, on_blow: Callable[[], None] | None = None) -> None:
-        self._at, self._on_blow = at, on_blow
+    def __init__(self, at: int = 0, on_blow: Callable[[], None] | None = None, of: str = "") -> None:
+        self._left, self._on_blow, self._of = at, on_blow, of
+        self.where = "not yet"
+        """The boundary at which it blew."""
         self.passed: list[str] = []
         self.blown = asyncio.Event()
 
@@ -20,17 +23,16 @@ class Fuse:
     def off(self) -> bool:
         return self.blown.is_set()
 
-    @property
-    def where(self) -> str:
-        """The boundary at which it blew, or will."""
-        return self.passed[self._at - 1] if 0 < self._at <= len(self.passed) else "not yet"
-
     def holds(self, boundary: str) -> bool:
         """Passes a boundary. False: the world has stopped, there or earlier."""
         if self.off:
             return False
         self.passed.append(boundary)
-        if len(self.passed) == self._at:
+        if self._of not in ("", boundary):
+            return True
+        self._left -= 1
+        if self._left == 0:
+            self.where = boundary
             if self._on_blow is not None:
                 self._on_blow()
             else:

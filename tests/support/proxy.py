@@ -11,8 +11,7 @@ class CuttableProxy:
     """Listens on a free port and forwards to `upstream` (HOST:PORT, or what says it for each connection; '': nobody).
 
     While `refusing`, new connections end at once; while `swallowing`, what comes back is lost, the end of it too.
-    `connections`: so far.
-    `heard`: what came in for `upstream`, the end of it.
+    `connections`: so far. `heard`: what came in for `upstream`, the end of it.
     """
 
     def __init__(self, upstream: str | Callable[[], str]) -> None:

@@ -8,6 +8,7 @@ from enum import Enum
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.store import Store
+from shared.kernel.errors import UnavailableError
 from tests.recovery.scenarios import Scenario
 from tests.support.aftermath import check, check_acknowledged, finish
 from tests.support.crashing_store import CrashingStore
@@ -31,7 +32,8 @@ class Fall(Enum):
 class Stop:
     """`at`: the boundary; 0: none. `again`: the boundary of the start after it. `spoil_*`: makes it worse.
 
-    `journal`: whether a start of the executor has that of the one before it.
+    `journal`: whether a start of the executor has that of the one before it. `of`: a name; only boundaries of that name
+    are counted.
     """
 
     fall: Fall = Fall.ORCHESTRATOR
@@ -39,6 +41,7 @@ class Stop:
     again: int = 0
     seed: int = 0
     journal: bool = True
+    of: str = ""
     spoil_store: Callable[[Store], Store] = field(default=lambda store: store)
     spoil_world: Callable[[World], None] = field(default=lambda world: None)
     spoil_tools: Callable[[Workshop], None] = field(default=lambda tools: None)
@@ -51,7 +54,7 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
     drill.adorn = stop.spoil_world
     drill.tools.keeps_journal = stop.journal
     stop.spoil_tools(drill.tools)
-    fuse = Fuse(stop.at, drill.tools.die if stop.fall is Fall.EXECUTOR else None)
+    fuse = Fuse(stop.at, drill.tools.die if stop.fall is Fall.EXECUTOR else None, stop.of)
 
     async def to_the_end(drill: Drill) -> None:
         await scenario.play(drill)
@@ -64,7 +67,7 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
             await _live(drill, stop, disk, Fuse(stop.again), _go_on)
         await _live(drill, stop, disk, Fuse(), lambda drill: _end(drill, late))
     except Exception as error:
-        error.add_note(f"{stop.fall}, boundary {stop.at} ({fuse.where}), then {stop.again}, seed {stop.seed}")
+        error.add_note(f"{stop.fall}, boundary {stop.at} {stop.of} ({fuse.where}), then {stop.again}, seed {stop.seed}")
         raise
     return fuse.passed
 
@@ -96,11 +99,26 @@ async def _end(drill: Drill, stopped: CrashingStore) -> None:
     """What the stopped one would have written, or sent, comes late, before and after, and is refused."""
     drill.tools.come_late(drill.unsent)
     late = stopped.unwritten
+    await _write_on(stopped)
     await _come_late(drill, [write for write in late if not write.created])
     await _go_on(drill)
     await check(drill)
     await _come_late(drill, [write for write in late if write.created])
+    await _write_on(stopped)
     await check(drill)
+
+
+async def _write_on(stopped: CrashingStore) -> None:
+    """It was only paused, and goes on where it was: on a store that several work on, its own connection is as good as
+    anybody's. If it writes anything, that shows in the checks."""
+    if stopped.unwritten and stopped.port.shared:
+        try:
+            await stopped.inner.commit(stopped.unwritten)
+        except UnavailableError as error:
+            if "another orchestrator has taken over" not in error.message:
+                raise
+        finally:
+            await stopped.inner.close()
 
 
 async def _come_late(drill: Drill, writes: Sequence[BatchWrite]) -> None:

@@ -261,7 +261,7 @@ class Stores(RuleBasedStateMachine):
     @precondition(lambda self: self.model.inbox)
     def refuse(self, place: int, which: int) -> None:
         start, sent = self.one(place), [*self.model.inbox.values()][which % len(self.model.inbox)]
-        if self.fenced(start, self.stores[start].refuse(sent.command, b"no")) is not FENCED:
+        if self.fenced(start, self.stores[start].refuse([(sent.command, b"no")])) is not FENCED:
             self.model.refuse(start, sent.command, b"no")
 
     @rule(place=ANY, which=ANY)

@@ -2,8 +2,10 @@
 
 import itertools
 import shutil
+import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +13,7 @@ from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.adapters.store.memory_commits import Holdings
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
-from orchestrator_svc.adapters.store.postgresql_engines import parse_url
+from orchestrator_svc.adapters.store.postgresql_engines import connect, parse_url
 from orchestrator_svc.adapters.store.sqlite import SqliteStore
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
@@ -25,6 +27,7 @@ from tests.support.batches import START, AnyArguments, Builder, write
 
 EVERYTHING = 1 << 40
 """Bytes: no limit."""
+_STARTS = "SELECT id FROM incarnations UNION SELECT incarnation FROM transactions"
 
 
 class WholeStore(Store, Ownership, Commands, Protocol):
@@ -45,20 +48,24 @@ class Opener(ABC):
     @abstractmethod
     def _make(self) -> WholeStore: ...
 
-    async def open(self) -> WholeStore:
-        """Another start; the one before is closed."""
+    @abstractmethod
+    async def starts(self) -> set[str]:
+        """Ids of those that are on record."""
+
+    async def open(self, at: int = START) -> WholeStore:
+        """Another start, at that time; the one before is closed."""
         await self.close()
         store = self._make()
         self.opened.append(f"{self.prefix}-{next(self._numbers)}")
-        await store.start(Incarnation(self.opened[-1], START, "0.1.0"))
+        await store.start(Incarnation(self.opened[-1], at, "0.1.0"))
         self.store = store
         return store
 
-    async def restart(self) -> WholeStore:
+    async def restart(self, at: int = START) -> WholeStore:
         """Another start, which ends the one before; where there may be several, that one does so itself."""
         if self.store is not None and self.store.shared:
             await self.store.end()
-        return await self.open()
+        return await self.open(at)
 
     async def close(self) -> None:
         if self.store is not None:
@@ -77,6 +84,9 @@ class MemoryOpener(Opener):
     def _make(self) -> WholeStore:
         return MemoryStore(self.codec, self._held, shared=self._shared)
 
+    async def starts(self) -> set[str]:
+        return {*self._held.starts}
+
 
 class SqliteOpener(Opener):
     """`template`: a migrated file to begin with; copying one takes a tenth of migrating."""
@@ -90,6 +100,10 @@ class SqliteOpener(Opener):
     def _make(self) -> WholeStore:
         return SqliteStore(self.path, self.codec, SystemClock())
 
+    async def starts(self) -> set[str]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            return {row[0] for row in connection.execute(_STARTS)}
+
 
 class PostgresqlOpener(Opener):
     """`prefix`: of its incarnations' ids."""
@@ -100,6 +114,13 @@ class PostgresqlOpener(Opener):
 
     def _make(self) -> WholeStore:
         return PostgresqlStore(parse_url(self.url), self.codec, SystemClock())
+
+    async def starts(self) -> set[str]:
+        connection = await connect(parse_url(self.url), "test")
+        try:
+            return {row["id"] for row in await connection.fetch(_STARTS)}
+        finally:
+            await connection.close()
 
 
 async def commit(store: Store, *changes: Changes) -> Committed:

@@ -27,6 +27,7 @@ from orchestrator_svc.application.engine.settings import EngineSettings
 from orchestrator_svc.application.expand_template import ExpandTemplate
 from orchestrator_svc.application.items import ItemAnswer
 from orchestrator_svc.application.judging import Judging, JudgingSettings
+from orchestrator_svc.application.record_ending import RecordEnding
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.resolve import ResolveProposal
 from orchestrator_svc.application.resume_batch import ResumeBatch
@@ -107,7 +108,7 @@ class World:
         self.requests = Requests(self.store, self.clock, self.engine.recorder.answered, shared=self.store.shared)
         self.judging = Judging(self.catalogue, JudgingSettings(retry=RetryPolicy(3, SECOND, 30 * SECOND)))
         router = self.commands = self.router()
-        each_item = EachItem(self.engine, self.requests, router)
+        each_item = EachItem(self.requests, router)
         templates = ExpandTemplate(FolderTemplates([], schemas), schemas)
         self.submit = SubmitBatch(
             self.engine,
@@ -121,14 +122,13 @@ class World:
         )
         self.add = AddProposals(self.engine, router, self.judging)
         self.decide = DecideProposals(each_item, self.judging, self_approval=True)
-        self.cancel = Cancel(self.engine, router, each_item, 5 * SECOND)
-        self.retry = RetryProposals(self.engine, router, each_item)
-        self.resume = ResumeBatch(self.engine, router)
-        self.resolve = ResolveProposal(self.engine, router)
+        self.cancel = Cancel(router, each_item, 5 * SECOND)
+        self.retry = RetryProposals(router, each_item)
+        self.resume = ResumeBatch(router)
+        self.resolve = ResolveProposal(router)
+        RecordEnding(self.engine.late, router)
         self.watch = Watch(self.store, self.feed, self.codec, self.clock, heartbeat=15.0)
-        self.soft = SoftConfirm(
-            self.engine, router, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND
-        )
+        self.soft = SoftConfirm(router, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND)
 
     def _taken(self) -> None:
         self.taken_over = True

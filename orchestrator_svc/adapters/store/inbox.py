@@ -3,11 +3,18 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, exists, or_, select, tuple_, update
 
 from orchestrator_svc.adapters.store.dialects import upsert
-from orchestrator_svc.adapters.store.tables import batches, inbox, incarnations
+from orchestrator_svc.adapters.store.owner_tables import inbox, incarnations
+from orchestrator_svc.adapters.store.tables import batches
 from orchestrator_svc.ports.commands import CommandId, SentCommand
+
+_THIS = (
+    inbox.c.tenant == bindparam("of_tenant"),
+    inbox.c.request_id == bindparam("of_request"),
+    inbox.c.batch_no == bindparam("of_batch"),
+)
 
 
 def send(connection: Connection, sent: Sequence[SentCommand], now: int) -> None:
@@ -32,11 +39,25 @@ def _members(command: SentCommand) -> dict[str, Any]:
     return {name: value for name, value in command._asdict().items() if name != "batch_id"} | {"refusal": None}
 
 
-def refuse(connection: Connection, command: SentCommand, refusal: bytes, incarnation: str) -> None:
+def refuse(connection: Connection, refusals: Sequence[tuple[SentCommand, bytes]], incarnation: str) -> None:
     """By whose the batch is, or was last: nobody else has judged it."""
-    own = exists().where(batches.c.batch_no == inbox.c.batch_no, batches.c.incarnation.in_(("", incarnation)))
-    mine = _which(command.tenant, command.batch_id, command.request_id)
-    connection.execute(update(inbox).where(*mine, own).values(refusal=refusal))
+    numbers = batch_numbers(connection, [command.id for command, _ in refusals])
+    own = exists().where(
+        batches.c.batch_no == inbox.c.batch_no,
+        or_(batches.c.incarnation == "", batches.c.incarnation == incarnation),
+    )
+    rows = [
+        {
+            "of_tenant": command.tenant,
+            "of_request": command.request_id,
+            "of_batch": numbers[command.tenant, command.batch_id],
+            "said": refusal,
+        }
+        for command, refusal in refusals
+        if (command.tenant, command.batch_id) in numbers
+    ]
+    if rows:
+        connection.execute(update(inbox).where(*_THIS, own).values(refusal=bindparam("said")), rows)
 
 
 def withdraw(connection: Connection, ids: Collection[CommandId]) -> None:
@@ -61,13 +82,3 @@ def batch_numbers(connection: Connection, ids: Collection[CommandId]) -> dict[tu
     columns = (batches.c.tenant, batches.c.id, batches.c.batch_no)
     found = connection.execute(select(*columns).where(wanted, batches.c.published == 1))
     return {(row.tenant, row.id): row.batch_no for row in found}
-
-
-def _number(tenant: str, batch_id: str) -> Select[tuple[int]]:
-    published = (batches.c.tenant == tenant, batches.c.id == batch_id, batches.c.published == 1)
-    return select(batches.c.batch_no).where(*published)
-
-
-def _which(tenant: str, batch_id: str, request_id: str) -> tuple[ColumnElement[bool], ...]:
-    number = _number(tenant, batch_id).scalar_subquery()
-    return inbox.c.tenant == tenant, inbox.c.request_id == request_id, inbox.c.batch_no == number

@@ -7,13 +7,7 @@ from sqlalchemy import Connection, delete, select, tuple_, update
 from orchestrator_svc.adapters.store.dialects import upsert
 from orchestrator_svc.adapters.store.documents import write_map
 from orchestrator_svc.adapters.store.reading.tools import write_descriptor
-from orchestrator_svc.adapters.store.tables import (
-    commands,
-    record_times,
-    requests,
-    sessions,
-    tools,
-)
+from orchestrator_svc.adapters.store.tables import commands, record_times, requests, sessions, tools
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.store import Request, Session
 
@@ -25,7 +19,20 @@ def record(connection: Connection, times: Sequence[tuple[int, int, int]]) -> Non
     )
 
 
-def create_session(connection: Connection, session: Session) -> bool:
+def create_session(connection: Connection, session: Session, request: Request | None) -> bool:
+    """The request first: whoever makes the same one meanwhile waits there, and then has nothing to make."""
+    if request is None:
+        return _create_session(connection, session)
+    if not claim_request(connection, session.tenant, request, session.create_time):
+        return False
+    made = _create_session(connection, session)
+    if not made:
+        which = (requests.c.tenant == session.tenant, requests.c.request_id == request.request_id)
+        connection.execute(delete(requests).where(*which))
+    return made
+
+
+def _create_session(connection: Connection, session: Session) -> bool:
     statement = upsert(connection.dialect, sessions).on_conflict_do_nothing().returning(sessions.c.id)
     row = {
         "tenant": session.tenant,

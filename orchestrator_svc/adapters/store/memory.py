@@ -53,7 +53,7 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
 
     async def start(self, incarnation: Incarnation) -> None:
         self._now = incarnation.start_time
-        self._begin(incarnation.id)
+        self._begin(incarnation)
 
     async def until_kept(self, kept: bool) -> None:
         """It always is."""
@@ -177,10 +177,12 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
 
     # -- sessions
 
-    async def create_session(self, session: Session) -> bool:
+    async def create_session(self, session: Session, request: Request | None = None) -> bool:
         self._check()
         key = (session.tenant, session.id)
         if key in self._held.sessions:
+            return False
+        if request is not None and await self.claim_request(session.tenant, request, session.create_time):
             return False
         self._held.sessions[key] = replace(session, labels=dict(session.labels))
         return True
@@ -227,6 +229,10 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
             return None
         answers = {id_: answer for id_, answer in request.answers.items() if self._held.find(tenant, id_)}
         return replace(request, answers=answers)
+
+    async def find_requests(self, tenant: str, request_ids: Collection[str]) -> dict[str, Request]:
+        found = {each: await self.find_request(tenant, each) for each in request_ids}
+        return {each: request for each, request in found.items() if request is not None}
 
     async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
         self._check()

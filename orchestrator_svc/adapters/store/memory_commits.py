@@ -16,8 +16,9 @@ Key = tuple[str, str]
 
 @dataclass
 class KeptStart:
-    """Of an orchestrator: how often it was renewed, and whether it has ended."""
+    """Of an orchestrator: when it began, how often it was renewed, and whether it has ended."""
 
+    time: int
     counter: int = 0
     superseded: bool = False
 
@@ -49,6 +50,13 @@ class Holdings:
         """If it is published."""
         kept = self.batches.get((tenant, batch_id))
         return kept if kept is not None and kept.published else None
+
+    def forget_starts(self, before: int) -> None:
+        """Those that were ended, and began before that time."""
+        named = {kept.incarnation for kept in self.batches.values()}
+        for incarnation, start in list(self.starts.items()):
+            if start.superseded and start.time < before and incarnation not in named:
+                del self.starts[incarnation]
 
     def end(self, incarnation: str) -> None:
         """What is this start's belongs to nobody and is due at once, or goes if it was never published."""

@@ -24,12 +24,13 @@ class MemoryInbox(MemoryStart):
         waiting = [kept for kept in self._held.inbox.values() if self._waits(kept)]
         return [kept.command for kept in sorted(waiting, key=lambda kept: kept.time)[:limit]]
 
-    async def refuse(self, command: SentCommand, refusal: bytes) -> None:
+    async def refuse(self, refusals: Sequence[tuple[SentCommand, bytes]]) -> None:
         self._check()
-        kept = self._held.inbox.get(command.id)
-        batch = self._held.find(command.tenant, command.batch_id)
-        if kept is not None and batch is not None and batch.belongs_to(self._incarnation):
-            kept.refusal = refusal
+        for command, refusal in refusals:
+            kept = self._held.inbox.get(command.id)
+            batch = self._held.find(command.tenant, command.batch_id)
+            if kept is not None and batch is not None and batch.belongs_to(self._incarnation):
+                kept.refusal = refusal
 
     async def answers(self, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:
         found: dict[CommandId, CommandAnswer] = {}

@@ -2,6 +2,7 @@
 
 from orchestrator_svc.adapters.store.failures import superseded
 from orchestrator_svc.adapters.store.memory_commits import Holdings, KeptStart
+from orchestrator_svc.ports.store import KEEP_STARTS, Incarnation
 from shared.kernel.clock import Clock
 
 
@@ -12,13 +13,14 @@ class MemoryStart:
         self._held, self._clock, self._shared = held, clock, shared
         self._incarnation = ""
 
-    def _begin(self, incarnation: str) -> None:
-        self._incarnation = incarnation
+    def _begin(self, incarnation: Incarnation) -> None:
+        self._incarnation = incarnation.id
         if not self._shared:
             for other, start in self._held.starts.items():
                 if not start.superseded:
                     self._held.end(other)
-        self._held.starts[incarnation] = KeptStart()
+        self._held.starts[incarnation.id] = KeptStart(incarnation.start_time)
+        self._held.forget_starts(incarnation.start_time - KEEP_STARTS)
 
     def _check(self) -> None:
         """The fence, before each write."""
@@ -27,5 +29,6 @@ class MemoryStart:
 
     @property
     def _ended(self) -> bool:
+        """Also if its start is not on record any more."""
         start = self._held.starts.get(self._incarnation)
-        return start is not None and start.superseded
+        return start.superseded if start is not None else self._incarnation != ""

@@ -7,21 +7,24 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal
 
-from sqlalchemy import Connection, case, insert, select, update
+from sqlalchemy import Connection, case, delete, exists, insert, select, update
 
 from orchestrator_svc.adapters.store.bulk import Bulk
+from orchestrator_svc.adapters.store.owner_tables import incarnations, transactions
 from orchestrator_svc.adapters.store.reading.whole import PAGE_BATCHES, PAGE_PROPOSALS
 from orchestrator_svc.adapters.store.removing import remove_unpublished
-from orchestrator_svc.adapters.store.tables import DUE, OWNED, batches, incarnations
+from orchestrator_svc.adapters.store.tables import DUE, OWNED, batches
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.ownership import Elsewhere, Lease
-from orchestrator_svc.ports.store import Incarnation
+from orchestrator_svc.ports.store import KEEP_STARTS, Incarnation
 
 _LET_GO = Bulk(
     "UPDATE batches SET incarnation = '', wake_time = :wake_time "
     "WHERE batch_no = :batch_no AND epoch = :epoch AND head = :head AND incarnation IN (:incarnation, '')"
 )
+# Starts, by one that begins.
+_FORGOTTEN = 1_000
 # At once; an idle one has nothing to do before its end.
 _AT_ONCE = case((batches.c.state == int(BatchState.IDLE), batches.c.wake_time), else_=0)
 
@@ -33,6 +36,19 @@ def begin(connection: Connection, incarnation: Incarnation, *, alone: bool) -> N
         remove_unpublished(connection)
         _release(connection, None)
     connection.execute(insert(incarnations), {**incarnation._asdict(), "superseded": 0, "counter": 0})
+    _forget_starts(connection, incarnation.start_time - KEEP_STARTS)
+
+
+def _forget_starts(connection: Connection, before: int) -> None:
+    """Rows of starts that were ended, and began before that time. Who has no row writes as little as who was ended: the
+    fence finds neither. What another one is removing, or locks, is passed over: nobody waits for anybody here."""
+    old = (incarnations.c.superseded == 1, incarnations.c.start_time < before)
+    named = exists().where(OWNED, batches.c.incarnation == incarnations.c.id)
+    found = select(incarnations.c.id).where(*old, ~named).limit(_FORGOTTEN).with_for_update(skip_locked=True)
+    gone = [row.id for row in connection.execute(found)]
+    if gone:
+        connection.execute(delete(transactions).where(transactions.c.incarnation.in_(gone)))
+        connection.execute(delete(incarnations).where(incarnations.c.id.in_(gone)))
 
 
 def supersede(connection: Connection, lease: Lease) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 
 from orchestrator_svc.adapters.store.bulk import BulkInsert
-from orchestrator_svc.adapters.store.tables import journal_positions
+from orchestrator_svc.adapters.store.owner_tables import journal_positions
 from orchestrator_svc.domain.changes import BatchWrite
 
 _KEEP = BulkInsert(

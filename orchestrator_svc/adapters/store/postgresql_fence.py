@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, insert
 
 from orchestrator_svc.adapters.store.failures import superseded
-from orchestrator_svc.adapters.store.tables import transactions
+from orchestrator_svc.adapters.store.owner_tables import transactions
 from orchestrator_svc.ports.ownership import Lease
 
 _FENCE = """

@@ -108,8 +108,8 @@ class SqlStore(SqlOwnership, SqlInbox):
 
     # -- sessions
 
-    async def create_session(self, session: Session) -> bool:
-        return await self._write(keeping.create_session, session)
+    async def create_session(self, session: Session, request: Request | None = None) -> bool:
+        return await self._write(keeping.create_session, session, request)
 
     async def get_session(self, tenant: str, session_id: str) -> tuple[Session, SessionStatistics] | None:
         return await self._read(sessions.get_session, tenant, session_id)
@@ -126,6 +126,9 @@ class SqlStore(SqlOwnership, SqlInbox):
 
     async def find_request(self, tenant: str, request_id: str) -> Request | None:
         return await self._look(requests.find_request, tenant, request_id)
+
+    async def find_requests(self, tenant: str, request_ids: Collection[str]) -> dict[str, Request]:
+        return await self._look(requests.find_requests, tenant, request_ids)
 
     async def claim_request(self, tenant: str, request: Request, now: int) -> Request | None:
         if await self._write(keeping.claim_request, tenant, request, now):

@@ -18,8 +18,8 @@ class SqlInbox(SqlAccess):
     async def received(self, limit: int) -> list[SentCommand]:
         return await self._look(received.received, self._incarnation, limit)
 
-    async def refuse(self, command: SentCommand, refusal: bytes) -> None:
-        await self._write(inbox.refuse, command, refusal, self._incarnation)
+    async def refuse(self, refusals: Sequence[tuple[SentCommand, bytes]]) -> None:
+        await self._write(inbox.refuse, refusals, self._incarnation)
 
     async def answers(self, asked: Collection[CommandId]) -> dict[CommandId, CommandAnswer]:
         return await self._look(received.answers, asked)

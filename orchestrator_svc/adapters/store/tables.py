@@ -14,84 +14,32 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
-    SmallInteger,
     Table,
     UniqueConstraint,
     and_,
     literal_column,
 )
 
+from orchestrator_svc.adapters.store.columns import metadata, number, small, text, time
 from orchestrator_svc.adapters.store.dialects import PlainText
-
-metadata = MetaData()
 
 # The revision that this code works with.
 REVISION = "0003"
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, PlainText, nullable=False)
-
-
-def _time(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False)
-
-
-def _small(name: str) -> Column[int]:
-    return Column(name, SmallInteger, nullable=False)
-
-
-def _number(name: str) -> Column[int]:
-    return Column(name, Integer, nullable=False)
-
-
-# Starts of orchestrators. `superseded`: it has ended, and may not write any more. `counter` grows while it lives.
-incarnations = Table(
-    "incarnations",
-    metadata,
-    Column("id", PlainText, primary_key=True),
-    _time("start_time"),
-    _text("version"),
-    _small("superseded"),
-    Column("counter", BigInteger, nullable=False, server_default="0"),
-)
-
-# The last transaction that each start has made, of those that commit changes and of its others: where the answer to a
-# COMMIT is lost it is looked for here. By a number of its own; the database's are given out again after a crash.
-transactions = Table(
-    "transactions",
-    metadata,
-    Column("incarnation", PlainText, primary_key=True),
-    Column("lane", SmallInteger, primary_key=True, autoincrement=False),
-    _time("number"),
-    sqlite_with_rowid=False,
-)
-
-# The highest journal position that was recorded of each executor; a row an incarnation, so that none waits for another.
-journal_positions = Table(
-    "journal_positions",
-    metadata,
-    Column("executor_id", PlainText, primary_key=True),
-    Column("incarnation", PlainText, primary_key=True),
-    _time("position"),
-    sqlite_with_rowid=False,
-)
 
 sessions = Table(
     "sessions",
     metadata,
     Column("tenant", PlainText, primary_key=True),
     Column("id", PlainText, primary_key=True),
-    _text("title"),
-    _text("context"),
-    _text("labels"),
-    _number("revision"),
-    _time("last_session_no"),
-    _number("batch_count"),
-    _number("proposal_count"),
-    _time("create_time"),
-    _time("update_time"),
+    text("title"),
+    text("context"),
+    text("labels"),
+    number("revision"),
+    time("last_session_no"),
+    number("batch_count"),
+    number("proposal_count"),
+    time("create_time"),
+    time("update_time"),
     Index("sessions_by_time", "tenant", "create_time", "id"),
     sqlite_with_rowid=False,
 )
@@ -102,38 +50,38 @@ batches = Table(
     "batches",
     metadata,
     Column("batch_no", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    _text("tenant"),
-    _text("id"),
-    _text("session_id"),
-    _time("session_no"),
-    _small("state"),
-    _small("published"),
-    _number("epoch"),
-    _text("incarnation"),
-    _time("head"),
-    _time("oldest"),
-    _time("reopened_after"),
-    _number("total"),
-    _number("asked"),
-    _number("expired"),
-    _text("counts"),
-    _small("open"),
-    _small("cancelling"),
-    _time("create_time"),
+    text("tenant"),
+    text("id"),
+    text("session_id"),
+    time("session_no"),
+    small("state"),
+    small("published"),
+    number("epoch"),
+    text("incarnation"),
+    time("head"),
+    time("oldest"),
+    time("reopened_after"),
+    number("total"),
+    number("asked"),
+    number("expired"),
+    text("counts"),
+    small("open"),
+    small("cancelling"),
+    time("create_time"),
     Column("finish_time", BigInteger),
     Column("deadline_time", BigInteger),
     Column("deadline_left", BigInteger),
     Column("deadline", BigInteger),
-    _time("idle_timeout"),
-    _number("max_in_flight"),
-    _text("name"),
-    _text("labels"),
-    _text("template"),
-    _text("principal"),
-    _text("trace_id"),
-    _text("trace_parent"),
-    _text("context"),
-    _text("request_id"),
+    time("idle_timeout"),
+    number("max_in_flight"),
+    text("name"),
+    text("labels"),
+    text("template"),
+    text("principal"),
+    text("trace_id"),
+    text("trace_parent"),
+    text("context"),
+    text("request_id"),
     Column("wake_time", BigInteger),
     UniqueConstraint("tenant", "id", name="batches_by_id"),
 )
@@ -194,27 +142,27 @@ proposals = Table(
     metadata,
     Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
     Column("ordinal", Integer, primary_key=True, autoincrement=False),
-    _text("tenant"),
-    _text("key"),
-    _text("agent"),
-    _small("tier"),
-    _small("effect"),
-    _text("tool"),
-    _text("version"),
-    _time("added_sequence"),
-    _time("create_time"),
-    _time("approval_deadline"),
-    _time("timeout"),
-    _number("text_bytes"),
-    _text("labels"),
-    _text("depends_on"),
-    _text("retry"),
-    _text("principal"),
-    _text("idempotency_key"),
-    _text("proposed_digest"),
-    _text("title"),
-    _text("rationale"),
-    _text("proposed_arguments"),
+    text("tenant"),
+    text("key"),
+    text("agent"),
+    small("tier"),
+    small("effect"),
+    text("tool"),
+    text("version"),
+    time("added_sequence"),
+    time("create_time"),
+    time("approval_deadline"),
+    time("timeout"),
+    number("text_bytes"),
+    text("labels"),
+    text("depends_on"),
+    text("retry"),
+    text("principal"),
+    text("idempotency_key"),
+    text("proposed_digest"),
+    text("title"),
+    text("rationale"),
+    text("proposed_arguments"),
 )
 
 # Where each proposal stands: one row each, written anew with each move; apart, because SQLite writes whole rows.
@@ -225,32 +173,32 @@ standings = Table(
     metadata,
     Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
     Column("ordinal", Integer, primary_key=True, autoincrement=False),
-    _text("tenant"),
-    _small("state"),
-    _number("revision"),
-    _number("uncounted"),
-    _small("cancel_requested"),
-    _small("skipped_from"),
-    _small("bound"),
-    _time("asked_time"),
-    _time("expire_time"),
-    _time("next_time"),
-    _time("ready_time"),
-    _time("finish_time"),
-    _number("text_bytes"),
-    _number("result_bytes"),
-    _text("operator"),
-    _text("operator_reason"),
-    _text("skipped_because"),
-    _text("missing_inputs"),
-    _text("failure"),
-    _text("decisions"),
-    _text("attempts"),
-    _text("bound_digest"),
-    _text("edited_digest"),
-    _text("edited_arguments"),
-    _text("bound_arguments"),
-    _text("result"),
+    text("tenant"),
+    small("state"),
+    number("revision"),
+    number("uncounted"),
+    small("cancel_requested"),
+    small("skipped_from"),
+    small("bound"),
+    time("asked_time"),
+    time("expire_time"),
+    time("next_time"),
+    time("ready_time"),
+    time("finish_time"),
+    number("text_bytes"),
+    number("result_bytes"),
+    text("operator"),
+    text("operator_reason"),
+    text("skipped_because"),
+    text("missing_inputs"),
+    text("failure"),
+    text("decisions"),
+    text("attempts"),
+    text("bound_digest"),
+    text("edited_digest"),
+    text("edited_arguments"),
+    text("bound_arguments"),
+    text("result"),
 )
 # Those that a person is asked for now: what the approvers' inbox pages through. Calls that nobody decides never enter.
 ASKED = and_(standings.c.state == _ONE, standings.c.asked_time > _ZERO)
@@ -269,8 +217,8 @@ frames = Table(
     metadata,
     Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
     Column("first_sequence", BigInteger, primary_key=True, autoincrement=False),
-    _time("last_sequence"),
-    _text("tenant"),
+    time("last_sequence"),
+    text("tenant"),
     Column("payload", LargeBinary, nullable=False),
 )
 
@@ -281,7 +229,7 @@ record_times = Table(
     metadata,
     Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    _time("duration"),
+    time("duration"),
     sqlite_with_rowid=False,
 )
 
@@ -290,10 +238,10 @@ requests = Table(
     metadata,
     Column("tenant", PlainText, primary_key=True),
     Column("request_id", PlainText, primary_key=True),
-    _text("kind"),
+    text("kind"),
     Column("payload_hash", LargeBinary, nullable=False),
     Column("chosen", LargeBinary, nullable=False),
-    _time("create_time"),
+    time("create_time"),
     Index("requests_by_time", "create_time"),
     sqlite_with_rowid=False,
 )
@@ -308,28 +256,11 @@ commands = Table(
     sqlite_with_rowid=False,
 )
 
-# Commands for batches of another orchestrator. `sender`: the incarnation that waits. `refusal`: it was judged, and
-# changed nothing; else its answer comes into `commands`.
-inbox = Table(
-    "inbox",
-    metadata,
-    Column("tenant", PlainText, primary_key=True),
-    Column("request_id", PlainText, primary_key=True),
-    Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
-    _time("sent_time"),
-    _text("sender"),
-    _text("kind"),
-    _text("principal"),
-    Column("payload_hash", LargeBinary, nullable=False),
-    Column("arguments", LargeBinary, nullable=False),
-    Column("refusal", LargeBinary),
-)
-
 tools = Table(
     "tools",
     metadata,
     Column("name", PlainText, primary_key=True),
     Column("version", PlainText, primary_key=True),
-    _text("descriptor"),
-    _time("first_seen"),
+    text("descriptor"),
+    time("first_seen"),
 )

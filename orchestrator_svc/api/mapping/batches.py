@@ -7,6 +7,7 @@ from greenlight.orchestrator.v1 import batch_pb2 as pb
 from orchestrator_svc.api.mapping.cutting import wire_size
 from orchestrator_svc.api.mapping.values import timestamp
 from orchestrator_svc.domain.batch import Batch
+from orchestrator_svc.domain.deriving import derive_state
 from orchestrator_svc.domain.proposal import UNFINISHED
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import BatchState
@@ -21,7 +22,8 @@ _HAS_RUN = (State.RUNNING, State.SUCCEEDED, State.FAILED, State.OUTCOME_UNKNOWN)
 def batch_message(view: BatchView) -> pb.Batch:
     blocked_on, agents = None, _agents(view.agents)
     if view.state is BatchState.BLOCKED:
-        blocked_on = pb.BlockedOn(decisions=view.asked, resolutions=view.counts[State.OUTCOME_UNKNOWN])
+        resolutions = view.counts[State.OUTCOME_UNKNOWN] - view.given_up
+        blocked_on = pb.BlockedOn(decisions=view.asked, resolutions=resolutions)
     return pb.Batch(
         batch_id=view.id,
         session_id=view.session_id,
@@ -62,10 +64,11 @@ def draft_message(batch: Batch, session_id: str) -> pb.Batch:
         template=batch.template,
         principal=batch.principal,
         trace_id="",
-        state=batch.derive_state(),
+        state=derive_state(batch),
         head=0,
         counts=tuple(batch.counts),
         asked=batch.asked,
+        given_up=batch.given_up,
         open=batch.open,
         max_in_flight=batch.max_in_flight,
         create_time=0,

@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Errand(Generic[A, R]):
-    """`key` None: it is not repeatable, and stays here."""
+    """`key` None: it is not repeatable, and goes nowhere else."""
 
     kind: CommandKind[A, R]
     caller: Caller

@@ -8,14 +8,17 @@ import msgspec
 import orjson
 
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes, CommandRecord
 
 A = TypeVar("A")
 R = TypeVar("R")
 
-Handler = Callable[[Caller, Batch, A, RequestKey | None], Awaitable[R]]
-"""Gets the batch pinned. What it changes records its answer (`remember`), where there is a key."""
+Handler = Callable[[Caller, Batch, A, RequestKey | None], Awaitable[Operation[R]]]
+"""Gets the batch pinned; returns what the engine is to do to it. What that changes records its answer (`remember`),
+where there is a key. Commands before it may still be in the engine's inbox: what it has to know of the batch, the
+operation looks at, or it waits for them."""
 
 
 class UnreadableError(Exception):
@@ -24,9 +27,9 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommandKind(Generic[A, R]):
-    """`name`: of the RPC that it serves. `arguments`: a dataclass of plain values. `handle` runs where the batch is.
+    """`name`: of the RPC that it serves, if it serves one. `arguments`: a dataclass of plain values.
 
-    `load`: makes of what was recorded what `handle` answered.
+    `handle` runs where the batch is. `load`: makes of what was recorded what the operation answered.
     """
 
     name: str

@@ -7,6 +7,7 @@ from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.application.commands.errand import Errand
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.requests import Requests
+from orchestrator_svc.domain.batch import Batch
 from shared.kernel.errors import UnavailableError
 
 R = TypeVar("R")
@@ -39,8 +40,9 @@ class Performer:
     async def _attempt(self, errand: Errand[Any, R], again: bool) -> R:
         if not self._shared or errand.key is None:
             async with self._engine.live.pin(errand.caller.tenant, errand.batch_id) as batch:
-                return await errand.kind.handle(errand.caller, batch, errand.arguments, errand.key)
-        async with self._requests.command(errand.caller.tenant, errand.batch_id, errand.key) as waited:
+                return await self._carry_out(errand, batch)
+        tenant, request_id = errand.caller.tenant, errand.key.request_id
+        async with self._requests.command(tenant, errand.batch_id, request_id) as waited:
             return await self._once(errand, errand.key, look=again or waited)
 
     async def _once(self, errand: Errand[Any, R], key: RequestKey, look: bool) -> R:
@@ -52,4 +54,8 @@ class Performer:
                 recorded = await self._requests.recorded(tenant, batch_id, key)
                 if recorded is not None:
                     return errand.kind.load(recorded)
-            return await errand.kind.handle(errand.caller, batch, errand.arguments, key)
+            return await self._carry_out(errand, batch)
+
+    async def _carry_out(self, errand: Errand[Any, R], batch: Batch) -> R:
+        operation = await errand.kind.handle(errand.caller, batch, errand.arguments, errand.key)
+        return await self._engine.execute(batch, operation)

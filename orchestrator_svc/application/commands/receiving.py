@@ -1,21 +1,17 @@
-"""Commands that other orchestrators sent for batches of this one: carried out in order batch by batch, several batches
-at a time."""
+"""Commands that other orchestrators sent for batches of this one: those that wait for a batch go together, several
+batches at a time."""
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from orchestrator_svc.application.commands.errand import read_errand
-from orchestrator_svc.application.commands.kind import AnyKind, UnreadableError
+from orchestrator_svc.application.commands.carrying import Carrier
 from orchestrator_svc.application.commands.neighbours import Neighbours
-from orchestrator_svc.application.commands.performing import Performer
-from orchestrator_svc.application.commands.refusals import write_refusal
-from orchestrator_svc.application.commands.sending import UNDECIDED, Sender
-from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.commands.sending import Sender
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from orchestrator_svc.ports.commands import SentCommand
-from orchestrator_svc.ports.wakeups import Wake, WakeKind
 from shared.kernel.clock import Clock
-from shared.kernel.errors import GreenlightError, InternalError, UnavailableError
+from shared.kernel.errors import UnavailableError
 
 POLL = 0.25
 AT_ONCE = 256
@@ -28,18 +24,10 @@ _log = logging.getLogger(__name__)
 
 
 class Receiver:
-    """`run` is its one task. `kinds`: by name."""
+    """`run` is its one task."""
 
-    def __init__(
-        self,
-        neighbours: Neighbours,
-        kinds: Mapping[str, AnyKind],
-        performer: Performer,
-        sender: Sender,
-        clock: Clock,
-    ) -> None:
-        self._to, self._kinds, self._performer, self._sender = neighbours, kinds, performer, sender
-        self._clock = clock
+    def __init__(self, neighbours: Neighbours, carrier: Carrier, sender: Sender, clock: Clock) -> None:
+        self._to, self._carrier, self._sender, self._clock = neighbours, carrier, sender, clock
         self._woken = asyncio.Event()
         self._working: set[str] = set()
         self._more = False
@@ -83,11 +71,11 @@ class Receiver:
                 tasks.create_task(self._of_batch(batch_id, commands), name=f"commands for {batch_id}")
 
     async def _of_batch(self, batch_id: str, commands: Sequence[SentCommand]) -> None:
-        """One that cannot be judged now holds up those behind it, until the next look."""
+        """Those that cannot be judged now wait for the next look."""
         try:
-            for command in commands:
-                if not await self._judge(command):
-                    return
+            await self._carrier.carry_out(commands)
+        except OwnedElsewhereError:
+            pass  # they are for that one
         except UnavailableError as error:
             _log.warning("commands for batch %s wait: %s", batch_id, error)
         finally:
@@ -95,37 +83,6 @@ class Receiver:
         if self._more:
             self._more = False
             self._woken.set()
-
-    async def _judge(self, command: SentCommand) -> bool:
-        """False: that is for later, or for another orchestrator."""
-        try:
-            error = await self._carry_out(command)
-        except OwnedElsewhereError:
-            return False
-        if error is not None:
-            if error.reason in UNDECIDED:
-                return False
-            await self._to.commands.refuse(command, write_refusal(error))
-        self._to.wakeups.send([Wake(WakeKind.ANSWER, to=command.sender)])
-        return True
-
-    async def _carry_out(self, command: SentCommand) -> GreenlightError | None:
-        """Returns why not. What it answered is recorded with what it changed."""
-        kind = self._kinds.get(command.kind)
-        if kind is None:
-            return _incompatible(f"it knows no command {command.kind}")
-        try:
-            await self._performer.perform(read_errand(kind, command), again=True)
-        except UnreadableError as error:
-            return _incompatible(f"it cannot read this {command.kind}: {error}")
-        except GreenlightError as error:
-            return error
-        except OwnedElsewhereError:
-            raise
-        except Exception:
-            _log.exception("%s from another orchestrator has failed", command.kind)
-            return InternalError("INTERNAL", "internal error")
-        return None
 
     async def _forget(self) -> None:
         """What was never judged is not carried out late."""
@@ -135,11 +92,3 @@ class Receiver:
                 await self._to.commands.forget_commands(self._clock.time_ns() - KEPT)
             except UnavailableError as error:
                 _log.warning("commands of orchestrators that are gone stay for a while: %s", error)
-
-
-def _incompatible(why: str) -> UnavailableError:
-    return UnavailableError(
-        "OWNER_INCOMPATIBLE",
-        f"the orchestrator that has the batch is of another version: {why}; try again when both are of the same",
-        retry_after=5.0,
-    )

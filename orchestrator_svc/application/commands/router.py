@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from orchestrator_svc.application.caller import Caller, RequestKey
+from orchestrator_svc.application.commands.carrying import Carrier
 from orchestrator_svc.application.commands.errand import Errand
 from orchestrator_svc.application.commands.kind import AnyKind, CommandKind
 from orchestrator_svc.application.commands.neighbours import Neighbours
@@ -12,15 +14,20 @@ from orchestrator_svc.application.commands.outbox import Outbox
 from orchestrator_svc.application.commands.performing import Performer
 from orchestrator_svc.application.commands.receiving import Receiver
 from orchestrator_svc.application.commands.sending import Sender
-from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.engine.draining import DRAINING
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from orchestrator_svc.application.engine.loop import Engine
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.ports.store import Request
 from shared.kernel.clock import Clock
+from shared.kernel.errors import UnavailableError
 from shared.kernel.ids import IdSource
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+NOT_KNOWN = ""
+"""Who has a batch that cannot be taken here: whoever it is finds what was written down for it."""
 
 
 class CommandRouter:
@@ -38,7 +45,8 @@ class CommandRouter:
         if neighbours is not None:
             self._outbox = Outbox(neighbours, clock)
             self._sender = Sender(neighbours, self._performer, self._outbox, clock)
-            self._receiver = Receiver(neighbours, self._kinds, self._performer, self._sender, clock)
+            carrier = Carrier(neighbours, self._kinds, engine, requests)
+            self._receiver = Receiver(neighbours, carrier, self._sender, clock)
 
     @property
     def kinds(self) -> Mapping[str, AnyKind]:
@@ -71,13 +79,24 @@ class CommandRouter:
         """One command of a request, of which `earlier` is remembered. Raises as `run`."""
         if earlier is not None and batch_id in earlier.answers:
             return kind.load(earlier.answers[batch_id])
-        if self._sender is None:
-            return await self._performer.perform(Errand(kind, caller, batch_id, arguments, key))
-        errand = Errand(kind, caller, batch_id, arguments, key or RequestKey(self._ids.new(), kind.name, b""))
+        errand = Errand(kind, caller, batch_id, arguments, key)
         try:
             return await self._performer.perform(errand)
         except OwnedElsewhereError as elsewhere:
+            assert self._sender is not None, "nobody else is there"
+            if key is None:
+                errand = replace(errand, key=RequestKey(self._ids.new(), kind.name, b""))
             return await self._sender.send(errand, elsewhere.incarnation)
+
+    async def bring(self, kind: CommandKind[A, R], caller: Caller, batch_id: str, arguments: A) -> R:
+        """One that no client asks for: also while this orchestrator takes no batch any more. Raises as `run`."""
+        try:
+            return await self.carry_out(kind, caller, batch_id, arguments, None, None)
+        except UnavailableError as error:
+            if error.reason != DRAINING or self._sender is None:
+                raise
+        errand = Errand(kind, caller, batch_id, arguments, RequestKey(self._ids.new(), kind.name, b""))
+        return await self._sender.send(errand, NOT_KNOWN)
 
     # -- the other orchestrators
 

@@ -8,7 +8,7 @@ from orchestrator_svc.application.commands.neighbours import Neighbours
 from orchestrator_svc.application.commands.outbox import Outbox, Waiter
 from orchestrator_svc.application.commands.performing import LOST, Performer
 from orchestrator_svc.application.commands.refusals import read_refusal
-from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from orchestrator_svc.application.requests import check_same
 from orchestrator_svc.ports.commands import CommandAnswer, SentCommand
 from shared.kernel.clock import Clock

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator_svc.application.engine.concluding import batch_lost
-from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.firing import abandon

@@ -1,12 +1,26 @@
 """The attempts under way: what was sent where, what it waits for, and what to do when an executor is lost."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.tool import Effect
 from orchestrator_svc.ports.executor import Cancel, Target, Token
+
+MAX_STRAYS = 10_000
+
+
+class Sent(NamedTuple):
+    """A call by its place in its batch, whether that is in memory or not. `target`: who has it, or can tell of it."""
+
+    call_id: str
+    tenant: str
+    batch_id: str
+    key: str
+    attempt: int
+    target: Target
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +55,12 @@ class Flight:
         return Cancel(self.call_id, self.token)
 
     @property
+    def place(self) -> Sent:
+        """Where it stands on record."""
+        batch = self.batch
+        return Sent(self.call_id, batch.tenant, batch.id, self.proposal.key, self.attempt, self.target)
+
+    @property
     def current(self) -> bool:
         """Whether its ending would still say something."""
         state = self.proposal.state
@@ -69,12 +89,14 @@ class Flights:
         self._lost_since: dict[Target, float] = {}
         self._unanswered: dict[str, float] = {}
         self._connected: dict[Target, None] = {}
+        self._strays: dict[str, Sent] = {}
 
     def __len__(self) -> int:
         return len(self._by_call)
 
     def add(self, flight: Flight) -> None:
         self._by_call[flight.call_id] = flight
+        self._strays.pop(flight.call_id, None)
         calls = self._by_target.get(flight.target)
         if calls is None:
             calls = self._by_target[flight.target] = set()
@@ -119,8 +141,18 @@ class Flights:
         return [self._by_call[call_id] for call_id in self._by_target.get(target, ())]
 
     def forget_batch(self, batch_id: str) -> None:
-        for call_id in [call_id for call_id, flight in self._by_call.items() if flight.batch.id == batch_id]:
-            self.pop(call_id)
+        """It is not in memory any more. Who has it next asks about what was sent; until it does, how that ends is told
+        here, where it is a stray's."""
+        for flight in [flight for flight in self._by_call.values() if flight.batch.id == batch_id]:
+            told_here = flight.target in self._connected and not flight.held
+            self.pop(flight.call_id)
+            if told_here and flight.proposal.effect is Effect.NON_IDEMPOTENT:
+                self._strays[flight.call_id] = flight.place
+                if len(self._strays) > MAX_STRAYS:
+                    del self._strays[next(iter(self._strays))]
+
+    def pop_stray(self, call_id: str) -> Sent | None:
+        return self._strays.pop(call_id, None)
 
     def lose(self, target: Target, now: float) -> list[Flight]:
         """The stream broke: returns those that need no answer of that executor (they may be sent again).
@@ -128,6 +160,8 @@ class Flights:
         All stay, for the case that it comes back: what nobody waits for any more is cancelled and acknowledged then.
         """
         self._connected.pop(target, None)
+        for stray in [stray for stray in self._strays.values() if stray.target == target]:
+            del self._strays[stray.call_id]
         if target in self._by_target:
             self._lost_since.setdefault(target, now)
         return [f for f in self.of(target) if f.current and f.proposal.effect is not Effect.NON_IDEMPOTENT]

@@ -1,64 +1,77 @@
-"""Endings that come after a person has said what became of the call: recorded and shown, and they change nothing else.
+"""Endings that have to find their way to the record: a person has said what became of the call before its executor did,
+or the batch is not in this memory any more.
 
-Their batch may have left the memory long ago, so that they are brought to it as a command is.
+Where a batch is, and who may write it, is not this module's: `record` knows the way.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
-from orchestrator_svc.application.engine.flights import Flight
-from orchestrator_svc.application.engine.live import LiveBatches, OwnedElsewhereError
-from orchestrator_svc.domain.batch import Batch
-from orchestrator_svc.domain.changes import Changes
+from orchestrator_svc.application.engine.flights import Sent
 from orchestrator_svc.domain.settling import Ending
-from orchestrator_svc.domain.unknown import arrive_late
 from orchestrator_svc.ports.executor import Executors
 from shared.kernel.errors import GreenlightError, UnavailableError
 
-PAUSE = 0.25
+AT_ONCE = 64
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 _log = logging.getLogger(__name__)
-Execute = Callable[[Batch, Callable[[Batch, Changes], None]], Awaitable[None]]
+
+
+class LateEnding(NamedTuple):
+    """`position`: where the executor's journal stood; 0: that was not said."""
+
+    sent: Sent
+    ending: Ending
+    position: int
 
 
 class LateEndings:
-    """`run` is its one task. One that another orchestrator would have to record is said in the log; its executor need
-    not keep it."""
+    """`run` is its one task. An executor keeps an ending until it is on record, whoever records it."""
 
-    def __init__(self, live: LiveBatches, executors: Executors, execute: Execute) -> None:
-        self._live, self._executors, self._execute = live, executors, execute
-        self._queue: asyncio.Queue[tuple[Flight, Ending]] = asyncio.Queue()
+    record: Callable[[LateEnding], Awaitable[None]]
+    """Returns once it is on record. Raises UnavailableError where that is not so yet, or not known."""
 
-    def put(self, flight: Flight, ending: Ending) -> None:
-        self._queue.put_nowait((flight, ending))
+    def __init__(self, executors: Executors) -> None:
+        self._executors = executors
+        self._queue: asyncio.Queue[LateEnding] = asyncio.Queue()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._on_their_way: set[str] = set()
+
+    def put(self, late: LateEnding) -> None:
+        """Once of a call: who takes its batch to record it may ask the executor once more."""
+        if late.sent.call_id not in self._on_their_way:
+            self._on_their_way.add(late.sent.call_id)
+            self._queue.put_nowait(late)
 
     async def run(self) -> None:
-        while True:
-            flight, ending = await self._queue.get()
-            try:
-                await self._try_on(flight, ending)
-            except (GreenlightError, OwnedElsewhereError) as error:
-                _log.warning("the late ending of %s is not recorded: %s", flight.call_id, error)
-            self._executors.acknowledge(flight.target, [flight.call_id])
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                late = await self._queue.get()
+                await self._room.acquire()
+                tasks.create_task(self._take_care_of(late), name=f"late ending of {late.sent.call_id}")
 
-    async def _try_on(self, flight: Flight, ending: Ending) -> None:
-        """Waits out a store that is not there."""
-        told = False
+    async def _take_care_of(self, late: LateEnding) -> None:
+        try:
+            await self._try_on(late)
+        except GreenlightError as error:
+            _log.error("the late ending of %s cannot be recorded, its executor keeps it: %s", late.sent.call_id, error)
+        else:
+            self._executors.acknowledge(late.sent.target, [late.sent.call_id])
+        finally:
+            self._on_their_way.discard(late.sent.call_id)
+            self._room.release()
+
+    async def _try_on(self, late: LateEnding) -> None:
+        """Waits out a store that is not there, and an owner that says nothing."""
+        pause = FIRST_PAUSE
         while True:
             try:
-                return await self._record(flight, ending)
+                return await self.record(late)
             except UnavailableError as error:
-                if not told:
-                    _log.warning("the late ending of %s waits: %s", flight.call_id, error)
-                told = True
-                await asyncio.sleep(PAUSE)
-
-    async def _record(self, flight: Flight, ending: Ending) -> None:
-        def operation(batch: Batch, changes: Changes) -> None:
-            proposal = batch.by_key[flight.proposal.key]
-            if proposal.attempts[flight.attempt - 1].may_still_run:  # else it was recorded the last time
-                arrive_late(changes, proposal, flight.attempt, ending.result, ending.failure)
-
-        async with self._live.pin(flight.batch.tenant, flight.batch.id) as batch:
-            await self._execute(batch, operation)
+                if pause == FIRST_PAUSE:
+                    _log.warning("the late ending of %s waits: %s", late.sent.call_id, error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)

@@ -10,22 +10,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Seq
 from contextlib import asynccontextmanager
 
 from orchestrator_svc.application.engine.doubts import Doubts
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError, unknown_batch
 from orchestrator_svc.application.engine.resting import Resting
 from orchestrator_svc.application.engine.uses import Use, Uses
 from orchestrator_svc.domain.batch import MAX_BATCH_ARGUMENTS, Batch
 from orchestrator_svc.domain.binding import ArgumentsJudge
 from orchestrator_svc.domain.changes import Changes
-from orchestrator_svc.domain.proposal import ProposalState
+from orchestrator_svc.domain.recovering import may_be_heard_of
 from orchestrator_svc.ports.ownership import Elsewhere, Ownership
 from shared.kernel.errors import NotFoundError
-
-
-class OwnedElsewhereError(Exception):
-    """Another orchestrator has the batch: its `incarnation` has to be asked."""
-
-    def __init__(self, incarnation: str) -> None:
-        super().__init__(incarnation)
-        self.incarnation = incarnation
 
 
 class LiveBatches:
@@ -37,6 +30,10 @@ class LiveBatches:
     """Until they no longer do: a batch is taken with everything that was done to it."""
     awaited: Callable[[Batch], bool]
     """Whether an executor may still say how an attempt ended."""
+    engaged: Callable[[Batch], bool]
+    """Whether the effect of an attempt is looked for now."""
+    next_look: Callable[[Batch], int | None]
+    """When it will be, of one that leaves the memory; None: never."""
     arriving: Callable[[Sequence[Batch]], Awaitable[None]]
     """Batches that others may have had were taken, and are in memory next."""
     resume: Callable[[Batch], None]
@@ -59,6 +56,7 @@ class LiveBatches:
     ) -> None:
         self.pending, self.awaited, self.evicted = (lambda batch_id: False), (lambda batch: False), (lambda batch: None)
         self.check_taking, self.on_rest = (lambda: None), (lambda: None)
+        self.engaged, self.next_look = (lambda batch: False), (lambda batch: None)
         self._owners, self.judge, self._max_arguments = owners, judge, max_arguments
         self._resolution_deadline = resolution_deadline
         self._batches: dict[str, Batch] = {}
@@ -206,7 +204,7 @@ class LiveBatches:
     def _arrive(self, batch: Batch, *, resumes: bool) -> None:
         self.add(batch)
         self._ours.add(batch.id)
-        if resumes and (not batch.state.finished or batch.counts[ProposalState.OUTCOME_UNKNOWN]):
+        if resumes and (not batch.state.finished or may_be_heard_of(batch)):
             self.resume(batch)
 
     # -- to rest, and out of memory
@@ -224,10 +222,10 @@ class LiveBatches:
         self.settle(batch)
 
     def settle(self, batch: Batch) -> None:
-        """It rests if nobody uses it and there is nothing to do, and no ending that may still come."""
+        """It rests if nobody uses it and there is nothing to do now, and no ending that may still come."""
         if batch.id in self._uses or self._batches.get(batch.id) is not batch or self.pending(batch.id):
             return
-        if batch.busy and (not batch.state.finished or self.awaited(batch)):
+        if self._works(batch):
             self._resting.remove(batch.id)
             return
         if batch.id in self._ours and not batch.busy:
@@ -235,11 +233,17 @@ class LiveBatches:
             self.on_rest()
         self._resting.put(batch)
         for other in self._resting.take_surplus():
-            if other.id not in self._uses and not self.pending(other.id):  # else it comes to rest once more
-                self._evict(other)
+            if other.id not in self._uses and not self.pending(other.id) and not self._works(other):
+                self._evict(other)  # else it comes to rest once more
+
+    def _works(self, batch: Batch) -> bool:
+        return batch.busy and (not batch.state.finished or self.awaited(batch) or self.engaged(batch))
 
     def _evict(self, batch: Batch) -> None:
         del self._batches[batch.id]
+        if batch.id in self._ours and batch.busy and (due := self.next_look(batch)) is not None:
+            batch.look_time, self._idle[batch.id] = due, batch
+            self.on_rest()
         self._ours.discard(batch.id)
         self.evicted(batch)
         if self.expect_wake(batch.wake_time):
@@ -294,7 +298,3 @@ class LiveBatches:
                 leaving.append(batch)
             self.forget(batch)
         return leaving
-
-
-def unknown_batch(batch_id: str) -> NotFoundError:
-    return NotFoundError("BATCH_UNKNOWN", f"no batch {batch_id[:128]!r} here", metadata={"batch_id": batch_id[:128]})

@@ -17,7 +17,7 @@ from orchestrator_svc.application.engine.dispatching import Sender
 from orchestrator_svc.application.engine.draining import NOTHING_RUNS, WHILE_CALLS_RUN, draining
 from orchestrator_svc.application.engine.faults import Faults
 from orchestrator_svc.application.engine.flights import Flights
-from orchestrator_svc.application.engine.inbox import Command, Operation
+from orchestrator_svc.application.engine.inbox import Command, Inbox, Operation
 from orchestrator_svc.application.engine.late import LateEndings
 from orchestrator_svc.application.engine.leases import Tenure
 from orchestrator_svc.application.engine.live import LiveBatches
@@ -48,7 +48,6 @@ SLICE = 256
 """Signals of one step; more wait for the next, so that neighbours of the loop get their turn."""
 
 MAX_PROBLEMS = 100
-_SECOND = 1_000_000_000
 
 
 class Engine:
@@ -67,10 +66,8 @@ class Engine:
     ) -> None:
         self._store, self._executors, self._feed = store, executors, feed
         self._clock, self._settings, self._on_tools = clock, settings, on_tools
-        self.live = live
-        self._stopped = False
+        self.live, self.inbox, self._stopped = live, Inbox(), False
         self._wake, self._stepped = asyncio.Event(), asyncio.Event()
-        self._commands: deque[Command] = deque()
         self._incoming: deque[Signal] = deque()
         flights = self.flights = Flights()
         timers = self.timers = Timers(clock, live.__contains__)
@@ -89,11 +86,12 @@ class Engine:
         reattaching = self.reattaching = Reattaching(flights, executors)
         signals = self._signals = SignalHandler(flights, reattaching, executors, clock, self._tools_seen)
         sender = self._sender = Sender(flights, dispatcher, executors, observer, clock, tenure)
-        grace = settings.cancel_grace / _SECOND
+        grace = settings.cancel_grace / 1e9
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
         unserved = Unserved(dispatcher, executors)
         probing = self._probing = Probing(executors, live, sender.call, clock, settings.probe_max_delay)
-        late = self._late = LateEndings(live, executors, self.execute)
+        live.engaged, live.next_look = probing.engaged, probing.next_look
+        late = self.late = LateEndings(executors)
         signals.on_looked, signals.on_lost, signals.on_late = probing.answered, probing.lost, late.put
         self._patrol = Patrol(
             flights, timers, dispatcher, sender, signals, self._silence, unserved, probing, recorder, clock, settings
@@ -108,17 +106,19 @@ class Engine:
 
     # -- what use cases call
 
-    async def execute(self, batch: Batch, operation: Operation[T], *, urgent: bool = True) -> T:
+    async def execute(self, batch: Batch, operation: Operation[T]) -> T:
         """Runs an operation on a pinned batch; returns its value when what it changed is committed.
 
         Raises what the operation raised (nothing is changed then), or UnavailableError: BATCH_LOST; STORE_UNAVAILABLE,
         where nothing is changed, or, as the message says, its outcome is not known yet.
         """
+        return await self.ask(batch, operation)
+
+    def ask(self, batch: Batch, operation: Operation[T]) -> asyncio.Future[T]:
+        """As `execute`, behind all that was asked before: what comes of it is the future's."""
         self.recorder.check_store()
-        caller = Caller()
-        self._commands.append(Command(batch, operation, caller, self._clock.monotonic(), urgent))
         self._wake.set()
-        return await caller.future
+        return self.inbox.put(batch, operation, self._clock.monotonic())
 
     async def create(self, changes: Changes) -> None:
         """Records a new batch that a use case has put together (not concluded yet), and goes on with it.
@@ -189,7 +189,7 @@ class Engine:
             tasks.create_task(self.recorder.run(), name="recorder")
             tasks.create_task(self._listen(), name="signals")
             tasks.create_task(self.faults.run(), name="faults")
-            tasks.create_task(self._late.run(), name="late endings")
+            tasks.create_task(self.late.run(), name="late endings")
             while await self._wait():
                 self.step()
 
@@ -221,8 +221,8 @@ class Engine:
         if self._incoming:
             count = min(len(self._incoming), SLICE)
             self._each(self._signals.handle([self._incoming.popleft() for _ in range(count)]))
-        while self._commands:
-            self._command(self._commands.popleft())
+        for command in self.inbox.take():
+            self._command(command)
         for batch_id, timer in self.timers.take_due():
             self._fire(batch_id, timer)
         for work in self._patrol.look():
@@ -253,7 +253,7 @@ class Engine:
             caller.refuse(batch_lost())
             return
         changes = batch.begin(self._clock.time_ns(), command.received)
-        changes.urgent = command.urgent
+        changes.urgent, changes.hold = True, self.live.may_be_taken(batch.id)
         try:
             answer = command.operation(batch, changes)
         except GreenlightError as error:

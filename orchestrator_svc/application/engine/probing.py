@@ -1,6 +1,9 @@
-"""Has tools look for the effects of unknown outcomes: at once, and then again and again, ever more seldom."""
+"""Has tools look for the effects of unknown outcomes: at once, and then again and again, ever more seldom.
 
-from collections.abc import Callable, Iterable
+A finished batch need not stay in memory between two looks: it says when the next one is due, and is taken then.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from orchestrator_svc.application.engine.live import LiveBatches
@@ -8,7 +11,7 @@ from orchestrator_svc.application.engine.signals import Work
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.probing import looked
-from orchestrator_svc.domain.proposal import Attempt, Proposal
+from orchestrator_svc.domain.proposal import Attempt, Probe, Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import Call, Executors, Looked, Target
@@ -18,6 +21,7 @@ FIRST_DELAY = 1.0
 AT_ONCE = 16
 """Looks under way at a time: many outcomes become unknown together, when an executor is lost."""
 _NEVER = float("inf")
+_SECOND = 1_000_000_000
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +62,7 @@ class Probing:
         self._executors, self._live, self._call_of, self._clock = executors, live, call_of, clock
         self._longest = longest
         self._searches: dict[str, _Search] = {}
-        self._able: set[ToolKey] = set()
+        self._able, self._described = set[ToolKey](), set[ToolKey]()
         self._next = _NEVER
 
     def begin(self, batch: Batch, proposal: Proposal) -> None:
@@ -69,11 +73,14 @@ class Probing:
         search = self._searches.get(batch.call_id(proposal))
         if search is None or search.batch is not batch:
             search = self._searches[batch.call_id(proposal)] = _Search(batch, proposal, len(proposal.attempts), now)
-        search.due, search.delay, search.anew = now, FIRST_DELAY, search.asked is not None
+            search.delay = self._delay_after(search.last.probe)
+        else:
+            search.due, search.delay, search.anew = now, FIRST_DELAY, search.asked is not None
         self._next = min(self._next, now)
 
     def described(self, descriptors: Iterable[ToolDescriptor]) -> None:
         """What executors have. A tool that cannot look yet may be able to after its executor was started anew."""
+        self._described |= {descriptor.key for descriptor in descriptors}
         able = {descriptor.key for descriptor in descriptors if descriptor.probes}
         self._able |= able
         now = self._clock.monotonic()
@@ -88,7 +95,39 @@ class Probing:
         for search in self._searches.values():
             if search.asked == target:
                 search.asked, search.due = None, now + search.delay
-                self._next = min(self._next, search.due)
+                self._next = min(self._next, now)  # there is room again
+                self._live.settle(search.batch)
+
+    def engaged(self, batch: Batch) -> bool:
+        """Whether a look is under way, or has its turn next."""
+        now = self._clock.monotonic()
+        return any(
+            search.asked is not None or (search.due <= now and proposal.tool in self._able)
+            for proposal, search in self._of(batch)
+            if search is not None
+        )
+
+    def next_look(self, batch: Batch) -> int | None:
+        """When (ns) a batch that leaves the memory is to be taken for the next look; None: its tools cannot look."""
+        now, monotonic = self._clock.time_ns(), self._clock.monotonic()
+        delays = [
+            self._longest if search is None or proposal.tool not in self._able else max(0.0, search.due - monotonic)
+            for proposal, search in self._of(batch)
+            if proposal.tool in self._able or proposal.tool not in self._described
+        ]
+        return now + int(min(delays) * _SECOND) if delays else None
+
+    def _of(self, batch: Batch) -> Iterator[tuple[Proposal, _Search | None]]:
+        """What is unknown of it."""
+        for proposal in batch.proposals:
+            if proposal.state is State.OUTCOME_UNKNOWN and proposal.attempts:
+                search = self._searches.get(batch.call_id(proposal))
+                yield proposal, search if search is not None and search.batch is batch else None
+
+    def _delay_after(self, probe: Probe | None) -> float:
+        """As many looks on record."""
+        looks = 0 if probe is None else probe.number
+        return min(FIRST_DELAY * 2 ** min(looks, 30), self._longest)
 
     def due_in(self) -> float | None:
         """Seconds to the next look; None: there is none to come."""
@@ -130,6 +169,7 @@ class Probing:
         if search.asked is None:  # none is connected now
             search.due, search.delay = now + search.delay, min(search.delay * 2, self._longest)
             self._next = min(self._next, search.due)
+            self._live.settle(search.batch)
         return search.asked is not None
 
     def _is_current(self, search: _Search) -> bool:

@@ -218,20 +218,18 @@ class Recorder:
         try:
             while True:
                 try:
-                    committed = await self._store.commit(writes)
+                    return await self._store.commit(writes)
                 except UnavailableError as error:
                     if self.failing is None:
                         self._fail(error)
                     self.failing = error
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
-                else:
-                    self._recover()
-                    return committed
         finally:
             self._since = self._tell_at = None
 
     def _finish(self, group: list[Item], committed: Committed) -> None:
+        self._recover()  # whatever it could not write: it has answered
         now = self._clock.monotonic()
         kept: list[Changes] = []
         gone = committed.lost | committed.unwritable

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from orchestrator_svc.application.engine.flights import Flight, Flights
+from orchestrator_svc.application.engine.late import LateEnding
 from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.firing import lost
-from orchestrator_svc.domain.proposal import Proposal
+from orchestrator_svc.domain.proposal import Attempt, Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import Ending, chunk_received, progressed, settle, started
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolDescriptor
@@ -32,6 +33,9 @@ from shared.kernel.clock import Clock
 
 _log = logging.getLogger(__name__)
 _NANO = 1_000_000_000
+NEVER_SEEN = Failure(
+    FailureClass.UNAVAILABLE, KnownEffect.NONE, "NEVER_SEEN", "the executor never got it", refused=True
+)
 
 Operation = Callable[[Batch, Changes], None]
 Work = dict[Batch, list[Operation]]
@@ -41,9 +45,9 @@ class SignalHandler:
     """`on_tools` is told what executors describe."""
 
     on_looked: Callable[[Looked, Work], None]
-    """What an executor's look for an effect found. Set by the engine, as are the next two."""
-    on_late: Callable[[Flight, Ending], None]
-    """What a person had resolved has ended."""
+    """What an executor's look for an effect found. Set by the engine, as are the next ones."""
+    on_late: Callable[[LateEnding], None]
+    """What a person had resolved has ended, or a call of a batch that is not in memory."""
     on_lost: Callable[[Target], None]
     """A stream broke."""
 
@@ -93,13 +97,13 @@ class SignalHandler:
                     pass
         return work
 
-    def expect(self, batch: Batch, proposals: Sequence[Proposal]) -> None:
-        """Proposals whose last attempt was sent by an earlier owner of the batch: their executors know of it."""
+    def expect(self, batch: Batch, sent: Iterable[tuple[Proposal, Attempt]]) -> None:
+        """Attempts that were sent by an earlier owner of the batch: their executors know of them."""
         flights: list[Flight] = []
-        for proposal in proposals:
-            last = proposal.attempts[-1]
-            target = Target(last.executor_id, last.boot_id)
-            flights.append(Flight(batch.call_id(proposal), batch, proposal, last.number, target, 0.0))
+        for proposal, attempt in sent:
+            target = Target(attempt.executor_id, attempt.boot_id)
+            call_id = f"{batch.proposal_id(proposal)}/{attempt.number}"
+            flights.append(Flight(call_id, batch, proposal, attempt.number, target, 0.0))
         self._reattaching.expect(flights, self._clock.monotonic())
 
     def give_up(self, flights: Sequence[Flight]) -> Work:
@@ -124,10 +128,11 @@ class SignalHandler:
 
     def _ended(self, signal: Ended, work: Work) -> None:
         flight = self._flights.pop(signal.call_id)
-        if flight is None:
-            return
-        if flight.was_resolved:
-            self.on_late(flight, signal.ending)
+        if flight is None or flight.was_resolved:
+            sent = self._flights.pop_stray(signal.call_id) if flight is None else flight.place
+            if sent is not None:
+                self._reattaching.saw_position(sent.target.executor_id, signal.position)
+                self.on_late(LateEnding(sent, signal.ending, signal.position))
             return
         if not flight.current:
             self._executors.acknowledge(flight.target, [flight.call_id])
@@ -172,17 +177,12 @@ class SignalHandler:
         if flight is None or signal.state in ("running", "ended"):
             return
         self._flights.pop(signal.call_id)
-        if not flight.current:
+        if signal.state == "never_seen" and flight.was_resolved:
+            self.on_late(LateEnding(flight.place, Ending(None, NEVER_SEEN, over=True), 0))
+        elif not flight.current:
             return
-        if signal.state == "never_seen":
-            failure = Failure(
-                FailureClass.UNAVAILABLE,
-                KnownEffect.NONE,
-                "NEVER_SEEN",
-                "the executor never got it",
-                refused=True,
-            )
-            _append(work, flight, lambda b, c: settle(b, c, flight.proposal, Ending(None, failure)))
+        elif signal.state == "never_seen":
+            _append(work, flight, lambda b, c: settle(b, c, flight.proposal, Ending(None, NEVER_SEEN)))
         elif flight.proposal.state is State.RUNNING:
             settle_lost(work, flight, "EXECUTOR_CANNOT_SAY", "the executor cannot say what became of it")
 

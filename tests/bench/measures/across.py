@@ -2,9 +2,10 @@
 
 Two orchestrators as processes on PostgreSQL. A call of the batch runs behind its gate all the time, so that the batch
 stays the first one's. One request at a time: a proposal is added, then it is decided; at the one and the other in
-turns. Needs a PostgreSQL on the machine (apt-get install postgresql).
+turns. Then as many decisions at once as a crowd sends. Needs a PostgreSQL on the machine (apt-get install postgresql).
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +21,7 @@ from tests.support.postgresql import postgres_server
 from tests.support.starts import call, executor, open_gates, orchestrator, stub, until_known, until_started
 
 WARM_UP = 30
+CROWDS, ROUNDS = (10, 50), 10
 MUST, AIM = 20, 10
 
 
@@ -30,8 +32,10 @@ async def across(plan: Plan) -> list[Figure]:
         batch_id = await _batch_of(owner, folder)
         await _measure([owner, other], batch_id, folder, WARM_UP, "warm")
         found = await _measure([owner, other], batch_id, folder, plan.samples, "")
+        crowds = [await _crowds([owner, other], batch_id, folder, size) for size in CROWDS]
         open_gates(folder, "r")
-    return [_figure(name, *[times[name] for times in found]) for name in ("decide", "add")]
+    alone = [_figure(name, *[times[name] for times in found]) for name in ("decide", "add")]
+    return [*alone, *[_crowd_figure(size, *times) for size, times in zip(CROWDS, crowds, strict=True)]]
 
 
 def _figure(name: str, here: list[float], there: list[float]) -> Figure:
@@ -39,6 +43,12 @@ def _figure(name: str, here: list[float], there: list[float]) -> Figure:
     owners = f"at its owner p50 {median(here):.1f} ms, p99 {percentile(here, 0.99):.1f} ms"
     note = f"p99 {percentile(there, 0.99):.1f} ms; {owners}; {len(there)} times"
     return Figure(f"across_{name}_ms", label, median(there), "ms", MUST, AIM, note=note)
+
+
+def _crowd_figure(size: int, here: list[float], there: list[float]) -> Figure:
+    label = f"{size} decisions for one batch at once, at the one that does not have it"
+    note = f"at its owner {size / median(here):.0f}/s; {len(there)} times"
+    return Figure(f"across_{size}_at_once", label, size / median(there), "/s", higher_is_better=True, note=note)
 
 
 @asynccontextmanager
@@ -76,9 +86,27 @@ async def _measure(
             start = time.perf_counter()
             await client.AddProposals(pb.AddProposalsRequest(batch_id=batch_id, proposals=[added]))
             found[place]["add"].append((time.perf_counter() - start) * 1e3)
-            decision = pb.Decision(proposal_id=f"{batch_id}/{key}", verdict=proposal_pb2.VERDICT_REJECT)
             start = time.perf_counter()
-            (answer,) = (await client.DecideProposals(pb.DecideProposalsRequest(decisions=[decision]))).answers
+            await _reject(client, batch_id, key)
             found[place]["decide"].append((time.perf_counter() - start) * 1e3)
-            assert answer.status.code == 0, answer
     return found
+
+
+async def _crowds(clients: list[Any], batch_id: str, folder: Path, size: int) -> list[list[float]]:
+    """s until all are answered, by client."""
+    found: list[list[float]] = [[] for _ in clients]
+    for number in range(ROUNDS):
+        for place, client in enumerate(clients):
+            keys = [f"crowd{place}-{size}-{number}-{each}" for each in range(size)]
+            added = [call("send", key, folder, tier=tool_pb2.TIER_HARD) for key in keys]
+            await clients[0].AddProposals(pb.AddProposalsRequest(batch_id=batch_id, proposals=added))
+            start = time.perf_counter()
+            await asyncio.gather(*[_reject(client, batch_id, key) for key in keys])
+            found[place].append(time.perf_counter() - start)
+    return found
+
+
+async def _reject(client: Any, batch_id: str, key: str) -> None:
+    decision = pb.Decision(proposal_id=f"{batch_id}/{key}", verdict=proposal_pb2.VERDICT_REJECT)
+    (answer,) = (await client.DecideProposals(pb.DecideProposalsRequest(decisions=[decision]))).answers
+    assert answer.status.code == 0, answer

@@ -62,16 +62,28 @@ async def test_what_changed_something_is_answered_with_it(one: WholeStore, two: 
 async def test_a_refusal_is_its_answer(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
     await two.send([to(builder)], START)
-    await one.refuse(to(builder), b'{"reason":"X"}')
+    await one.refuse([(to(builder), b'{"reason":"X"}')])
     assert await answer_to(two, to(builder)) == (None, b'{"reason":"X"}')
     assert await one.received(9) == []
+
+
+async def test_several_refusals_at_once(one: WholeStore, two: WholeStore) -> None:
+    """Of different batches; each by who has the batch, or nobody."""
+    first, second, mine = await busy(one), await busy(one), await busy(two, TWO)
+    for builder in (first, second, mine):
+        await two.send([to(builder), to(builder, "s")], START)
+    unknown = to(first)._replace(batch_id="nobody's")
+    await one.refuse([(to(second, "s"), b"2"), (to(mine), b"no"), (unknown, b"no"), (to(first), b"1")])
+    found = [await answer_to(two, to(builder, name)) for builder in (first, second, mine) for name in "rs"]
+    assert found == [(None, b"1"), None, None, (None, b"2"), None, None]
+    await one.refuse([])
 
 
 async def test_sent_again_it_waits_again(one: WholeStore, two: WholeStore) -> None:
     """A refusal may be of the moment: who asks once more is judged once more."""
     builder = await busy(one)
     await two.send([to(builder)], START)
-    await one.refuse(to(builder), b"{}")
+    await one.refuse([(to(builder), b"{}")])
     other = to(builder, sender="three-1")._replace(arguments=b"other")
     await two.send([other], START + 1)
     assert await answer_to(two, to(builder)) is None
@@ -81,7 +93,7 @@ async def test_sent_again_it_waits_again(one: WholeStore, two: WholeStore) -> No
 async def test_who_is_not_the_owner_refuses_nothing(one: WholeStore, two: WholeStore) -> None:
     builder = await busy(one)
     await two.send([to(builder)], START)
-    await two.refuse(to(builder), b"{}")
+    await two.refuse([(to(builder), b"{}")])
     assert await answer_to(two, to(builder)) is None
     assert await one.received(9) == [to(builder)]
 
@@ -90,7 +102,7 @@ async def test_an_answer_stands_above_a_refusal(one: WholeStore, two: WholeStore
     builder = await busy(one)
     await two.send([to(builder)], START)
     await carry_out(one, builder)
-    await one.refuse(to(builder), b"{}")
+    await one.refuse([(to(builder), b"{}")])
     assert await answer_to(two, to(builder)) == (b"done", None)
 
 
@@ -129,7 +141,7 @@ async def test_an_answer_says_which_request_it_is_of(one: WholeStore, two: Whole
     await two.send([to(builder), to(builder, "s")], START)
     await two.send([to(builder, each)._replace(kind="Cancel", payload_hash=b"other") for each in "rs"], START)
     await carry_out(one, builder)
-    await one.refuse(to(builder, "s"), b"no")
+    await one.refuse([(to(builder, "s"), b"no")])
     assert await two.answers([to(builder).id, to(builder, "s").id]) == {
         to(builder).id: CommandAnswer(b"done", None, "Decide", b"hash"),
         to(builder, "s").id: CommandAnswer(None, b"no", "Decide", b"hash"),
@@ -156,8 +168,8 @@ async def test_many_at_once(one: WholeStore, two: WholeStore) -> None:
     there = [command for command in sent if command.batch_id in (first.batch.id, second.batch.id, foreign.batch.id)]
     assert await one.received(9) == there
     await carry_out(one, first, "a")
-    await one.refuse(to(second, "b"), b"no")
-    await one.refuse(to(foreign, "a"), b"never")
+    await one.refuse([(to(second, "b"), b"no")])
+    await one.refuse([(to(foreign, "a"), b"never")])
     done, refused = to(first, "a").id, to(second, "b").id
     assert await two.answers([command.id for command in sent if command.tenant == "default"]) == {
         done: CommandAnswer(b"done", None, "Decide", b"hash"),

@@ -8,12 +8,13 @@ import pytest
 from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.commands import SentCommand
 from orchestrator_svc.ports.ownership import Lease
-from orchestrator_svc.ports.store import Request, Session
+from orchestrator_svc.ports.store import KEEP_STARTS, Request, Session
 from shared.kernel.errors import PreconditionError, UnavailableError
 from tests.support.batches import MINUTE, START, AnyArguments, Builder, judged
 from tests.support.stores import Opener, WholeStore, commit, submitted, taken, taken_due
 
 ONE = "one-1"
+LONG_AFTER = START + KEEP_STARTS + 1
 
 
 async def lease_of(other: WholeStore, incarnation: str = ONE) -> Lease:
@@ -102,20 +103,25 @@ def writes(store: WholeStore, builder: Builder) -> list[tuple[str, Awaitable[obj
         ("let_go", store.let_go([batch], START)),
         ("supersede", store.supersede(Lease("two-1", 0))),
         ("send", store.send([command], START)),
-        ("refuse", store.refuse(command, b"{}")),
+        ("refuse", store.refuse([(command, b"{}")])),
         ("withdraw", store.withdraw([command.id])),
         ("forget_commands", store.forget_commands(START)),
     ]
 
 
-@pytest.mark.parametrize("by", ["another", "itself"])
-async def test_an_ended_start_writes_nothing(one: WholeStore, two: WholeStore, by: str) -> None:
+@pytest.mark.parametrize("by", ["another", "itself", "another, and is forgotten"])
+async def test_an_ended_start_writes_nothing(
+    openers: tuple[Opener, Opener], one: WholeStore, two: WholeStore, by: str
+) -> None:
     builder = await busy(one)
     if by == "itself":
         await one.end()
         await one.end()
     else:
         assert await two.supersede(await lease_of(two))
+    if by == "another, and is forgotten":
+        two = await openers[1].open(LONG_AFTER)
+        assert ONE not in await openers[1].starts()
     before = await two.get_batch("default", builder.batch.id)
     for name, write in writes(one, builder):
         refusal = (await asyncio.gather(write, return_exceptions=True))[0]
@@ -126,7 +132,36 @@ async def test_an_ended_start_writes_nothing(one: WholeStore, two: WholeStore, b
     assert caught.value.reason == "STORE_TAKEN"
     assert await two.get_batch("default", builder.batch.id) == before
     assert await two.get_session("default", "s") is None
-    assert (await taken(two, builder)).incarnation == "two-1"
+    assert (await taken(two, builder)).incarnation == openers[1].opened[-1]
+
+
+async def test_a_start_that_is_forgotten_ends_itself_in_vain(
+    openers: tuple[Opener, Opener], one: WholeStore, two: WholeStore
+) -> None:
+    builder, lease = await busy(one), await lease_of(two)
+    assert await two.supersede(lease)
+    later = await openers[1].open(LONG_AFTER)
+    (batch,) = await taken_due(later, 0)
+    assert batch.id == builder.batch.id
+    assert not await later.supersede(lease)
+    await one.end()
+    assert await later.still(batch)
+
+
+async def test_starts_that_live_or_ended_not_long_ago_stay_on_record(
+    openers: tuple[Opener, Opener], one: WholeStore, two: WholeStore
+) -> None:
+    assert await two.supersede(await lease_of(two))
+    await openers[1].open(LONG_AFTER - 1)
+    assert await openers[1].starts() == {ONE, "two-1", "two-2"}
+    await openers[1].open(LONG_AFTER)
+    assert await openers[1].starts() == {"two-1", "two-2", "two-3"}, "two-1 was never ended"
+
+
+async def test_where_one_alone_may_work_all_but_the_last_are_forgotten_in_the_end(opener: Opener) -> None:
+    for at in (START, START + 1, LONG_AFTER):
+        await opener.restart(at)
+    assert await opener.starts() == {"incarnation-2", "incarnation-3"}
 
 
 async def test_another_start_of_the_same_orchestrator_is_another(

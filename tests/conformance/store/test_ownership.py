@@ -2,6 +2,7 @@
 
 import asyncio
 
+from orchestrator_svc.domain.cancelling import cancel_batch
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Effect, FailureClass, KnownEffect, Tier
 from orchestrator_svc.ports.ownership import Elsewhere
@@ -202,6 +203,27 @@ async def test_what_is_let_go_is_due_where_there_is_something_to_do(one: WholeSt
     found = await taken_due(two)
     assert [batch.id for batch in found] == [builders[2].batch.id, builders[1].batch.id]
     assert [found[0].idle_end, found[1].next_expiry] == [builders[2].batch.idle_end, builders[1].batch.next_expiry]
+
+
+async def test_what_leaves_the_memory_with_an_unknown_outcome_is_due_for_the_next_look(
+    one: WholeStore, two: WholeStore
+) -> None:
+    builder = Builder(incarnation=ONE)
+    await submitted(one, builder, builder.submit([judged("a", effect=Effect.NON_IDEMPOTENT)]))
+    await commit(one, builder.dispatch("a"))
+    await commit(one, builder.fail("a", failure=broken(FailureClass.UNAVAILABLE, KnownEffect.POSSIBLE)))
+    changes = builder.begin()
+    cancel_batch(builder.batch, changes, "user:ann", "enough", MINUTE)
+    await commit(one, builder.batch.conclude(changes))
+    assert (builder.batch.state, builder.batch.owned) == (BatchState.PARTIAL, True)
+    now, look = START + MINUTE, START + 2 * MINUTE
+    builder.batch.look_time = look
+    await one.let_go([builder.batch], now)
+    assert await two.next_wake() == look
+    assert await taken_due(two, look - 1) == []
+    (found,) = await taken_due(two, look)
+    assert (found.id, found.look_time) == (builder.batch.id, None)
+    assert await elsewhere(one, builder) != ONE
 
 
 async def test_what_another_has_by_now_is_not_let_go(one: WholeStore, two: WholeStore) -> None:

@@ -2,10 +2,10 @@
 
 from orchestrator_svc.domain.proposal import Condition, Dependency, ProposalState
 from orchestrator_svc.domain.states import BatchState
-from orchestrator_svc.domain.tool import Tier
+from orchestrator_svc.domain.tool import Effect, FailureClass, KnownEffect, Tier
 from orchestrator_svc.ports.store import Store
-from orchestrator_svc.ports.views import ProposalView
-from tests.support.batches import Builder, judged
+from orchestrator_svc.ports.views import BatchFilter, ProposalView
+from tests.support.batches import MINUTE, Builder, broken, judged
 from tests.support.stores import EVERYTHING, commit, submitted
 
 State = ProposalState
@@ -50,6 +50,25 @@ async def test_a_finished_view_names_what_is_missing(store: Store) -> None:
     assert view.state is BatchState.PARTIAL
     assert view.finish_time == builder.batch.finish_time
     assert view.missing == [f"p{n}" for n in range(1, 101)]
+
+
+async def test_a_view_says_how_many_unknown_outcomes_are_not_waited_for_any_more(store: Store) -> None:
+    builder, other = Builder(), Builder()
+    for each in (builder, other):
+        each.batch.resolution_deadline = MINUTE
+        items = [judged(name, effect=Effect.NON_IDEMPOTENT) for name in "abc"]
+        await submitted(store, each, each.submit([*items, judged("d", tier=Tier.HARD)]))
+        possible = broken(FailureClass.TIMEOUT, KnownEffect.POSSIBLE)
+        await commit(store, each.dispatch("a", "b", "c"), each.succeed("c"), each.fail("a", "b", failure=possible))
+    await commit(store, builder.give_up("b"))
+
+    for each, given_up in ((builder, 1), (other, 0)):
+        view = await store.get_batch("default", each.batch.id)
+        assert view is not None
+        assert (view.state, view.given_up, each.batch.given_up) == (BatchState.BLOCKED, given_up, given_up)
+        assert view.counts[State.OUTCOME_UNKNOWN] == 2
+    page = await store.list_batches("default", BatchFilter(), None, 10)
+    assert {view.id: view.given_up for view in page.batches} == {builder.batch.id: 1, other.batch.id: 0}
 
 
 async def test_a_full_view_has_each_proposal_in_order(store: Store) -> None:

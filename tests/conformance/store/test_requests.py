@@ -40,6 +40,20 @@ async def test_one_request_over_several_batches(store: Store) -> None:
     assert found.answers == {item.batch.id: bytes([n]) for n, item in enumerate(builders)}
 
 
+async def test_several_are_found_at_once(store: Store) -> None:
+    """Those of the tenant that are there, each with all of its answers."""
+    first, second, foreign = await asked(store), await asked(store), await asked(store, "other")
+    await commit(store, commanded(first.approve("a"), "r1", b"1"), commanded(second.approve("a"), "r1", b"2"))
+    await commit(store, commanded(first.approve("b"), "r2", b"3"), commanded(foreign.approve("a"), "r3", b"4"))
+    claim = Request("r4", "SoftConfirm", b"other", b"chosen", {})
+    assert await store.claim_request("default", claim, 5) is None
+
+    found = await store.find_requests("default", ["r4", "r3", "r2", "r1", "r0"])
+    assert found == {name: await store.find_request("default", name) for name in ("r1", "r2", "r4")}
+    assert found["r1"].answers == {first.batch.id: b"1", second.batch.id: b"2"}
+    assert await store.find_requests("default", []) == {}
+
+
 async def test_a_batch_answers_a_request_once(store: Store) -> None:
     builder, other = await asked(store), await asked(store)
     await commit(store, commanded(builder.approve("a"), "r1", b"first"))

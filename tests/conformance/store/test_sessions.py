@@ -1,11 +1,12 @@
 """Sessions: made, listed, updated once a revision, and what happens in them."""
 
+import asyncio
 from dataclasses import replace
 
 from orchestrator_svc.domain.tool import Tier
-from orchestrator_svc.ports.store import Session, SessionStatistics, Store
+from orchestrator_svc.ports.store import Request, Session, SessionStatistics, Store
 from tests.support.batches import Builder, judged
-from tests.support.stores import commit, submitted
+from tests.support.stores import WholeStore, commit, submitted
 
 
 def session(id_: str, create_time: int = 100, tenant: str = "default") -> Session:
@@ -17,6 +18,34 @@ async def test_one_of_an_id(store: Store) -> None:
     assert not await store.create_session(replace(session("s1"), title="Another"))
     assert await store.create_session(session("s1", tenant="other"))
     assert await store.get_session("default", "s1") == (session("s1"), SessionStatistics(0, 0, 0, 0))
+
+
+async def test_one_comes_with_its_request_or_neither_does(store: Store) -> None:
+    made = Request("r1", "CreateSession", b"hash", b"s1", {})
+    assert await store.create_session(session("s1"), made)
+    assert await store.find_request("default", "r1") == made
+    assert not await store.create_session(session("s2"), made), "that request is done"
+    assert await store.get_session("default", "s2") is None
+    assert not await store.create_session(session("s1"), replace(made, request_id="r2"))
+    assert await store.find_request("default", "r2") is None
+    assert await store.create_session(session("s2"), replace(made, request_id="r2"))
+    assert await store.create_session(session("s1", tenant="other"), made)
+
+
+async def test_of_one_request_at_two_orchestrators_at_once_one_is_made(one: WholeStore, two: WholeStore) -> None:
+    for number in range(20):
+        request = Request(f"r{number}", "CreateSession", b"hash", b"", {})
+        names = [f"{number}-{place}" for place in range(2)]
+        made = await asyncio.gather(
+            *[store.create_session(session(name), request) for store, name in zip((one, two), names, strict=True)]
+        )
+        assert sorted(made) == [False, True]
+        assert [await one.get_session("default", name) is not None for name in names] == made
+        same = [
+            store.create_session(session(f"{number}-2"), replace(request, request_id=f"{number}-{place}"))
+            for place, store in enumerate((two, one))
+        ]
+        assert sorted(await asyncio.gather(*same)) == [False, True]
 
 
 async def test_an_update_needs_the_revision_that_stands(store: Store) -> None:

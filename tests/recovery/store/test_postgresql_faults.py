@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator_svc.adapters.store import postgresql, postgresql_engines
+from orchestrator_svc.adapters.store.columns import metadata
 from orchestrator_svc.adapters.store.guard import POSTGRESQL
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
 from orchestrator_svc.adapters.store.postgresql_migrating import lock_schema
-from orchestrator_svc.adapters.store.tables import REVISION, metadata
+from orchestrator_svc.adapters.store.tables import REVISION
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.ports.store import Store
 from shared.kernel.errors import InvalidError, PreconditionError, UnavailableError

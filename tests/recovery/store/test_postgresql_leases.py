@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
-from orchestrator_svc.adapters.store import postgresql_engines
+from orchestrator_svc.adapters.store import postgresql_engines, postgresql_fence
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
 from orchestrator_svc.adapters.store.postgresql_fence import Lane, Mark, fence
 from orchestrator_svc.adapters.store.postgresql_lease import writer_name
 from orchestrator_svc.adapters.store.writing import apply
 from orchestrator_svc.domain.changes import merge
 from orchestrator_svc.ports.ownership import Lease
+from orchestrator_svc.ports.store import KEEP_STARTS
 from shared.kernel.errors import UnavailableError
 from tests.support.batches import START, Builder, judged
 from tests.support.postgresql import PostgresServer
@@ -88,6 +89,22 @@ async def test_what_passed_the_fence_is_waited_for(
     assert [(batch.id, batch.name) for batch in await taken_due(two, 0)] == [(builder.batch.id, "late")]
 
 
+async def test_without_the_lock_of_its_fence_what_passed_it_is_lost(
+    one: WholeStore, two: WholeStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it: a new batch is there, of a start that has been ended, and nobody takes it."""
+    sql = postgresql_fence._FENCE
+    assert " FOR KEY SHARE" in sql
+    builder, lease, new = await busy(one), await lease_of(two), Builder(incarnation=ONE)
+    monkeypatch.setattr(postgresql_fence, "_FENCE", sql.replace(" FOR KEY SHARE", ""))
+    async with transaction(url, "not known as its own") as late:
+        await late.run_sync(apply, merge(new.submit([judged("a")]).parts()), ProtobufEventCodec(), START)
+        assert await two.supersede(lease)
+        await late.commit()
+    assert await two.get_batch("default", new.batch.id) is not None
+    assert [batch.id for batch in await taken_due(two, 0)] == [builder.batch.id]
+
+
 async def test_what_passed_the_fence_is_waited_for_by_who_ends_itself(
     one: WholeStore, two: WholeStore, url: str, postgres: PostgresServer
 ) -> None:
@@ -147,6 +164,20 @@ async def test_a_lease_is_renewed_beside_ending_another_start_however_long_that_
         await one.renew()
         await late.commit()
     assert superseding.result()
+
+
+async def test_a_start_that_a_batch_names_stays_on_record(
+    one: WholeStore, two: WholeStore, url: str, postgres: PostgresServer
+) -> None:
+    """No transaction leaves such a batch behind; should there be one, its row says whose it was."""
+    builder, lease = await busy(one), await lease_of(two)
+    assert await two.supersede(lease)
+    sql = "UPDATE batches SET incarnation = $1 WHERE batch_no = $2"
+    await postgres.query(url.rpartition("/")[2], sql, ONE, builder.batch.number)
+    opener = PostgresqlOpener(url, prefix="later")
+    await opener.open(START + KEEP_STARTS + 1)
+    assert await opener.starts() == {ONE, TWO, "later-1"}
+    await opener.close()
 
 
 async def test_its_time_is_the_databases(one: WholeStore, postgres: PostgresServer) -> None:

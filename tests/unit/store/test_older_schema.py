@@ -12,6 +12,7 @@ from tests.support.batches import Builder, judged
 from tests.support.stores import SqliteOpener, commit, submitted, taken_due
 
 _BACK = (
+    "DROP TABLE transactions",
     "DROP TABLE inbox",
     "DROP INDEX batches_owned",
     "DROP INDEX batches_due",

@@ -9,9 +9,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
+from orchestrator_svc.adapters.store.columns import metadata
 from orchestrator_svc.adapters.store.engines import writer_engine
 from orchestrator_svc.adapters.store.migrating import LOCATION, migrate
-from orchestrator_svc.adapters.store.tables import REVISION, metadata, proposals, standings
+from orchestrator_svc.adapters.store.tables import REVISION, proposals, standings
 
 
 def schema(connection: Connection) -> dict[str, list[str]]:

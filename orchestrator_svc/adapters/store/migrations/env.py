@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from orchestrator_svc.adapters.store.tables import metadata
+from orchestrator_svc.adapters.store.columns import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

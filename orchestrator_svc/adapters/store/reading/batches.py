@@ -16,6 +16,7 @@ from orchestrator_svc.ports.codec import StoredFrame
 from orchestrator_svc.ports.store import BatchHead
 from orchestrator_svc.ports.views import NEVER, AgentTally, BatchView
 
+_UNKNOWN = int(ProposalState.OUTCOME_UNKNOWN)
 _HEAD = select(
     batches.c.id,
     batches.c.batch_no,
@@ -78,15 +79,28 @@ def read_frames(connection: Connection, number: int, after: int, limit_bytes: in
 
 
 def views(connection: Connection, rows: Sequence[AnyRow]) -> list[BatchView]:
-    """Two queries for all of them."""
+    """Two queries for all of them; more where something is missing, or unknown."""
     if not rows:
         return []
     agents = _agents(connection, [row.batch_no for row in rows])
     missing = _missing(connection, [row.batch_no for row in rows if BatchState(row.state).finished])
-    return [_view(row, agents.get(row.batch_no, []), missing.get(row.batch_no, [])) for row in rows]
+    counts = {row.batch_no: tuple(orjson.loads(row.counts)) for row in rows}
+    given_up = _given_up(connection, [number for number, of_batch in counts.items() if of_batch[_UNKNOWN]])
+    return [
+        _view(
+            row,
+            counts[row.batch_no],
+            given_up.get(row.batch_no, 0),
+            agents.get(row.batch_no, []),
+            missing.get(row.batch_no, []),
+        )
+        for row in rows
+    ]
 
 
-def _view(row: AnyRow, agents: list[AgentTally], missing: list[str]) -> BatchView:
+def _view(
+    row: AnyRow, counts: tuple[int, ...], given_up: int, agents: list[AgentTally], missing: list[str]
+) -> BatchView:
     return BatchView(
         id=row.id,
         tenant=row.tenant,
@@ -100,8 +114,9 @@ def _view(row: AnyRow, agents: list[AgentTally], missing: list[str]) -> BatchVie
         trace_id=row.trace_id,
         state=BatchState(row.state),
         head=row.head,
-        counts=tuple(orjson.loads(row.counts)),
+        counts=counts,
         asked=row.asked,
+        given_up=given_up,
         open=bool(row.open),
         max_in_flight=row.max_in_flight,
         create_time=row.create_time,
@@ -129,6 +144,18 @@ def _agents(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Ag
         number: [AgentTally(name, tuple(counts)) for name, counts in of_batch.items()]
         for number, of_batch in tallies.items()
     }
+
+
+def _given_up(connection: Connection, numbers: Sequence[int]) -> dict[int, int]:
+    if not numbers:
+        return {}
+    statement = (
+        select(proposals.c.batch_no, func.count().label("total"))
+        .select_from(PROPOSALS)
+        .where(of_batches(connection, numbers), standings.c.state == _UNKNOWN, standings.c.finish_time > 0)
+        .group_by(proposals.c.batch_no)
+    )
+    return {row.batch_no: row.total for row in connection.execute(statement)}
 
 
 def _missing(connection: Connection, numbers: Sequence[int]) -> dict[int, list[str]]:

@@ -4,8 +4,9 @@ from collections.abc import Collection
 
 from sqlalchemy import Column, Connection, FromClause, Integer, Table, and_, exists, literal_column, select, tuple_
 
+from orchestrator_svc.adapters.store.owner_tables import inbox
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow, AnySelect
-from orchestrator_svc.adapters.store.tables import OWNED, batches, commands, inbox, requests
+from orchestrator_svc.adapters.store.tables import OWNED, batches, commands, requests
 from orchestrator_svc.ports.commands import CommandAnswer, CommandId, SentCommand
 
 _OF_BATCHES = inbox.join(batches, batches.c.batch_no == inbox.c.batch_no)

@@ -13,6 +13,7 @@ from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.commands import sending
 from orchestrator_svc.application.commands.kind import CommandKind, load_nothing
 from orchestrator_svc.application.decide import DecisionSpec
+from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Verdict
 from orchestrator_svc.domain.states import OnInvalid
@@ -258,13 +259,14 @@ async def test_a_command_that_comes_back_is_judged_once(two: Two) -> None:
     """By who waits for it; what was refused to that one is not done a moment later."""
     judged = 0
 
-    async def handle(caller: Caller, batch: Batch, of: Juggling, key: RequestKey | None) -> None:
+    async def handle(caller: Caller, batch: Batch, of: Juggling, key: RequestKey | None) -> Operation[None]:
         nonlocal judged
         judged += 1
         if judged == 1:
             two.second.commands.look()
             await asyncio.sleep(1)  # longer than until the next look
             raise PreconditionError("NOT_NOW", "not now")
+        return lambda batch, changes: None
 
     kind = two.second.commands.serve(CommandKind("Juggle", Juggling, handle, load_nothing))
     await two.kill()
@@ -284,7 +286,7 @@ async def test_a_command_that_comes_back_is_judged_once(two: Two) -> None:
 
 
 async def test_a_fault_in_a_command_is_told_and_the_next_one_works(two: Two, caplog: pytest.LogCaptureFixture) -> None:
-    async def handle(caller: Caller, batch: Batch, of: Juggling, key: RequestKey | None) -> None:
+    async def handle(caller: Caller, batch: Batch, of: Juggling, key: RequestKey | None) -> Operation[None]:
         raise ZeroDivisionError
 
     kinds = [

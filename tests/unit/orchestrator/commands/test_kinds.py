@@ -8,13 +8,15 @@ from orchestrator_svc.application.cancel import Cancelling, CancellingItems
 from orchestrator_svc.application.commands.kind import AnyKind, UnreadableError
 from orchestrator_svc.application.commands.refusals import read_refusal, write_refusal
 from orchestrator_svc.application.decide import Decisions, DecisionSpec
+from orchestrator_svc.application.record_ending import Arriving
 from orchestrator_svc.application.resolve import Resolving
 from orchestrator_svc.application.resume_batch import Resuming
 from orchestrator_svc.application.retry_proposals import Retrying
 from orchestrator_svc.application.soft_confirm import Turn
 from orchestrator_svc.domain.proposal import Condition, Dependency, ProposalSpec, Verdict
+from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.states import OnInvalid, Resolution
-from orchestrator_svc.domain.tool import RetryPolicy, Tier
+from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, RetryPolicy, Tier
 from shared.kernel import errors
 from shared.kernel.errors import ErrorKind, FieldViolation, GreenlightError
 from tests.support.world import World
@@ -36,6 +38,7 @@ FULL = ProposalSpec(
     RetryPolicy(3, 1, 2),
     5,
 )
+FAILURE = Failure(FailureClass.RATE_LIMITED, KnownEffect.POSSIBLE, "SLOW", TEXT, 5, True)
 SAMPLES: dict[str, list[object]] = {
     "AddProposals": [Adding([FULL, ProposalSpec("t")], OnInvalid.FAIL_CALL, True), Adding([], OnInvalid.REFUSE, False)],
     "CancelBatch": [Cancelling(TEXT)],
@@ -44,6 +47,10 @@ SAMPLES: dict[str, list[object]] = {
     "DecideProposals": [
         Decisions({3: DecisionSpec("a/b", Verdict.APPROVE, TEXT, "sha256:0", 7, "{}", True)}, True),
         Decisions({0: DecisionSpec("a/b", None)}, False),
+    ],
+    "RecordEnding": [
+        Arriving("k", 2, TEXT, Ending('{"a": 1e400}', None, 1, 2, 3, 1 << 62, True), 1 << 40),
+        Arriving("k", 1, "e", Ending(None, FAILURE), 0),
     ],
     "ResolveProposal": [
         Resolving("k", Resolution.RUN_AGAIN, TEXT, TEXT, 0),
@@ -61,9 +68,9 @@ def kinds() -> dict[str, AnyKind]:
 
 
 def test_each_is_the_work_of_an_rpc(kinds: dict[str, AnyKind]) -> None:
-    """By whose name the request is remembered, whoever carries it out."""
+    """By whose name the request is remembered, whoever carries it out; an executor's word is no request."""
     service = orchestrator_pb2.DESCRIPTOR.services_by_name["OrchestratorService"]
-    assert kinds.keys() <= {method.name for method in service.methods}
+    assert kinds.keys() - {"RecordEnding"} <= {method.name for method in service.methods}
     assert kinds.keys() == SAMPLES.keys()
 
 

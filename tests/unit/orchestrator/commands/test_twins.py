@@ -83,12 +83,30 @@ def sessions(world: World) -> Sessions:
     return Sessions(world.store, SessionContexts(world.store), world.requests, world.ids, world.clock)
 
 
-async def test_a_session_is_made_once(pair: tuple[World, World]) -> None:
+@pytest.mark.parametrize("name", ["", "s"])
+async def test_a_session_is_made_once(pair: tuple[World, World], name: str) -> None:
+    """None is left that nobody knows of."""
     update = SessionUpdate(title="talk")
     made = await asyncio.gather(
-        *[sessions(world).create(CALLER, "", update, key("CreateSession", 1)) for world in pair]
+        *[sessions(world).create(CALLER, name, update, key("CreateSession", 1)) for world in pair]
     )
-    assert made[0][0].id == made[1][0].id
+    assert made[0] == made[1]
+    assert await sessions(pair[0]).list("default", None, 10) == [made[0]]
+
+
+async def test_a_session_that_two_requests_name_is_the_firsts(pair: tuple[World, World]) -> None:
+    for number, keys in enumerate(((None, None), (key("CreateSession", 1), key("CreateSession", 2)))):
+        made = await asyncio.gather(
+            *[
+                sessions(world).create(CALLER, f"s{number}", SessionUpdate(), each)
+                for world, each in zip(pair, keys, strict=True)
+            ],
+            return_exceptions=True,
+        )
+        assert [getattr(one, "reason", "") for one in made if isinstance(one, BaseException)] == ["SESSION_EXISTS"]
+    again = [sessions(pair[0]).create(CALLER, "s1", SessionUpdate(), key("CreateSession", n)) for n in (1, 2)]
+    told = await asyncio.gather(*again, return_exceptions=True)
+    assert sorted(getattr(one, "reason", "") for one in told) == ["", "SESSION_EXISTS"], "as the first time"
 
 
 async def test_an_update_of_a_session_is_no_conflict_with_itself(pair: tuple[World, World]) -> None:

@@ -179,7 +179,7 @@ async def test_a_soft_one_may_be_decided_before_it_is_bound(world: World, replic
 
 async def test_a_proposer_cannot_approve_its_own_hard_one(world: World, replica: Replica) -> None:
     batch_id = await world.run(spec("pay", "a"), spec("note", "b"), spec("read", "c", tier=Tier.HARD))
-    strict = DecideProposals(EachItem(world.engine, world.requests, world.router()), world.judging, self_approval=False)
+    strict = DecideProposals(EachItem(world.requests, world.router()), world.judging, self_approval=False)
     mine = [await decision(world, f"{batch_id}/{key}") for key in "abc"]
     answers = await strict.decide(CALLER, mine, False, None)
     assert [answer.reason for answer in answers] == ["SELF_APPROVAL", "", "SELF_APPROVAL"]

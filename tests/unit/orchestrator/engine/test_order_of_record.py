@@ -10,6 +10,7 @@ from orchestrator_svc.domain.states import OnInvalid
 from orchestrator_svc.domain.tool import Tier
 from shared.kernel.errors import UnavailableError
 from shared.kernel.tasks import Supervisor
+from tests.support.companions import Company, joined, settled
 from tests.support.engine_world import events, keys, ok, spec, started
 from tests.support.held_store import HeldStore
 from tests.support.world import CALLER, World
@@ -104,6 +105,40 @@ async def test_a_result_does_not_send_what_an_uncommitted_addition_brought(world
         store.release()
         await world.settle()
         assert keys(replica.held) == ["b/1"]
+
+
+async def test_a_command_on_a_copy_that_another_takes_meanwhile_sends_nothing_of_it() -> None:
+    company = Company()
+    other, store = company.world(), HeldStore(company.world().store)
+    one = World(store.port, company.clock, bus=company.bus)
+    async with joined(one) as first, joined(other) as second, Supervisor() as tasks:
+        batch_id = await one.run(spec("pay", "a"), spec("read", "b", "a?"))
+        await one.settle()
+        assert one.live.may_be_taken(batch_id)
+        store.hold()
+        asked = tasks.start(one.cancel.proposals(CALLER, [f"{batch_id}/a"], "", None), "cancels")
+        await one.settle()
+        assert store.waiting
+        assert first.received == []
+        await other.approve(f"{batch_id}/a")
+        store.release()
+        await asked
+        await settled(one, other)
+        assert company.whose(batch_id) == other.incarnation.id
+        assert (first.received, [call.id for call in second.received[1:]]) == ([], [f"{batch_id}/b/1"])
+        assert (await other.states(batch_id)) == {"a": "CANCELLED", "b": "RUNNING"}
+
+
+async def test_what_a_command_on_a_copy_lets_go_is_sent_once_it_is_recorded() -> None:
+    company = Company()
+    one = company.world()
+    async with joined(one) as first:
+        batch_id = await one.run(spec("pay", "a"), spec("read", "b", "a?"))
+        await one.settle()
+        assert one.live.may_be_taken(batch_id)
+        await one.cancel.proposals(CALLER, [f"{batch_id}/a"], "", None)
+        await one.settle()
+        assert [call.id for call in first.received] == [f"{batch_id}/b/1"]
 
 
 async def test_while_the_store_is_away_batches_wait_and_submissions_are_refused(world: World, store: HeldStore) -> None:

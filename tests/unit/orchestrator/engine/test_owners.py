@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from orchestrator_svc.application.engine.live import OwnedElsewhereError
+from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from shared.kernel.errors import UnavailableError
 from shared.kernel.tasks import Supervisor
 from tests.support.companions import PERIOD, Company, joined, settled

@@ -75,6 +75,26 @@ async def test_a_new_one_is_refused_and_the_service_lives(world: World, store: H
         assert (await world.states(batch_id)) == {"a": "SUCCEEDED"}
 
 
+async def test_one_that_the_store_cannot_write_when_it_is_back_leaves_it_open_to_the_others(
+    world: World, store: HeldStore
+) -> None:
+    async with started(world) as replica, Supervisor() as tasks:
+        store.away = True
+        refused = tasks.start(world.run(spec("read", "a")), "a new one")
+        await world.settle()
+        assert world.engine.recorder.failing is not None
+        store.poison = lambda write: write.created
+        store.away = False
+        with pytest.raises(UnavailableError):
+            await refused
+        store.poison = lambda write: False
+        batch_id = await world.run(spec("read", "a"))
+        replica.release()
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "SUCCEEDED"}
+        assert world.engine.problems() == []
+
+
 async def test_one_that_cannot_even_be_ended_is_stuck_until_it_can_be_written(
     world: World, store: HeldStore, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -222,7 +222,7 @@ async def test_a_start_goes_on_looking() -> None:
     Effects(replica, FOUND)
     async with running(again, ()):
         replica.connect()
-        await again.settle()
+        await later(again, 1)  # its tool is usable by then
         assert (await again.states(batch_id)) == {"a": "SUCCEEDED"}
 
 

@@ -1,5 +1,6 @@
 """Nobody says in time what became of an unknown outcome: nobody waits for it any more."""
 
+from orchestrator_svc.api.mapping.batches import batch_message
 from orchestrator_svc.application.summaries import WaitingReason, waiting
 from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import FailureClass
@@ -39,6 +40,20 @@ async def test_what_needs_its_success_is_skipped_and_the_batch_is_partial() -> N
         assert (await world.states(batch_id)) == states
         assert (await world.batch(batch_id)).state.name == "PARTIAL"
         assert (await story(world, batch_id, "a"))[-1] == "outcome_given_up"
+
+
+async def test_what_is_given_up_is_no_resolution_that_a_blocked_batch_waits_for() -> None:
+    world = patient()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("send", "b"), spec("pay", "c"))
+        replica.end(replica.held[0], possible())
+        await later(world, HOUR / 2)
+        replica.end(replica.held[0], possible())
+        await world.settle()
+        for resolutions in (2, 1, 0):
+            blocked_on = batch_message(await world.batch(batch_id)).blocked_on
+            assert (blocked_on.decisions, blocked_on.resolutions) == (1, resolutions)
+            await later(world, HOUR / 2)
 
 
 async def test_it_holds_across_a_restart() -> None:

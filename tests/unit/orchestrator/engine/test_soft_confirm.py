@@ -45,7 +45,6 @@ async def replica(world: World) -> AsyncGenerator[Replica]:
 def soft(world: World) -> SoftConfirm:
     watch = Watch(world.store, world.feed, world.codec, world.clock, 15.0)
     return SoftConfirm(
-        world.engine,
         world.router(),
         world.store,
         world.requests,
