@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from executor_svc.adapters.journal.sqlite import SqliteJournal
 from executor_svc.adapters.observers.spans import SpanObserver
 from executor_svc.adapters.runners.guards import keep_tasks_apart, refuse_forks, tool_tasks
+from executor_svc.adapters.runners.loop_threads import LoopThreads
 from executor_svc.adapters.runners.thread_pool import ThreadPool
 from executor_svc.adapters.toolboxes.reloading import reload_on_change
 from executor_svc.adapters.toolboxes.toolset import OpenTools, Toolset
@@ -16,7 +17,7 @@ from executor_svc.api.servicer import SERVICE, ExecutorServicer, ServerInfo
 from executor_svc.application.executor import Executor, Identity
 from executor_svc.application.journal_writer import JournalWriter
 from executor_svc.application.ledger import Retention
-from executor_svc.application.runner import Pace
+from executor_svc.application.pulse import Pace
 from executor_svc.settings import Settings
 from greenlight_tool.spec import MAX_RESULT_LIMIT
 from shared.kernel.clock import SystemClock
@@ -75,7 +76,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
     """
     clock, ids, decline = SystemClock(), IdSource(), Decline()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_guarded())
+        stack.enter_context(_guarded(settings.threads))
         identity, journal = await _open_journal(stack, settings, clock, ids)
         supervisor = await stack.enter_async_context(Supervisor(decline.fail))
         spans = await _open_spans(stack, settings, identity, clock)
@@ -192,11 +193,15 @@ async def _drain(server: GrpcServer, executor: Executor, grace: float) -> None:
 
 
 @contextmanager
-def _guarded() -> Generator[None]:
-    """What a tool does to the process is held to its call, as long as the service runs."""
+def _guarded(threads: int) -> Generator[None]:
+    """What a tool does to the process is held to its call, as long as the service runs.
+
+    The loop's threads stay; they end with the loop.
+    """
     loop = asyncio.get_running_loop()
     before = loop.get_task_factory()
     loop.set_task_factory(tool_tasks)
+    loop.set_default_executor(LoopThreads(threads))
     keep_tasks_apart()
     refuse_forks()
     try:

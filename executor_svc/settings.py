@@ -26,7 +26,11 @@ class Settings(BaseSettings):
     )
     reload: bool = Field(default=False, description="Load the toolboxes anew when their code changes")
     slots: int = Field(default=1000, ge=1, description="Calls that run at once, over all streams")
-    threads: int = Field(default=32, ge=1, description="Threads for tools that are plain functions")
+    threads: int = Field(
+        default=32,
+        ge=1,
+        description="Threads for tools that are plain functions, and as many for what async tools give to threads",
+    )
     unsafe_call_tool: bool = Field(default=False, description="CallTool runs tools of any effect, without any approval")
     drain_grace: float = Field(
         default=30, ge=0, allow_inf_nan=False, description="How long a shutdown waits for calls that run"

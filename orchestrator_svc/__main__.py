@@ -17,6 +17,7 @@ from shared.runtime.process import log_to_stderr, run, say
 from shared.runtime.server import ListenError
 
 _BACKUP = "backup"
+_EXIT_GRACE = 2.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if target is not None:
             return _back_up(settings, target)
-        return run(serve(settings), uvloop=settings.uvloop)
+        return run(serve(settings), uvloop=settings.uvloop, exit_grace=_EXIT_GRACE)
     except (GreenlightError, ListenError) as error:
         print(f"orchestrator: {error}", file=sys.stderr)
         return 1

@@ -11,9 +11,10 @@ from executor_svc.application.journal_writer import JournalWriter
 from executor_svc.application.ledger import Ended, Ledger, Retention
 from executor_svc.application.owners import Owners
 from executor_svc.application.probing import Probing
+from executor_svc.application.pulse import Pace
 from executor_svc.application.registry import Hosted, Registry
 from executor_svc.application.run import Run, Stop
-from executor_svc.application.runner import Pace, Runner
+from executor_svc.application.runner import Runner
 from executor_svc.application.streams import Stream, Streams
 from executor_svc.domain.call import Call
 from executor_svc.domain.journalled import reused_id

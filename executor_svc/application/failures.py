@@ -2,7 +2,7 @@
 
 from types import TracebackType
 
-from executor_svc.application.run import Run, Stop
+from executor_svc.application.run import Run, Stop, too_many_chunks
 from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, ToolFailure, refusal
 from executor_svc.domain.text import clean, describe
 from shared.kernel.errors import GreenlightError, InvalidError
@@ -54,10 +54,13 @@ def of_stop(run: Run, stop: Stop, effect: KnownEffect = KnownEffect.POSSIBLE) ->
     return refusal(FailureClass.UNAVAILABLE, "NOT_STARTED", waited)
 
 
-def too_large(size: int, limit: int) -> Failure:
-    """Of a result that the tool did return."""
-    message = f"the result takes {size} bytes, more than the limit of {limit}"
-    return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_TOO_LARGE", message)
+def spoiled(run: Run, result: bytes) -> Failure | None:
+    """Why a result that the tool did return cannot be used."""
+    size, limit = len(result), run.tool.spec.result_limit
+    if size > limit:
+        message = f"the result takes {size} bytes, more than the limit of {limit}"
+        return Failure(FailureClass.PERMANENT, KnownEffect.DONE, "RESULT_TOO_LARGE", message)
+    return too_many_chunks(limit) if run.overflow else None
 
 
 def held_loop(run: Run, failure: Failure | None) -> Failure:

@@ -6,8 +6,20 @@ out for a neighbour's fault. One tick looks after all calls; a timer of its own 
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from shared.kernel.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Times in seconds. `tick`: how often timeouts are looked at; `stop_grace`: how long a call may take to stop;
+    `loop_block`: how long a call may hold the loop; `loop_stall`: what counts as the loop standing still."""
+
+    tick: float = 0.02
+    stop_grace: float = 1.0
+    loop_block: float = 0.5
+    loop_stall: float = 0.2
 
 
 class Pulse:

@@ -23,6 +23,7 @@ from shared.kernel.clock import Clock
 MAX_CHUNKS = 10_000
 _PROGRESS_MESSAGE = 1000
 _chunk_lock = threading.Lock()
+_jobs_lock = threading.Lock()
 
 
 class Stop(Enum):
@@ -37,11 +38,15 @@ class Stop(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What all runs use. `tell` (from any thread) that chunks wait; `block_limit`: how long a step may take, in s."""
+    """What all runs use. `tell` (from any thread) that chunks wait, `quiet` that the last job has ended.
+
+    `block_limit`: how long a step may take, in s.
+    """
 
     clock: Clock
     pulse: Pulse
     tell: Callable[["Run"], None]
+    quiet: Callable[["Run"], None]
     block_limit: float
     standstill: Standstill
 
@@ -51,7 +56,8 @@ class Run:
 
     `sinks` are the streams that get the outcome (one twice, if asked twice), `holder` the one whose slot it takes.
     `accepting`: that it was accepted is being written down, it has not begun. `settled`: its outcome is known, `over`:
-    it has really ended. `position`: where the journal stood when it was accepted, 0: it is not journalled.
+    it has really ended. `position`: where the journal stood when it was accepted, 0: it is not journalled. `jobs`: how
+    many its tool gave to threads that have not ended. `lingers`: its tool has ended, with `failure`; they have not.
     """
 
     __slots__ = (
@@ -62,10 +68,13 @@ class Run:
         "chunks",
         "deadline",
         "entered",
+        "failure",
         "holder",
         "holds_loop",
         "hosted",
+        "jobs",
         "latest",
+        "lingers",
         "means",
         "over",
         "overflow",
@@ -101,6 +110,9 @@ class Run:
         self.entered = False
         self.settled = False
         self.over = False
+        self.jobs = 0
+        self.lingers = False
+        self.failure: Failure | None = None
         self.position = 0
         self.holds_loop = False
         self.start = 0.0
@@ -150,6 +162,25 @@ class Run:
         if not self.telling:
             self.telling = True
             self.means.tell(self)
+
+    def job_began(self) -> None:
+        with _jobs_lock:
+            self.jobs += 1
+
+    def job_ended(self) -> None:
+        """On its thread."""
+        with _jobs_lock:
+            self.jobs -= 1
+            last = self.lingers and not self.jobs
+        if last:
+            self.means.quiet(self)
+
+    def linger(self, failure: Failure | None) -> bool:
+        """Its tool has ended. Whether its jobs have not: then `quiet` is told when the last has."""
+        self.failure = failure
+        with _jobs_lock:
+            self.lingers = self.jobs > 0
+        return self.lingers
 
     def take_chunks(self, make: Callable[[str, int, bytes], ChunkEntry]) -> list[ChunkEntry]:
         """The chunks that have not gone out, numbered. On the loop only."""

@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from executor_svc.application import failures
 from executor_svc.application.journal_writer import Accept, End, JournalWriter
 from executor_svc.application.ledger import Ledger
-from executor_svc.application.pulse import Pulse
+from executor_svc.application.pulse import Pace, Pulse
 from executor_svc.application.registry import Hosted
-from executor_svc.application.run import CURRENT_RUN, Means, Run, Stop, too_many_chunks
+from executor_svc.application.run import CURRENT_RUN, Means, Run, Stop
 from executor_svc.application.standstill import Standstill
 from executor_svc.application.steps import timed
 from executor_svc.application.streams import Stream, Streams
@@ -19,24 +18,13 @@ from executor_svc.application.telling import log_raised, log_stuck, tell_chunks,
 from executor_svc.application.watchdog import Watchdog
 from executor_svc.domain.call import Call
 from executor_svc.domain.journalled import Entry, Standing, repeated
-from executor_svc.domain.outcome import Failure, FailureClass, Outcome, refusal, refused
+from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, Outcome, refusal, refused
 from executor_svc.ports.journal import Acceptance
 from executor_svc.ports.observer import CallObserver
 from shared.kernel.clock import Clock
 from shared.kernel.errors import UnavailableError
 
 _PROGRESS_INTERVAL = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Times in seconds. `tick`: how often timeouts are looked at; `stop_grace`: how long a call may take to stop;
-    `loop_block`: how long a call may hold the loop; `loop_stall`: what counts as the loop standing still."""
-
-    tick: float = 0.02
-    stop_grace: float = 1.0
-    loop_block: float = 0.5
-    loop_stall: float = 0.2
 
 
 class Runner:
@@ -65,7 +53,7 @@ class Runner:
         self._pulse = Pulse(clock, self._tick, period=pace.tick, stall=pace.loop_stall)
         standstill = Standstill(clock, pace.loop_block / 2)
         self._watchdog = Watchdog(clock, self._pulse, standstill, self._owner, limit=pace.loop_block)
-        self._means = Means(clock, self._pulse, self._tell, pace.loop_block, standstill)
+        self._means = Means(clock, self._pulse, self._tell, self._quiet, pace.loop_block, standstill)
         self._waiting: set[asyncio.Event] = set()
 
     def open(self) -> None:
@@ -108,7 +96,7 @@ class Runner:
 
     def stop(self, run: Run, stop: Stop) -> None:
         """Asks a call to stop; how it ends is up to it, within the grace."""
-        if run.stop is not None or run.settled:
+        if run.stop is not None or run.settled or run.lingers:
             return
         run.stop = stop
         run.stop_by = self._pulse.lived() + self._pace.stop_grace
@@ -174,19 +162,26 @@ class Runner:
             failure = failures.of_error(run, error)
             if failure.reason == failures.RAISED:
                 log_raised(run, error)
-        self._finish(run, result, failure)
+        self._end(run, result, failure)
 
-    def _finish(self, run: Run, result: bytes | None, failure: Failure | None) -> None:
-        run.over = True
-        if run.settled:
-            if run in self.stuck:
-                self._unstick(run)
-            return
+    def _end(self, run: Run, result: bytes | None, failure: Failure | None) -> None:
+        """Its tool has ended. Where nobody can say what it did, it is not over before its jobs are."""
         if run.holds_loop:
             failure = failures.held_loop(run, failure)
         if result is not None and failure is None:
-            failure = self._spoiled(run, result)
-        self._settle(run, result if failure is None else None, failure)
+            failure = failures.spoiled(run, result)
+        unknown = run.settled or (failure is not None and failure.effect is KnownEffect.POSSIBLE)
+        if not (unknown and run.linger(failure)):
+            self._finish(run, result if failure is None else None, failure)
+        elif run.stop is None:
+            run.stop_by = self._pulse.lived() + self._pace.stop_grace
+
+    def _finish(self, run: Run, result: bytes | None, failure: Failure | None) -> None:
+        run.over = True
+        if not run.settled:
+            self._settle(run, result, failure)
+        elif run in self.stuck:
+            self._unstick(run)
 
     def _unstick(self, run: Run) -> None:
         self.stuck.discard(run)
@@ -197,13 +192,6 @@ class Runner:
             ended.set()
         self._streams.stuck_changed()
         self._streams.divide(self.total)
-
-    def _spoiled(self, run: Run, result: bytes) -> Failure | None:
-        """Why a result that was returned cannot be used."""
-        limit = run.tool.spec.result_limit
-        if len(result) > limit:
-            return failures.too_large(len(result), limit)
-        return too_many_chunks(limit) if run.overflow else None
 
     def _settle(self, run: Run, result: bytes | None, failure: Failure | None) -> None:
         call = run.call
@@ -263,7 +251,7 @@ class Runner:
             if run.latest is not None and now >= run.progress_due:
                 run.progress_due = now + _PROGRESS_INTERVAL
                 tell_progress(run)
-            if run.stop is not None:
+            if run.stop is not None or run.lingers:
                 if lived >= run.stop_by:
                     self._abandon(run)
             elif run.holds_loop:
@@ -278,7 +266,7 @@ class Runner:
 
     def _abandon(self, run: Run) -> None:
         """Gives the outcome of a call that does not stop; what runs keeps its slot until it ends by itself."""
-        self._settle(run, None, failures.of_stop(run, run.stop or Stop.CANCELLED))
+        self._settle(run, None, run.failure or failures.of_stop(run, run.stop or Stop.CANCELLED))
 
     def _keep_slot(self, run: Run) -> None:
         self.stuck.add(run)
@@ -293,6 +281,16 @@ class Runner:
         # From any thread; a loop that is closed has nobody left to tell.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(tell_chunks, run)
+
+    def _quiet(self, run: Run) -> None:
+        # From any thread, as above.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._over, run)
+
+    def _over(self, run: Run) -> None:
+        """The last job of one that lingers has ended; unless there came another."""
+        if not run.over and not run.linger(run.failure):
+            self._finish(run, None, run.failure)
 
     def _owner(self, task: asyncio.Task[object]) -> Run | None:
         """The run that a task works for; called by the watchdog's thread."""

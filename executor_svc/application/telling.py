@@ -4,7 +4,7 @@ import logging
 
 from executor_svc.application import failures
 from executor_svc.application.outbox import ChunkEntry, ProgressEntry
-from executor_svc.application.run import Run, Stop
+from executor_svc.application.run import Run
 from executor_svc.application.tracebacks import Told
 
 _log = logging.getLogger(__name__)
@@ -38,5 +38,6 @@ def log_raised(run: Run, error: BaseException) -> None:
 
 
 def log_stuck(run: Run, stuck: int) -> None:
-    who, why = f"tool {run.call.tool} {run.call.version}, call {run.call.id},", (run.stop or Stop.CANCELLED).value
-    _log.warning("%s does not stop (%s) and keeps its slot; stuck now: %d", who, why, stuck)
+    who, why = f"tool {run.call.tool} {run.call.version}, call {run.call.id},", run.stop.value if run.stop else "failed"
+    what = "has left work on threads that goes on" if run.lingers else "does not stop"
+    _log.warning("%s %s (%s) and keeps its slot; stuck now: %d", who, what, why, stuck)

@@ -63,6 +63,7 @@ class Tool(Protocol):
         effect of a failure; anything else that it raises is taken for the tool's own exception.
 
         When it should stop it is cancelled, once. It may go on past that only while something runs that cannot be
-        stopped (a thread), and then ends as that ends: until then it keeps its slot, and counts as stuck.
+        stopped (a thread), and then ends as that ends: until then it keeps its slot, and counts as stuck. So does a
+        call that has failed, as long as something runs that it gave to threads.
         """
         ...

@@ -12,10 +12,10 @@ from orchestrator_svc.api.servicer import SERVICE_NAME, OrchestratorApi, add_to_
 from orchestrator_svc.api.standby import Standby
 from orchestrator_svc.application.commands.router import CommandRouter
 from orchestrator_svc.application.engine.loop import Engine
-from orchestrator_svc.application.engine.ownership import Owner
 from orchestrator_svc.application.polling import Polling
 from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.waking import Looks, Waking
+from orchestrator_svc.bootstrap.leaving import leave
 from orchestrator_svc.bootstrap.parts import Parts, open_parts
 from orchestrator_svc.bootstrap.use_cases import facts, make_router, make_use_cases
 from orchestrator_svc.settings import Settings
@@ -25,7 +25,6 @@ from shared.runtime.process import say, stop_signal, stop_with_parent, tune_gc
 from shared.runtime.server import GrpcServer
 
 _log = logging.getLogger(__name__)
-_STREAM_END_GRACE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ async def serving(settings: Settings, stopped: asyncio.Event | None = None) -> A
         supervisor.start(health.follow("recorder", lambda bad: engine.recorder.until(stalled=bad)), "health")
         supervisor.start(health.follow("store", lambda bad: parts.store.until_kept(not bad)), "health of the store")
         supervisor.start(health.follow("lease", lambda bad: engine.tenure.until(lapsed=bad)), "health of the lease")
-        stack.push_async_callback(_drain, server, api, engine, parts.owner, settings.drain_grace, failed)
+        stack.push_async_callback(leave, server, api, parts, failed)
         yield Serving(address, parts.incarnation.id, engine, failed)
 
 
@@ -119,27 +118,3 @@ async def _serve(settings: Settings, stopped: asyncio.Event) -> int:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         _log.info("draining, for up to %g s", settings.drain_grace)
     return 1 if service.failed.is_set() else 0
-
-
-async def _drain(
-    server: GrpcServer, api: OrchestratorApi, engine: Engine, owner: Owner, grace: float, failed: asyncio.Event
-) -> None:
-    """Not serving any more; what runs has `grace` seconds to end and be recorded. An engine that died has none."""
-    await server.not_serving()
-    engine.drain()
-    if failed.is_set():
-        engine.stop()
-        await owner.end()
-        return await server.stop(0)
-    try:
-        async with asyncio.timeout(grace):
-            await owner.leave()
-    except TimeoutError:
-        _log.warning("what still runs is left to the executors")
-    await engine.recorder.drain()
-    if engine.recorder.stalled:
-        _log.error("the store takes nothing: what it has not taken is lost; nobody was told that it is recorded")
-    await owner.end()
-    await server.stop(_STREAM_END_GRACE)
-    await api.drain()
-    engine.stop()  # before its executors are left

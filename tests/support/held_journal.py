@@ -8,7 +8,7 @@ from executor_svc.adapters.journal.memory import MemoryJournal
 from executor_svc.application.executor import Executor, Identity
 from executor_svc.application.journal_writer import JournalWriter
 from executor_svc.application.outbox import AcceptedEntry, AttachEntry
-from executor_svc.application.runner import Pace
+from executor_svc.application.pulse import Pace
 from executor_svc.application.streams import Stream
 from executor_svc.domain.call import Call, Origin
 from executor_svc.domain.digest import Digester

@@ -10,8 +10,8 @@ _HEARD = 1 << 16
 class CuttableProxy:
     """Listens on a free port and forwards to `upstream` (HOST:PORT, or what says it for each connection; '': nobody).
 
-    While `refusing`, new connections end at once; while `swallowing`, what comes back is lost. `connections`: so far.
-    `heard`: what came in for `upstream`, the end of it.
+    While `refusing`, new connections end at once; while `swallowing`, what comes back is lost, the end of it too.
+    `connections`: so far. `heard`: what came in for `upstream`, the end of it.
     """
 
     def __init__(self, upstream: str | Callable[[], str]) -> None:
@@ -72,4 +72,6 @@ class CuttableProxy:
                 self.heard = (self.heard + data)[-_HEARD:]
             writer.write(data)
             await writer.drain()
+        if answers and self.swallowing:
+            await asyncio.Event().wait()
         raise ConnectionResetError

@@ -28,6 +28,8 @@ def is_unavailable(error: BaseException) -> bool:
 def problem(error: BaseException) -> str:
     """For people: what the driver said, without the statement."""
     cause = getattr(error, "orig", None) or error
+    if isinstance(cause, TimeoutError):
+        return "it does not answer in time"
     cause = cause.__cause__ or cause
     return str(cause).strip().partition("\n")[0] or type(cause).__name__
 

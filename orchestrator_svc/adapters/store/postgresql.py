@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator_svc.adapters.store import migrating, owning, postgresql_checks, postgresql_inbox
 from orchestrator_svc.adapters.store.committing import write_group, write_halves
 from orchestrator_svc.adapters.store.failures import is_unavailable, problem
+from orchestrator_svc.adapters.store.postgresql_connections import Connections
 from orchestrator_svc.adapters.store.postgresql_engines import (
     connect,
     inbox_engine,
@@ -64,20 +65,21 @@ class PostgresqlStore(SqlStore):
     def __init__(self, url: URL, codec: EventCodec, clock: Clock) -> None:
         super().__init__()
         self._url, self._name, self._codec, self._clock = url, shown(url), codec, clock
-        self._reader = reader_engine(url, "greenlight reader")
+        self._connections = Connections()
+        self._reader = self._connections.of(reader_engine(url, "greenlight reader"))
         # Looks are one statement each, without a BEGIN and a ROLLBACK around it.
         self._looker = self._reader.execution_options(isolation_level="AUTOCOMMIT")
-        self._leases = lease_engine(url, "greenlight lease")
-        self._inbox = inbox_engine(url, "greenlight commands")
+        self._leases = self._connections.of(lease_engine(url, "greenlight lease"))
+        self._inbox = self._connections.of(inbox_engine(url, "greenlight commands"))
         # Its name tells whose it is, once there is a start.
-        self._writer = writer_engine(url, "greenlight writer")
+        self._writer = self._connections.of(writer_engine(url, "greenlight writer"))
         self._doubt: tuple[Sequence[BatchWrite], _InDoubtError] | None = None
         self._numbers = dict.fromkeys(Lane, 0)
         self._kept, self._changed = True, asyncio.Event()
 
     async def start(self, incarnation: Incarnation) -> None:
         self._incarnation = incarnation.id
-        self._writer = writer_engine(self._url, writer_name(incarnation.id))
+        self._writer = self._connections.of(writer_engine(self._url, writer_name(incarnation.id)))
         try:
             await self._reaching(self._check)
             lock = partial(lock_schema, name=self._name)
@@ -100,11 +102,12 @@ class PostgresqlStore(SqlStore):
             self._changed.clear()
             await self._changed.wait()
 
+    def give_up(self) -> None:
+        """What is under way fails, and so does all that comes: for who ends, and cannot wait for the database."""
+        self._connections.give_up()
+
     async def close(self) -> None:
-        await self._reader.dispose()
-        await self._leases.dispose()
-        await self._inbox.dispose()
-        await self._writer.dispose()
+        await self._connections.close()
 
     # -- leases
 
@@ -270,5 +273,6 @@ class PostgresqlStore(SqlStore):
             return await connection.run_sync(last_made, self._incarnation, lane)
 
     def _away(self, error: BaseException) -> UnavailableError:
-        message = f"the database {self._name} cannot be used now: {problem(error)}"
+        why = "it does not answer, and was given up" if self._connections.given_up else problem(error)
+        message = f"the database {self._name} cannot be used now: {why}"
         return UnavailableError("STORE_UNAVAILABLE", message, retry_after=RETRY_AFTER)

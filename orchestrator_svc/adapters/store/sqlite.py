@@ -102,6 +102,9 @@ class SqliteStore(SqlStore):
         if not kept:
             await asyncio.Event().wait()
 
+    def give_up(self) -> None:
+        """Its file is here: there is nobody to wait for."""
+
     async def close(self) -> None:
         """What has begun is finished first."""
         await self._lister.dispose()

@@ -653,7 +653,9 @@ class Outcome(_message.Message):
     call that is accepted, ended or fenced, over all starts: keep the highest for each executor, and say it in Attach.
     """
     still_running: _builtins.bool
-    """Its tool did not stop though it timed out or was cancelled: it may still have its effect. Absent, the call is over."""
+    """Its tool did not stop though it timed out or was cancelled, or it ended without a result while threads of it went on:
+    it may still have its effect. Absent, the call is over.
+    """
     @_builtins.property
     def failure(self) -> _tool_pb2.Failure: ...
     @_builtins.property
@@ -709,7 +711,7 @@ class ProbeAnswer(_message.Message):
     message: _builtins.str
     """With FAILED: why. May hold untrusted text of the tool."""
     still_running: _builtins.bool
-    """When the probe began the call ran here, or its tool did not stop."""
+    """When the probe began the call ran here, or its tool did not stop, or a thread of it went on."""
     def __init__(
         self,
         *,

@@ -1,0 +1,53 @@
+"""The connections of a store, so that they can be cut off at once where the server answers nothing.
+
+To close one politely, asyncpg waits for the server's end of it, as long as for a statement.
+"""
+
+import asyncio
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+FAREWELL = 1.0
+"""Seconds that the server has to see its connections closed."""
+
+
+class Connections:
+    """Those of the engines that it was given. `given_up`: what was under way has failed, and nothing more is begun."""
+
+    def __init__(self) -> None:
+        self.given_up = False
+        self._engines: list[AsyncEngine] = []
+        self._open = WeakSet[Any]()
+
+    def of(self, engine: AsyncEngine) -> AsyncEngine:
+        self._engines.append(engine)
+        event.listen(engine.sync_engine, "do_connect", self._connecting)
+        event.listen(engine.sync_engine, "connect", self._connected)
+        return engine
+
+    def give_up(self) -> None:
+        """Does not wait."""
+        self.given_up = True
+        for connection in list(self._open):
+            connection.terminate()
+
+    async def close(self) -> None:
+        """All that are idle."""
+        giving_up = asyncio.get_running_loop().call_later(FAREWELL, self.give_up)
+        try:
+            for engine in self._engines:
+                await engine.dispose()
+        finally:
+            giving_up.cancel()
+
+    def _connecting(self, *_: object) -> None:
+        if self.given_up:
+            raise ConnectionError("it was given up")
+
+    def _connected(self, connection: Any, _: object) -> None:
+        self._open.add(connection.driver_connection)
+        if self.given_up:
+            connection.driver_connection.terminate()
