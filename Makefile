@@ -71,8 +71,8 @@ up-scaled: $(RUNTIME_DONE) ## 2 orchestrators, 2 executors and PostgreSQL here, 
 ##@ Check
 
 .PHONY: test
-test: setup-dev lint ## Lint, then every test that needs only Python and make
-	@for level in $(LEVELS); do $(MAKE) --no-print-directory test-$$level || exit 1; done
+test: setup-dev lint $(LEVELS:%=test-%) ## Lint, then every test that needs only Python and make
+	@:
 
 .PHONY: test-unit
 test-unit: $(DEV_DONE) ## Pure tests: domain, engine steps, settings, packaging

@@ -127,6 +127,8 @@ def test_every_make_target_is_explained() -> None:
 
 def test_ci_calls_only_targets_that_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    called = re.findall(r"^level ([a-z-]+)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    levels = re.findall(r"^level (.+)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    called = [target for level in levels for target in level.split() if "=" not in target]
     assert called[0] == "test"
+    assert {"types", "wheels", "test-postgresql", "chaos", "interop", "services"} <= {*called}
     assert all(re.search(rf"^{target}:", makefile, flags=re.MULTILINE) for target in called)
