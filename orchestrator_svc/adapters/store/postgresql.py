@@ -27,7 +27,6 @@ from orchestrator_svc.adapters.store.postgresql_engines import (
 )
 from orchestrator_svc.adapters.store.postgresql_fence import Lane, Mark, begin_lanes, fence, last_made, lock_both
 from orchestrator_svc.adapters.store.postgresql_lease import end_sessions, renew, writer_name
-from orchestrator_svc.adapters.store.postgresql_log import take_cut_connects_calmly
 from orchestrator_svc.adapters.store.postgresql_migrating import lock_schema
 from orchestrator_svc.adapters.store.sql import SqlStore
 from orchestrator_svc.domain.changes import BatchWrite
@@ -65,7 +64,6 @@ class PostgresqlStore(SqlStore):
 
     def __init__(self, url: URL, codec: EventCodec, clock: Clock) -> None:
         super().__init__()
-        take_cut_connects_calmly()
         self._url, self._name, self._codec, self._clock = url, shown(url), codec, clock
         self._connections = Connections()
         self._reader = self._connections.of(reader_engine(url, "greenlight reader"))
