@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Table
 
-from orchestrator_svc.adapters.store.dialects import Rows, can_copy, copy, look_up, places, run_many
+from orchestrator_svc.adapters.store.dialects import Rows, as_parameters, can_copy, copy, of_keys, places, run_many
 
 
 class Bulk:
@@ -56,6 +56,14 @@ class LookUp:
 
     def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str]) -> None:
         self._table, self._columns, self._key = table, columns, key
+        self._texts: dict[str, str] = {}
 
     def run(self, connection: Connection, keys: Rows) -> Rows:
-        return look_up(connection, self._table, self._columns, self._key, keys) if keys else []
+        """One text, and one plan, however many there are to look for."""
+        if not keys:
+            return []
+        dialect = connection.dialect
+        text = self._texts.get(dialect.name)
+        if text is None:
+            text = self._texts[dialect.name] = of_keys(dialect, self._table, self._columns, self._key)
+        return [tuple(row) for row in connection.exec_driver_sql(text, as_parameters(dialect, keys))]

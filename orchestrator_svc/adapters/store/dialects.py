@@ -79,19 +79,22 @@ def remove_many(connection: Connection, table: Table, key: Mapping[str, str], ro
     connection.exec_driver_sql(sql, as_columns(rows))
 
 
-def look_up(connection: Connection, table: Table, columns: Sequence[str], key: Sequence[str], keys: Rows) -> Rows:
-    """One text, and one plan, however many there are to look for. None of them has U+0000."""
+def of_keys(dialect: Dialect, table: Table, columns: Sequence[str], key: Sequence[str]) -> str:
+    """The text that selects the rows whose `key`, of texts, is among the tuples of `as_parameters`."""
     found = ", ".join(f"{table.name}.{name}" for name in columns)
-    if connection.dialect.name == "postgresql":
+    if dialect.name == "postgresql":
         arrays = ", ".join(f"${place}::text[]" for place in range(1, len(key) + 1))
         wanted = " AND ".join(f"{table.name}.{name} = j.{name}" for name in key)
-        sql = f"SELECT {found} FROM unnest({arrays}) AS j ({', '.join(key)}) JOIN {table.name} ON {wanted}"
-        return [tuple(row) for row in connection.exec_driver_sql(sql, as_columns(keys))]
+        return f"SELECT {found} FROM unnest({arrays}) AS j ({', '.join(key)}) JOIN {table.name} ON {wanted}"
     wanted = " AND ".join(
         f"{table.name}.{name} = json_extract(j.value, '$[{place}]')" for place, name in enumerate(key)
     )
-    sql = f"SELECT {found} FROM json_each(?) AS j CROSS JOIN {table.name} ON {wanted}"
-    return [tuple(row) for row in connection.exec_driver_sql(sql, (orjson.dumps(keys).decode(),))]
+    return f"SELECT {found} FROM json_each(?) AS j CROSS JOIN {table.name} ON {wanted}"
+
+
+def as_parameters(dialect: Dialect, rows: Rows) -> tuple[Any, ...]:
+    """Many rows for one statement: an array a column on PostgreSQL, one JSON text on SQLite. No text has U+0000."""
+    return as_columns(rows) if dialect.name == "postgresql" else (orjson.dumps(rows).decode(),)
 
 
 def as_columns(rows: Rows) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from orchestrator_svc.adapters.store.dialects import as_columns
+from orchestrator_svc.adapters.store.dialects import as_parameters
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import ProposalState
 
@@ -67,10 +67,8 @@ RETURNING batches.batch_no
 def guard(connection: Connection, writes: Sequence[BatchWrite]) -> set[int]:
     """Returns the numbers of the batches that are still the writer's; their rows say the new state."""
     rows = [_row(write) for write in sorted(writes, key=lambda write: write.batch.number)]
-    if connection.dialect.name == "postgresql":
-        found = connection.exec_driver_sql(POSTGRESQL, as_columns(rows))
-    else:
-        found = connection.exec_driver_sql(SQLITE, (orjson.dumps(rows).decode(),))
+    text = POSTGRESQL if connection.dialect.name == "postgresql" else SQLITE
+    found = connection.exec_driver_sql(text, as_parameters(connection.dialect, rows))
     return {number for (number,) in found.all()}
 
 

@@ -49,6 +49,7 @@ def begin_lanes(connection: Connection, incarnation: str) -> None:
 
 
 def fence(connection: Connection, incarnation: str, mark: Mark) -> None:
+    """Leaves the mark. Raises UnavailableError where the start was ended."""
     found = connection.exec_driver_sql(_FENCE, (incarnation, int(mark.lane), mark.number)).scalar()
     if found is None:
         raise superseded()

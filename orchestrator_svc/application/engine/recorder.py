@@ -278,9 +278,10 @@ class Recorder:
     async def _commit_times(self) -> None:
         """How long recording took is itself recorded, when nothing else has come for a while, or very much has."""
         times, self._times = self._times, []
+        if not times:
+            return
         try:
-            if times:
-                await self._store.commit_record_times(times)
+            await self._store.commit_record_times(times)
         except UnavailableError as error:
             _log.warning("record times are lost: %s", error)
 
