@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Table
 
-from orchestrator_svc.adapters.store.dialects import Rows, as_parameters, can_copy, copy, of_keys, places, run_many
+from orchestrator_svc.adapters.store.dialects import Rows, as_parameters, can_copy, copy, of_keys, places, run, run_many
 
 
 class Bulk:
@@ -66,4 +66,4 @@ class LookUp:
         text = self._texts.get(dialect.name)
         if text is None:
             text = self._texts[dialect.name] = of_keys(dialect, self._table, self._columns, self._key)
-        return [tuple(row) for row in connection.exec_driver_sql(text, as_parameters(dialect, keys))]
+        return run(connection, text, as_parameters(dialect, keys))

@@ -2,12 +2,13 @@
 
 import contextlib
 import os
-import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, exc
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from orchestrator_svc.adapters.store.dialects import run
 
 READERS = 4
 LISTERS = 2
@@ -82,12 +83,7 @@ def _prepare(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
             connection.execute(f"PRAGMA {pragma}")
 
     def began(connection: Connection) -> None:
-        """Past SQLAlchemy, whose bookkeeping of a statement takes longer than this one."""
-        driver: Any = connection.connection.driver_connection
-        try:
-            driver.execute(begin)
-        except sqlite3.Error as error:
-            raise exc.OperationalError(begin, None, error) from error
+        run(connection, begin)
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", began)

@@ -10,32 +10,16 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from orchestrator_svc.adapters.store.dialects import as_parameters
+from orchestrator_svc.adapters.store.dialects import as_columns, run
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import ProposalState
 
 SQLITE = """
 UPDATE batches SET
-  head = json_extract(j.value, '$[4]'),
-  state = json_extract(j.value, '$[5]'),
-  total = json_extract(j.value, '$[6]'),
-  asked = json_extract(j.value, '$[7]'),
-  expired = json_extract(j.value, '$[8]'),
-  counts = json_extract(j.value, '$[9]'),
-  open = json_extract(j.value, '$[10]'),
-  cancelling = json_extract(j.value, '$[11]'),
-  finish_time = json_extract(j.value, '$[12]'),
-  deadline_time = json_extract(j.value, '$[13]'),
-  deadline_left = json_extract(j.value, '$[14]'),
-  reopened_after = json_extract(j.value, '$[15]'),
-  incarnation = json_extract(j.value, '$[16]'),
-  wake_time = json_extract(j.value, '$[17]')
-FROM json_each(?) AS j
-WHERE batches.batch_no = json_extract(j.value, '$[0]')
-  AND batches.epoch = json_extract(j.value, '$[1]')
-  AND batches.incarnation IN (json_extract(j.value, '$[2]'), '')
-  AND batches.head = json_extract(j.value, '$[3]')
-RETURNING batches.batch_no
+  head = ?, state = ?, total = ?, asked = ?, expired = ?, counts = ?, open = ?, cancelling = ?, finish_time = ?,
+  deadline_time = ?, deadline_left = ?, reopened_after = ?, incarnation = ?, wake_time = ?
+WHERE batch_no = ? AND epoch = ? AND incarnation IN (?, '') AND head = ?
+RETURNING batch_no
 """
 # The rows are locked by number before they are moved, so that two writers never wait for each other.
 POSTGRESQL = """
@@ -67,9 +51,11 @@ RETURNING batches.batch_no
 def guard(connection: Connection, writes: Sequence[BatchWrite]) -> set[int]:
     """Returns the numbers of the batches that are still the writer's; their rows say the new state."""
     rows = [_row(write) for write in sorted(writes, key=lambda write: write.batch.number)]
-    text = POSTGRESQL if connection.dialect.name == "postgresql" else SQLITE
-    found = connection.exec_driver_sql(text, as_parameters(connection.dialect, rows))
-    return {number for (number,) in found.all()}
+    if connection.dialect.name == "postgresql":
+        found = run(connection, POSTGRESQL, as_columns(rows))
+    else:
+        found = [number for row in rows for number in run(connection, SQLITE, (*row[4:], *row[:4]))]
+    return {number for (number,) in found}
 
 
 def _row(write: BatchWrite) -> tuple[Any, ...]:

@@ -28,6 +28,7 @@ from orchestrator_svc.adapters.store.engines import (
 from orchestrator_svc.adapters.store.failures import is_unavailable, problem
 from orchestrator_svc.adapters.store.file_lock import FileLock
 from orchestrator_svc.adapters.store.sql import SqlStore
+from orchestrator_svc.adapters.store.sqlite_writer import Writer
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.codec import EventCodec
 from orchestrator_svc.ports.ownership import Beat
@@ -53,7 +54,7 @@ class SqliteStore(SqlStore):
         super().__init__()
         self._path, self._codec, self._clock, self._standby = path, codec, clock, standby
         self._lock = FileLock(path)
-        self._writer = writer_engine(path)
+        self._writer = Writer(writer_engine(path))
         self._reader = reader_engine(path)
         self._lister = listing_engine(path)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
@@ -67,7 +68,7 @@ class SqliteStore(SqlStore):
         self._incarnation = incarnation.id
         self._began, self._counted = self._clock.time_ns(), self._clock.monotonic()
         try:
-            await self._in(self._writing, lambda: migrating.migrate(self._writer, str(self._path)))
+            await self._in(self._writing, lambda: migrating.migrate(self._writer.engine, str(self._path)))
             await self._write(owning.begin, incarnation, alone=True)
         except BaseException:
             await self.close()
@@ -114,7 +115,7 @@ class SqliteStore(SqlStore):
     def _close(self) -> None:
         self._reading.shutdown()
         self._reader.dispose()
-        self._writing.submit(self._writer.dispose)
+        self._writing.submit(self._writer.close)
         self._writing.shutdown()
 
     @property

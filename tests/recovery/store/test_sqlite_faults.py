@@ -194,7 +194,7 @@ class TestFailingCommits:
                 seen = asyncio.run_coroutine_threadsafe(store.batch_head("default", builder.batch.id), loop)
                 heads.append(seen.result())
 
-        event.listen(store._writer, "commit", look)
+        event.listen(store._writer.engine, "commit", look)
         await store.commit(writes)
         assert heads == [head, None]
 
@@ -234,7 +234,7 @@ def _pragma(opener: SqliteOpener, text: str) -> int:
     assert isinstance(store, SqliteStore)
 
     def run() -> int:
-        with store._writer.connect() as connection:
+        with store._writer.begin() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None
             return driver.execute(f"PRAGMA {text}").fetchone()[0]

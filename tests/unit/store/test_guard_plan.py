@@ -11,7 +11,7 @@ def test_no_scan_of_the_batches(tmp_path: Path) -> None:
     engine = writer_engine(tmp_path / "store.db")
     migrate(engine, "it")
     with engine.connect() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {SQLITE}", ("[]",)).all()
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {SQLITE}", (None,) * SQLITE.count("?")).all()
         steps = [str(row.detail) for row in plan]
     engine.dispose()
     assert any("SEARCH batches USING INTEGER PRIMARY KEY" in step for step in steps), steps
