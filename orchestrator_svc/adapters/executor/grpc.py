@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from greenlight.executor.v1 import executor_pb2 as pb
 from orchestrator_svc.adapters.executor.link import Link
 from orchestrator_svc.adapters.executor.mailbox import Mailbox
+from orchestrator_svc.adapters.executor.outbox import ACKNOWLEDGE_AFTER
 from orchestrator_svc.adapters.executor.resolver import Endpoint, Resolver
 from orchestrator_svc.adapters.executor.stream import Stream
 from orchestrator_svc.domain.tool import ToolKey
@@ -48,6 +49,9 @@ class GrpcExecutors:
         self._supervisor.start(self._follow_names(), "executors: names")
 
     async def close(self) -> None:
+        """What ended last is acknowledged first."""
+        if any(stream.outbox.holds_acknowledgements for stream in self._streams.values()):
+            await asyncio.sleep(2 * ACKNOWLEDGE_AFTER)
         await self._supervisor.stop()
 
     def choose(self, tool: ToolKey) -> tuple[Target, int] | None:

@@ -1,7 +1,7 @@
 """What waits to be sent on one stream.
 
-Requests are filled with what is there when the stream is free, never by a timer, and hold no more calls than the slots
-let through.
+Requests are filled with what is there when the stream is free, and hold no more calls than the slots let through.
+Acknowledgements alone wait a moment for something to go with: nobody waits for them, and others do at that moment.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from orchestrator_svc.adapters.executor.slots import Slots, ToolUse
 from orchestrator_svc.ports.executor import Ask, Call, Cancel
 
 IDS_A_REQUEST = 1_000
+ACKNOWLEDGE_AFTER = 0.005
+"""s, at the latest."""
 
 
 class Outbox:
@@ -43,8 +45,9 @@ class Outbox:
         self.wake.set()
 
     def put_acknowledgements(self, call_ids: Iterable[str]) -> None:
+        if not self._acknowledgements:
+            asyncio.get_running_loop().call_later(ACKNOWLEDGE_AFTER, self.wake.set)
         self._acknowledgements += call_ids
-        self.wake.set()
 
     def put_attaches(self, asks: Iterable[Ask]) -> None:
         self._attaches += [write_attach(ask) for ask in asks]
@@ -57,6 +60,10 @@ class Outbox:
     @property
     def holds_calls(self) -> bool:
         return bool(self._calls)
+
+    @property
+    def holds_acknowledgements(self) -> bool:
+        return bool(self._acknowledgements)
 
     def take_back(self, call_ids: Iterable[str] | None = None) -> list[Call]:
         """Removes calls (None: all) that have not been handed to the transport, and returns them."""

@@ -62,12 +62,13 @@ class Concluder:
     def record(
         self,
         changes: Changes,
-        after: Callable[[], None] | None = None,
         *,
+        acknowledge: Callable[[], None] | None = None,
+        send: Callable[[], None] | None = None,
         caller: Caller | None = None,
         answer: Any = None,
     ) -> None:
-        """Concludes changes and lets go on what need not wait for the commit. `after`: what does, beside the rest."""
+        """Concludes changes and lets go on what need not wait for the commit. What does: `acknowledge`, `send`."""
         batch = changes.batch
         try:
             ahead = self._conclude(changes)
@@ -82,8 +83,10 @@ class Concluder:
             self._release(changes)
             if waits and changes.ready and self._live.get(batch.id) is batch:
                 self._offer(changes)
-            for send in filter(None, (after, ahead)):
-                send()
+            if acknowledge is not None:
+                acknowledge()
+            for attempts in filter(None, (send, ahead)):
+                attempts()
                 self._wake()  # slots that were promised are free again, and some may not have been sent
             if caller is not None:
                 caller.answer(answer)

@@ -243,7 +243,7 @@ class Engine:
                 self.faults.end(batch, error)
                 self._signals.acknowledgement(batch)
                 continue
-            self._concluder.record(changes, self._signals.acknowledgement(batch))
+            self._concluder.record(changes, acknowledge=self._signals.acknowledgement(batch))
 
     def _command(self, command: Command) -> None:
         batch, caller = command.batch, command.caller
@@ -283,7 +283,7 @@ class Engine:
         self._sender.go_on()
         if self.dispatcher.waiting() and not self.draining:
             for sending in self._sender.dispatch(self._begin, self.faults.end):
-                self._concluder.record(sending.changes, sending.send)
+                self._concluder.record(sending.changes, send=sending.send)
             if self._sender.more:
                 self._wake.set()
 
