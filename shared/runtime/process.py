@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from shared.runtime.log_lines import LineFormatter
 from shared.runtime.output import drain_output
+from shared.runtime.precise_selector import PreciseSelector
 from shared.runtime.telemetry.logs import TraceFilter
 
 _AFTER_DRAINING = 5.0
@@ -28,7 +29,7 @@ def run(main: Coroutine[Any, Any, int], *, uvloop: bool = False, exit_grace: flo
     With `exit_grace` the process ends that many seconds after `main` has, whatever threads still run in it. Where
     somebody within has cancelled it, `main` has failed.
     """
-    factory = importlib.import_module("uvloop").new_event_loop if uvloop else None
+    factory = importlib.import_module("uvloop").new_event_loop if uvloop else _new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         try:
             code = runner.run(main)
@@ -38,6 +39,10 @@ def run(main: Coroutine[Any, Any, int], *, uvloop: bool = False, exit_grace: flo
         if exit_grace is not None:
             _end_after(exit_grace, code)
         return code
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.SelectorEventLoop(PreciseSelector())
 
 
 def _end_after(seconds: float, code: int) -> None:

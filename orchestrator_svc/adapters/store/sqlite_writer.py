@@ -1,6 +1,6 @@
 """The one connection that writes a SQLite file, kept from one transaction to the next."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
@@ -17,7 +17,7 @@ class Writer:
         self._kept: Connection | None = None
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self) -> Generator[Connection]:
         """A transaction. After one that fails the pool sees to the connection."""
         connection, self._kept = self._kept or self.engine.connect(), None
         try:

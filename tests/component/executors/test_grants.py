@@ -114,3 +114,18 @@ async def test_tools_that_change_are_confirmed_anew(
     await watcher.next(ToolsSeen)
     assert not executors.serves(ECHO)
     assert executors.serves(other)
+
+
+async def test_what_ended_last_is_acknowledged_before_it_closes(
+    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
+):
+    conversation, target = await connect(scripted, watcher)
+    executors.send(target, [make_call("b/a/1")])
+    await conversation.calls(1)
+    executors.acknowledge(target, ["b/a/1"])
+    await executors.close()
+    await conversation.gone.wait()
+    acknowledged: list[str] = []
+    while not conversation.requests.empty():
+        acknowledged += conversation.requests.get_nowait().acknowledgements
+    assert acknowledged == ["b/a/1"]

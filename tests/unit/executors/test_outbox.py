@@ -71,7 +71,7 @@ def test_calls_can_be_taken_back_before_they_are_sent():
     assert outbox.take_back() == []
 
 
-def test_ids_are_sent_in_bounded_requests():
+async def test_ids_are_sent_in_bounded_requests():
     _, outbox = _outbox(1)
     outbox.put_acknowledgements(str(number) for number in range(2_500))
     outbox.put_attaches([make_ask("a", "boot")])
@@ -84,3 +84,23 @@ def test_ids_are_sent_in_bounded_requests():
     assert list(requests[0].cancels) == ["c"]
     assert not requests[1].cancels
     assert not requests[0].HasField("frame")
+
+
+async def test_acknowledgements_go_with_what_is_sent():
+    slots, outbox = _outbox(1)
+    outbox.put_acknowledgements(["a"])
+    assert not outbox.wake.is_set()
+    _put(slots, outbox, make_calls(1))
+    request = outbox.next_request()
+    assert request is not None
+    assert (len(request.frame.calls), list(request.acknowledgements)) == (1, ["a"])
+    assert not outbox.holds_acknowledgements
+
+
+async def test_acknowledgements_go_alone_in_the_end():
+    _, outbox = _outbox(1)
+    outbox.put_acknowledgements(["a"])
+    await outbox.wake.wait()
+    request = outbox.next_request()
+    assert request is not None
+    assert list(request.acknowledgements) == ["a"]
