@@ -10,6 +10,10 @@ one by gRPC, which has none."""
 MAX_SENT_BYTES = 3 << 20
 """What a service sends at most, in one message: stock clients take up to 4 MiB."""
 
+_WINDOW_BYTES = 1 << 20
+"""What may be under way on a stream before it is read. gRPC would measure how much is of use, by a ping whenever bytes
+come in after a pause: small messages would all be followed by one, and its answer."""
+
 _CLIENT_PING_MS = 30_000
 _PING_TIMEOUT_MS = 10_000
 
@@ -17,6 +21,8 @@ SERVER_OPTIONS: list[tuple[str, int]] = [
     # A second server on a port must fail, not take every other connection.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
     ("grpc.keepalive_time_ms", 2 * _CLIENT_PING_MS),
     ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -30,6 +36,8 @@ because it is only then that gRPC looks whether there are more servers by now.""
 
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
     ("grpc.keepalive_time_ms", _CLIENT_PING_MS),
     ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
     ("grpc.keepalive_permit_without_calls", 1),

@@ -38,7 +38,7 @@ _OTHERS = {
         "SERVING",
         "CURRENT_RUN",
     ),
-    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRICS_EXPORTER"),
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRICS_EXPORTER", "GRPC_EXPERIMENTS"),
     "NOT_FOUND",  # what a probe returns
 }
 
