@@ -13,7 +13,6 @@ from shared.kernel.errors import FieldViolation, InvalidError, UnavailableError
 
 RETENTION = 24 * 3600 * 1_000_000_000
 _SWEEP_SECONDS = 3600.0
-_PAUSES = (0.01, 0.04, 0.1)
 
 _log = logging.getLogger(__name__)
 
@@ -21,14 +20,11 @@ _log = logging.getLogger(__name__)
 class Requests:
     """One at a time per id; `run` forgets those older than 24 h.
 
-    `shared`: other orchestrators may get the same one. `answered`: waits for what is still being recorded of one whose
-    caller is gone, or was told to ask again.
+    `answered`: waits for what is still being recorded of one whose caller is gone, or was told to ask again.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, answered: Callable[[str, str], Awaitable[None]], *, shared: bool = False
-    ) -> None:
-        self._store, self._clock, self._answered, self._shared = store, clock, answered, shared
+    def __init__(self, store: Store, clock: Clock, answered: Callable[[str, str], Awaitable[None]]) -> None:
+        self._store, self._clock, self._answered = store, clock, answered
         self._locks: dict[tuple[str, ...], tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
@@ -63,18 +59,6 @@ class Requests:
         for request_id in request_ids:
             await self._answered(tenant, request_id)
         return await self._store.find_requests(tenant, request_ids)
-
-    async def done_elsewhere(self, tenant: str, key: RequestKey | None) -> Request | None:
-        """After a conflict, which may be one with the same request on another orchestrator, that has it done but not
-        remembered yet. Raises as `once`."""
-        if key is None or not self._shared:
-            return None
-        for pause in _PAUSES:
-            request = await self.remembered(tenant, key)
-            if request is not None:
-                return request
-            await asyncio.sleep(pause)
-        return None
 
     async def claim(self, tenant: str, key: RequestKey | None, chosen: bytes) -> Request | None:
         """Remembers it before its commands run, where they are several. Returns the one that another orchestrator has

@@ -10,7 +10,7 @@ from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.judging import check_labels
 from orchestrator_svc.application.requests import Requests, request_about
 from orchestrator_svc.domain.canonical import JsonError, canonical
-from orchestrator_svc.ports.store import Session, SessionStatistics, Store
+from orchestrator_svc.ports.store import Request, Session, SessionStatistics, Store
 from shared.kernel.clock import Clock
 from shared.kernel.errors import (
     AlreadyExistsError,
@@ -39,10 +39,11 @@ def check_session_id(session_id: str, field: str) -> list[FieldViolation]:
 
 
 class SessionContexts:
-    """The context values of sessions lately used."""
+    """The context values of sessions. Those lately used are kept, unless the store is `shared`: with others, who may
+    change them."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, shared: bool) -> None:
+        self._store, self._kept = store, 0 if shared else _CACHED
         self._cache: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     async def get(self, tenant: str, session_id: str) -> str:
@@ -59,7 +60,7 @@ class SessionContexts:
 
     def put(self, tenant: str, session_id: str, context: str) -> None:
         self._cache[tenant, session_id] = context
-        if len(self._cache) > _CACHED:
+        if len(self._cache) > self._kept:
             self._cache.popitem(last=False)
 
 
@@ -131,29 +132,30 @@ class Sessions:
         async with self._requests.once(caller.tenant, key) as earlier:
             if earlier is not None:
                 return await self.get(caller.tenant, session_id)
-            try:
-                session = await self._replace(caller.tenant, session_id, update, context)
-            except ConflictError:
-                if await self._requests.done_elsewhere(caller.tenant, key) is None:
-                    raise
-                return await self.get(caller.tenant, session_id)
-            await self._requests.claim(caller.tenant, key, b"{}")
-            self._contexts.put(caller.tenant, session_id, session.context)
+            request = None if key is None else request_about(key, b"{}")
+            while not await self._replace(caller.tenant, session_id, update, context, request):
+                # Another one came first; perhaps this very request, at another orchestrator.
+                if key is not None and await self._requests.remembered(caller.tenant, key) is not None:
+                    break
+                if update.revision is not None:
+                    raise _moved(session_id, update.revision)
         return await self.get(caller.tenant, session_id)
 
-    async def _replace(self, tenant: str, session_id: str, update: SessionUpdate, context: str | None) -> Session:
-        while True:
-            session, _ = await self.get(tenant, session_id)
-            expected = session.revision
-            if update.revision not in (None, expected):
-                raise _moved(session_id, update.revision)
-            session.title = session.title if update.title is None else update.title
-            session.context = session.context if context is None else context
-            session.labels = session.labels if update.labels is None else update.labels
-            session.revision, session.update_time = expected + 1, self._clock.time_ns()
-            if await self._store.update_session(session, expected):
-                return session
-            # Another one came in between.
+    async def _replace(
+        self, tenant: str, session_id: str, update: SessionUpdate, context: str | None, request: Request | None
+    ) -> bool:
+        session, _ = await self.get(tenant, session_id)
+        expected = session.revision
+        if update.revision not in (None, expected):
+            return False
+        session.title = session.title if update.title is None else update.title
+        session.context = session.context if context is None else context
+        session.labels = session.labels if update.labels is None else update.labels
+        session.revision, session.update_time = expected + 1, self._clock.time_ns()
+        replaced = await self._store.update_session(session, expected, request)
+        if replaced:
+            self._contexts.put(tenant, session_id, session.context)
+        return replaced
 
 
 def _exists(session_id: str) -> AlreadyExistsError:
@@ -164,7 +166,7 @@ def _exists(session_id: str) -> AlreadyExistsError:
     )
 
 
-def _moved(session_id: str, revision: int | None) -> ConflictError:
+def _moved(session_id: str, revision: int) -> ConflictError:
     return ConflictError(
         "REVISION_MISMATCH", f"the session {session_id!r} is not at revision {revision}; look again, then update"
     )

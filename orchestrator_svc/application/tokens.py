@@ -38,10 +38,11 @@ class SessionCursor:
         return self.open.get(head.session_no, head.reopened_after if seen else 0)
 
     def advance(self, head: BatchHead, sequence: int) -> None:
-        """That is the last one seen now. A batch leaves the cursor when it is finished and all of it is seen."""
+        """That is the last one seen now. A batch leaves the cursor when it is finished and all of it is seen: not where
+        more is seen than `head` knew of, for then it has been reopened since."""
         self.open[head.session_no] = sequence
         self.highest = max(self.highest, head.session_no)
-        if sequence >= head.head and head.state.finished and not head.reopened_after:
+        if sequence == head.head and head.state.finished and not head.reopened_after:
             del self.open[head.session_no]
 
     def shown(self, session_no: int, sequence: int) -> bool:

@@ -58,7 +58,7 @@ async def serving(settings: Settings, stopped: asyncio.Event | None = None) -> A
             say("standby", service="orchestrator", address=await standby.begin())
         parts = await open_parts(stack, settings, stopped or asyncio.Event(), failed.set)
         supervisor = await stack.enter_async_context(Supervisor(fail))
-        requests = Requests(parts.store, parts.clock, parts.engine.recorder.answered, shared=parts.store.shared)
+        requests = Requests(parts.store, parts.clock, parts.engine.recorder.answered)
         router = make_router(parts, requests)
         use_cases = make_use_cases(parts, requests, router)
         await _start(supervisor, parts, router)

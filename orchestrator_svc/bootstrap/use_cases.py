@@ -58,7 +58,7 @@ def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> U
     templates = FolderTemplates(settings.templates, schemas)
     expand = ExpandTemplate(templates, schemas, parts.catalogue, settings.max_batch_arguments_bytes)
     judging = Judging(parts.catalogue, _judging_settings(settings))
-    contexts, each_item = SessionContexts(store), EachItem(requests, router)
+    contexts, each_item = SessionContexts(store, shared=store.shared), EachItem(requests, router)
     watch = Watch(store, parts.feed, parts.codec, parts.clock, settings.heartbeat_interval)
     summaries = Summaries(store, engine.live, parts.executors, engine.outlook)
     return UseCases(

@@ -265,8 +265,9 @@ class Store(Protocol):
         """Newest first; `before`: (create_time, id) of the last one of the page before."""
         ...
 
-    async def update_session(self, session: Session, expected_revision: int) -> bool:
-        """False: its revision is another by now."""
+    async def update_session(self, session: Session, expected_revision: int, request: Request | None = None) -> bool:
+        """Remembers the request with it, in one transaction, as of its `update_time`. False: the session's revision is
+        another by now, or that request is remembered; then nothing is written."""
         ...
 
     # -- requests

@@ -105,7 +105,7 @@ class World:
         self.owner = Owner(
             self.store, self.engine, self.wakeups, self.clock, period, lambda time, age: None, self._taken
         )
-        self.requests = Requests(self.store, self.clock, self.engine.recorder.answered, shared=self.store.shared)
+        self.requests = Requests(self.store, self.clock, self.engine.recorder.answered)
         self.judging = Judging(self.catalogue, JudgingSettings(retry=RetryPolicy(3, SECOND, 30 * SECOND)))
         router = self.commands = self.router()
         each_item = EachItem(self.requests, router)
@@ -114,7 +114,7 @@ class World:
             self.engine,
             self.judging,
             templates,
-            SessionContexts(self.store),
+            SessionContexts(self.store, shared=self.store.shared),
             self.requests,
             self.ids,
             self.clock,

@@ -1,6 +1,6 @@
 """The writer's other transactions: sessions, requests, tools. The caller begins and ends them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, delete, select, tuple_, update
 
@@ -20,16 +20,34 @@ def record(connection: Connection, times: Sequence[tuple[int, int, int]]) -> Non
 
 
 def create_session(connection: Connection, session: Session, request: Request | None) -> bool:
-    """The request first: whoever makes the same one meanwhile waits there, and then has nothing to make."""
+    return _with_request(
+        connection, session.tenant, request, session.create_time, lambda: _create_session(connection, session)
+    )
+
+
+def update_session(connection: Connection, session: Session, expected_revision: int, request: Request | None) -> bool:
+    return _with_request(
+        connection,
+        session.tenant,
+        request,
+        session.update_time,
+        lambda: _update_session(connection, session, expected_revision),
+    )
+
+
+def _with_request(
+    connection: Connection, tenant: str, request: Request | None, now: int, write: Callable[[], bool]
+) -> bool:
+    """The request first: whoever makes the same one meanwhile waits there, and then has nothing to write."""
     if request is None:
-        return _create_session(connection, session)
-    if not claim_request(connection, session.tenant, request, session.create_time):
+        return write()
+    if not claim_request(connection, tenant, request, now):
         return False
-    made = _create_session(connection, session)
-    if not made:
-        which = (requests.c.tenant == session.tenant, requests.c.request_id == request.request_id)
+    written = write()
+    if not written:
+        which = (requests.c.tenant == tenant, requests.c.request_id == request.request_id)
         connection.execute(delete(requests).where(*which))
-    return made
+    return written
 
 
 def _create_session(connection: Connection, session: Session) -> bool:
@@ -50,7 +68,7 @@ def _create_session(connection: Connection, session: Session) -> bool:
     return connection.execute(statement, row).first() is not None
 
 
-def update_session(connection: Connection, session: Session, expected_revision: int) -> bool:
+def _update_session(connection: Connection, session: Session, expected_revision: int) -> bool:
     statement = (
         update(sessions)
         .where(

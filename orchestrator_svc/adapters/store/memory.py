@@ -210,11 +210,13 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
             sessions = [session for session in sessions if (session.create_time, session.id) < before]
         return [self._with_statistics(session) for session in sessions[:limit]]
 
-    async def update_session(self, session: Session, expected_revision: int) -> bool:
+    async def update_session(self, session: Session, expected_revision: int, request: Request | None = None) -> bool:
         self._check()
         key = (session.tenant, session.id)
         kept = self._held.sessions.get(key)
         if kept is None or kept.revision != expected_revision:
+            return False
+        if request is not None and await self.claim_request(session.tenant, request, session.update_time):
             return False
         self._held.sessions[key] = replace(
             session, labels=dict(session.labels), revision=expected_revision + 1, create_time=kept.create_time

@@ -119,8 +119,8 @@ class SqlStore(SqlOwnership, SqlInbox):
     ) -> list[tuple[Session, SessionStatistics]]:
         return await self._list(sessions.list_sessions, tenant, before, limit)
 
-    async def update_session(self, session: Session, expected_revision: int) -> bool:
-        return await self._write(keeping.update_session, session, expected_revision)
+    async def update_session(self, session: Session, expected_revision: int, request: Request | None = None) -> bool:
+        return await self._write(keeping.update_session, session, expected_revision, request)
 
     # -- requests
 

@@ -59,6 +59,27 @@ async def test_an_update_needs_the_revision_that_stands(store: Store) -> None:
     assert found[0] == replace(changed, revision=2)
 
 
+async def test_an_update_comes_with_its_request_or_neither_does(store: Store) -> None:
+    await store.create_session(session("s1"))
+    asked = Request("r1", "UpdateSession", b"hash", b"{}", {})
+    assert not await store.update_session(replace(session("s1"), title="New"), 7, asked), "not the revision that stands"
+    assert await store.find_request("default", "r1") is None
+    assert await store.update_session(replace(session("s1"), title="New"), 1, asked)
+    assert await store.find_request("default", "r1") == asked
+    assert not await store.update_session(replace(session("s1"), title="Again"), 2, asked), "that request is done"
+    found = await store.get_session("default", "s1")
+    assert found is not None
+    assert (found[0].title, found[0].revision) == ("New", 2)
+
+
+async def test_of_one_update_at_two_orchestrators_at_once_one_is_made(one: WholeStore, two: WholeStore) -> None:
+    await one.create_session(session("s1"))
+    for revision in range(1, 21):
+        asked = Request(f"r{revision}", "UpdateSession", b"hash", b"{}", {})
+        changed = [store.update_session(session("s1"), revision, asked) for store in (one, two)]
+        assert sorted(await asyncio.gather(*changed)) == [False, True]
+
+
 async def test_an_update_leaves_the_batches_numbers(store: Store) -> None:
     builder = Builder(session_id="s1")
     await submitted(store, builder, builder.submit([judged("a")]))

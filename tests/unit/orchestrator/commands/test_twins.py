@@ -80,7 +80,7 @@ async def test_an_id_that_is_used_for_two_requests_is_the_firsts(seed: int) -> N
 
 
 def sessions(world: World) -> Sessions:
-    return Sessions(world.store, SessionContexts(world.store), world.requests, world.ids, world.clock)
+    return Sessions(world.store, SessionContexts(world.store, shared=True), world.requests, world.ids, world.clock)
 
 
 @pytest.mark.parametrize("name", ["", "s"])
@@ -115,3 +115,21 @@ async def test_an_update_of_a_session_is_no_conflict_with_itself(pair: tuple[Wor
     await asyncio.gather(*[sessions(world).update(CALLER, "s", update, key("UpdateSession", 1)) for world in pair])
     with pytest.raises(ConflictError):
         await sessions(pair[0]).update(CALLER, "s", update, key("UpdateSession", 2))
+
+
+async def test_an_update_is_made_once_though_another_comes_in_between(pair: tuple[World, World]) -> None:
+    await sessions(pair[0]).create(CALLER, "s", SessionUpdate(title="talk"), None)
+    first, second = SessionUpdate(title="first"), SessionUpdate(title="second")
+    asked = key("UpdateSession", 1)
+    await sessions(pair[0]).update(CALLER, "s", first, asked)
+    await sessions(pair[1]).update(CALLER, "s", second, None)
+    found, _ = await sessions(pair[1]).update(CALLER, "s", first, asked)
+    assert (found.title, found.revision) == ("second", 3)
+
+
+async def test_the_context_that_another_has_changed_is_the_batches(pair: tuple[World, World]) -> None:
+    here, there = sessions(pair[0]), SessionContexts(pair[1].store, shared=True)
+    await here.create(CALLER, "s", SessionUpdate(context='{"desk":"bonds"}'), None)
+    assert await there.get("default", "s") == '{"desk":"bonds"}'
+    await here.update(CALLER, "s", SessionUpdate(context='{"desk":"shares"}'), None)
+    assert await there.get("default", "s") == '{"desk":"shares"}'
