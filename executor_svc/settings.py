@@ -4,7 +4,7 @@ A command-line option wins over its environment variable (GREENLIGHT_EXECUTOR_ a
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     @field_validator("toolbox", mode="before")
     @classmethod
     def _list(cls, value: object) -> object:
+        if isinstance(value, list):
+            value = ",".join(map(str, cast(list[object], value)))
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("log_level")

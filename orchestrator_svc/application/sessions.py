@@ -53,6 +53,8 @@ class SessionContexts:
             self._cache.move_to_end(key)
             return self._cache[key]
         found = await self._store.get_session(tenant, session_id)
+        if key in self._cache:  # updated since it was read
+            return self._cache[key]
         if found is None:
             return "{}"
         self.put(tenant, session_id, found[0].context)

@@ -255,6 +255,7 @@ class Watch:
             payload, after = self._join(await self._read(tenant, batch_id, head, after), after)
             cursor.advance(head, after)
             yield Frames(payload, token=cursor.encode())
+        cursor.advance(head, after)  # its end may have been read before that it was the end
 
 
 def _check_cursor(batch_id: str, after: int, head: BatchHead) -> None:

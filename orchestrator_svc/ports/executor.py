@@ -201,7 +201,9 @@ class Executors(Protocol):
         """Ignored of a call that runs for a later owner of its batch."""
         ...
 
-    def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None: ...
+    def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None:
+        """Their outcomes are on record. It hears of it a moment later, or when it is back."""
+        ...
 
     def attach(self, target: Target, asks: Sequence[Ask]) -> bool:
         """Asks what became of calls sent to this executor earlier, to this start or, if they are NON_IDEMPOTENT, to

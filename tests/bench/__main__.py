@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
+import grpc  # noqa: F401 - before our services' packages: the client of the measures is a stock one
+
 from tests.bench import plan, report
 from tests.bench.figures import Figure
 from tests.bench.machine import conditions

@@ -93,7 +93,7 @@ def waiting(what: str, *processes: Process, timeout: float = START_TIMEOUT) -> I
 
 def environment(**extra: str) -> dict[str, str]:
     """Ours, without what would change the services' settings; plus `extra`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GREENLIGHT_", "OTEL_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GREENLIGHT_", "OTEL_", "GRPC_"))}
     return {**kept, "PYTHONUNBUFFERED": "1", **extra}
 
 

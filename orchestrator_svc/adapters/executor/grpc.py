@@ -44,12 +44,14 @@ class GrpcExecutors:
         self._serving: dict[ToolKey, list[Stream]] = {}
         self._differing: frozenset[ToolKey] = frozenset()
         self._gone: dict[str, ExecutorView] = {}
+        # Acknowledgements for those that are gone.
+        self._unsaid: dict[str, list[str]] = {}
 
     async def start(self) -> None:
         self._supervisor.start(self._follow_names(), "executors: names")
 
     async def close(self) -> None:
-        """What ended last is acknowledged first."""
+        """What ended last is acknowledged first, as far as that takes a moment."""
         if any(stream.outbox.holds_acknowledgements for stream in self._streams.values()):
             await asyncio.sleep(2 * ACKNOWLEDGE_AFTER)
         await self._supervisor.stop()
@@ -82,6 +84,8 @@ class GrpcExecutors:
     def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None:
         if stream := self._streams.get(target):
             stream.outbox.put_acknowledgements(call_ids)
+        elif target.executor_id in self._gone:
+            self._unsaid.setdefault(target.executor_id, []).extend(call_ids)
 
     def attach(self, target: Target, asks: Sequence[Ask]) -> bool:
         stream = self._streams.get(target)
@@ -121,6 +125,7 @@ class GrpcExecutors:
             return False
         self._streams[stream.target] = stream
         self._gone.pop(stream.target.executor_id, None)
+        stream.outbox.put_acknowledgements(self._unsaid.pop(stream.target.executor_id, ()))
         _log.info("connected: %s", stream)
         self._mailbox.post(Connected(stream.target))
         return True
@@ -141,7 +146,10 @@ class GrpcExecutors:
         self._gone.pop(executor_id, None)
         self._gone[executor_id] = stream.view(connected=False)
         if len(self._gone) > _GONE_KEPT:
-            del self._gone[next(iter(self._gone))]
+            longest = next(iter(self._gone))
+            del self._gone[longest]
+            self._unsaid.pop(longest, None)
+        self.acknowledge(stream.target, stream.outbox.take_acknowledgements())
         _log.info("disconnected: %s", stream)
         self._mailbox.post(Lost(stream.target))
         self.changed()

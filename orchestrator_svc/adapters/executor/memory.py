@@ -86,8 +86,8 @@ class MemoryExecutors:
             replica.cancel(cancels)
 
     def acknowledge(self, target: Target, call_ids: Sequence[str]) -> None:
-        if replica := self._connected(target):
-            replica.acknowledged += call_ids
+        if target in self._replicas:
+            self._replicas[target].acknowledged += call_ids
 
     def attach(self, target: Target, asks: Sequence[Ask]) -> bool:
         replica = self._connected(target)

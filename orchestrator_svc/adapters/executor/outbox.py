@@ -65,6 +65,11 @@ class Outbox:
     def holds_acknowledgements(self) -> bool:
         return bool(self._acknowledgements)
 
+    def take_acknowledgements(self) -> list[str]:
+        """Removes those that have not been handed to the transport, and returns them."""
+        taken, self._acknowledgements = self._acknowledgements, []
+        return taken
+
     def take_back(self, call_ids: Iterable[str] | None = None) -> list[Call]:
         """Removes calls (None: all) that have not been handed to the transport, and returns them."""
         wanted = None if call_ids is None else set(call_ids)

@@ -56,7 +56,8 @@ def places(dialect: Dialect, sql: str) -> str:
 
 
 def run(connection: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> Rows:
-    """One statement; returns its rows. Past SQLAlchemy on SQLite: its bookkeeping takes longer than the statement."""
+    """One statement of a writer; returns its rows. Past SQLAlchemy on SQLite, whose bookkeeping takes longer than the
+    statement: not over aiosqlite."""
     if connection.dialect.name == "postgresql":
         found = connection.exec_driver_sql(sql, parameters)
         return [tuple(row) for row in found] if found.returns_rows else []
@@ -64,7 +65,7 @@ def run(connection: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> R
     try:
         return driver.execute(sql, parameters).fetchall()
     except sqlite3.Error as error:
-        raise exc.DBAPIError.instance(sql, parameters, error, sqlite3.Error) from error
+        raise exc.DBAPIError.instance(sql, parameters, error, sqlite3.Error, hide_parameters=True) from error
 
 
 def run_many(connection: Connection, sql: str, rows: Rows) -> None:
@@ -76,7 +77,7 @@ def run_many(connection: Connection, sql: str, rows: Rows) -> None:
     try:
         driver.executemany(sql, rows)
     except sqlite3.Error as error:
-        raise exc.DBAPIError.instance(sql, rows, error, sqlite3.Error) from error
+        raise exc.DBAPIError.instance(sql, rows, error, sqlite3.Error, hide_parameters=True, ismulti=True) from error
 
 
 def can_copy(dialect: Dialect, rows: Rows) -> bool:

@@ -33,6 +33,7 @@ def writer_engine(path: Path) -> Engine:
         poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
+        hide_parameters=True,
         connect_args={"timeout": _BUSY_SECONDS},
     )
     _prepare(engine, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
@@ -46,6 +47,7 @@ def reader_engine(path: Path) -> Engine:
         poolclass=QueuePool,
         pool_size=READERS,
         max_overflow=0,
+        hide_parameters=True,
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
     )
     _prepare(engine, _READER_PRAGMAS, "BEGIN")
@@ -58,6 +60,7 @@ def listing_engine(path: Path) -> AsyncEngine:
         URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=LISTERS,
         max_overflow=0,
+        hide_parameters=True,
         connect_args={"timeout": _BUSY_SECONDS},
     )
 

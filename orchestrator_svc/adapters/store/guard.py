@@ -1,4 +1,4 @@
-"""The first statement of each transaction: it moves the heads of all its batches, where their owner may still write.
+"""What each transaction begins with: it moves the heads of all its batches, where their owner may still write.
 
 A batch whose head or epoch is not what the writer believes, or that is another's, stays as it is and is not returned.
 One that is nobody's may be written by whoever had it last: who takes it raises its epoch.

@@ -38,7 +38,11 @@ def update_session(connection: Connection, session: Session, expected_revision: 
 def _with_request(
     connection: Connection, tenant: str, request: Request | None, now: int, write: Callable[[], bool]
 ) -> bool:
-    """The request first: whoever makes the same one meanwhile waits there, and then has nothing to write."""
+    """The request first: whoever makes the same one meanwhile waits there, and then has nothing to write.
+
+    A commit of batches has it the other way round. Only where one id is used for both do they wait for each other, and
+    the database gives one of them up, which is tried again.
+    """
     if request is None:
         return write()
     if not claim_request(connection, tenant, request, now):

@@ -54,7 +54,7 @@ class SqliteStore(SqlStore):
         super().__init__()
         self._path, self._codec, self._clock, self._standby = path, codec, clock, standby
         self._lock = FileLock(path)
-        self._writer = Writer(writer_engine(path))
+        self._writer = Writer(writer_engine(path), path)
         self._reader = reader_engine(path)
         self._lister = listing_engine(path)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")

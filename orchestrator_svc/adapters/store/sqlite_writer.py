@@ -1,24 +1,33 @@
 """The one connection that writes a SQLite file, kept from one transaction to the next."""
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 
 class Writer:
     """Of one thread. Getting its connection from the pool anew would take as long as a small transaction's statements.
 
-    `engine`: its transactions begin with the write lock.
+    `engine`: its transactions begin with the write lock. `path`: of its file.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self.engine, self._path = engine, path
         self._kept: Connection | None = None
+        self._file: tuple[int, int] | None = None
 
     @contextmanager
     def begin(self) -> Generator[Connection]:
-        """A transaction. After one that fails the pool sees to the connection."""
+        """A transaction. After one that fails the pool sees to the connection.
+
+        Raises OperationalError where the file is not the one of the first transaction: what is written to one that was
+        moved or removed is gone with the process.
+        """
+        self._check()
         connection, self._kept = self._kept or self.engine.connect(), None
         try:
             with connection.begin():
@@ -28,7 +37,20 @@ class Writer:
             raise
         self._kept = connection
 
+    def _check(self) -> None:
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            file = None
+        else:
+            file = (found.st_dev, found.st_ino)
+        if file is None or self._file not in (None, file):
+            raise OperationalError(None, None, OSError("the file that was opened was moved or removed: put it back"))
+        self._file = file
+
     def close(self) -> None:
-        if self._kept is not None:
-            self._kept.close()
-        self.engine.dispose()
+        try:
+            if self._kept is not None:
+                self._kept.close()
+        finally:
+            self.engine.dispose()

@@ -68,7 +68,7 @@ class Concluder:
         caller: Caller | None = None,
         answer: Any = None,
     ) -> None:
-        """Concludes changes and lets go on what need not wait for the commit. What does: `acknowledge`, `send`."""
+        """Concludes changes, and lets go on what need not wait for the commit. After it: `acknowledge`, `send`."""
         batch = changes.batch
         try:
             ahead = self._conclude(changes)
@@ -85,8 +85,8 @@ class Concluder:
                 self._offer(changes)
             if acknowledge is not None:
                 acknowledge()
-            for attempts in filter(None, (send, ahead)):
-                attempts()
+            for hand_over in filter(None, (send, ahead)):
+                hand_over()
                 self._wake()  # slots that were promised are free again, and some may not have been sent
             if caller is not None:
                 caller.answer(answer)

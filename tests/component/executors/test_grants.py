@@ -129,3 +129,19 @@ async def test_what_ended_last_is_acknowledged_before_it_closes(
     while not conversation.requests.empty():
         acknowledged += conversation.requests.get_nowait().acknowledgements
     assert acknowledged == ["b/a/1"]
+
+
+async def test_what_could_not_be_acknowledged_is_when_it_is_back(
+    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
+):
+    conversation, target = await connect(scripted, watcher)
+    executors.send(target, [make_call("b/a/1")])
+    await conversation.calls(1)
+    executors.acknowledge(target, ["b/a/1"])
+    conversation.end()
+    await watcher.next(Lost)
+    executors.acknowledge(target, ["b/b/1"])
+    conversation, _ = await connect(scripted, watcher, boot_id="another")
+    while not (request := await conversation.requests.get()).acknowledgements:
+        pass
+    assert list(request.acknowledgements) == ["b/a/1", "b/b/1"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -214,6 +215,24 @@ class TestOtherProcesses:
         other.execute("ROLLBACK")
         other.close()
         await submitted(store, builder, changes)
+
+    @pytest.mark.parametrize("replaced", [False, True])
+    async def test_a_file_that_was_moved_away_takes_nothing_until_it_is_back(
+        self, opener: SqliteOpener, replaced: bool
+    ) -> None:
+        store = await opener.open()
+        builder = Builder()
+        changes = builder.submit([judged("a")])
+        away = opener.path.with_name("away")
+        opener.path.rename(away)
+        if replaced:
+            shutil.copyfile(away, opener.path)
+        with pytest.raises(UnavailableError, match="moved or removed: put it back"):
+            await commit(store, changes)
+        away.rename(opener.path)
+        await submitted(store, builder, changes)
+        store = await opener.restart()
+        assert await store.get_proposal("default", builder.batch.id, "a") is not None
 
     async def test_a_full_disk_is_unavailable_and_then_works(self, opener: SqliteOpener) -> None:
         store = await opener.open()

@@ -32,6 +32,7 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch):
     assert (settings.slots, settings.log_level) == (7, "DEBUG")
     assert settings.otlp_endpoint == "http://127.0.0.1:4317"
     assert Settings(slots=9).slots == 9
+    assert Settings(toolbox=["a.b,c", "tools/d.py"]).toolbox == ["a.b", "c", "tools/d.py"]
 
 
 @pytest.mark.parametrize(

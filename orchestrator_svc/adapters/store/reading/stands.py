@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import orjson
 from sqlalchemy import Connection
 
-from orchestrator_svc.adapters.store.dialects import as_columns
+from orchestrator_svc.adapters.store.dialects import as_parameters
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
 from orchestrator_svc.ports.feed import SessionStand, Stand
 
@@ -30,8 +29,6 @@ def of_sessions(connection: Connection, wanted: Sequence[tuple[str, str]]) -> li
 
 
 def _found(connection: Connection, sql: str, column: str, wanted: Sequence[tuple[str, str]]) -> Sequence[AnyRow]:
-    if connection.dialect.name == "postgresql":
-        joined = sql.format(_POSTGRESQL.format(column))
-        return connection.exec_driver_sql(joined, as_columns(list(wanted))).all()
-    joined = sql.format(_SQLITE.format(column))
-    return connection.exec_driver_sql(joined, (orjson.dumps(wanted).decode(),)).all()
+    among = _POSTGRESQL if connection.dialect.name == "postgresql" else _SQLITE
+    parameters = as_parameters(connection.dialect, list(wanted))
+    return connection.exec_driver_sql(sql.format(among.format(column)), parameters).all()

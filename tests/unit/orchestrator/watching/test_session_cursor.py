@@ -1,8 +1,34 @@
 """Where a stream over a session's batches stands."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
+from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.application.tokens import SessionCursor
+from orchestrator_svc.application.watch import Until
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.store import BatchHead
+from tests.support.engine_world import spec, started
+from tests.support.stores import WholeStore
+from tests.support.world import CALLER, World
+
+
+class Interrupted:
+    """A store in which something happens in between, once: before the first events are read."""
+
+    def __init__(self) -> None:
+        self._inner = MemoryStore(ProtobufEventCodec())
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def read_frames(self, *arguments: Any) -> Any:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await self._inner.read_frames(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
 
 def head(sequence: int, state: BatchState, reopened_after: int = 0) -> BatchHead:
@@ -31,3 +57,15 @@ def test_one_that_went_on_between_its_head_and_its_events_is_not_seen_twice() ->
     cursor = SessionCursor("mark")
     cursor.advance(head(32, BatchState.SUCCEEDED), 35)
     assert cursor.after(head(40, BatchState.RUNNING, reopened_after=32)) == 35
+
+
+async def test_one_whose_end_came_between_its_head_and_its_events_leaves_it() -> None:
+    store = Interrupted()
+    world = World(cast(WholeStore, store))
+    async with started(world):
+        batch_id = await world.run(spec("pay", "a"), session_id="s")
+        store.meanwhile = lambda: world.cancel.batch(CALLER, batch_id, "", None)
+        cursor = SessionCursor("mark")
+        items = [item async for item in world.watch.session("default", "s", cursor, Until.FINISHED, None)]
+    assert len(items) == 2
+    assert cursor.open == {}

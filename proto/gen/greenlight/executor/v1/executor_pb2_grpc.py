@@ -61,7 +61,8 @@ class ExecutorServiceServicer:
 
     def Execute(self, request_iterator, context):
         """Runs calls. The executor answers at once with a first message that holds `identity`, `tools` and `slots`; then
-        frames go both ways until either side ends the stream. Frames are filled with what waits, never by a timer.
+        frames go both ways until either side ends the stream. Frames are filled with what waits, never by a timer; only
+        acknowledgements may wait a few milliseconds for something to go with.
 
         The sender MUST NOT have more calls open on a stream than the slots granted to it; a call above them is refused
         with RATE_LIMITED / SLOTS_EXHAUSTED, before any effect. A stream that ends cancels no call: its calls run on, and

@@ -21,7 +21,8 @@ class ExecutorServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     Execute: _aio.StreamStreamMultiCallable[_executor_pb2.ExecuteRequest, _executor_pb2.ExecuteResponse]
     """Runs calls. The executor answers at once with a first message that holds `identity`, `tools` and `slots`; then
-    frames go both ways until either side ends the stream. Frames are filled with what waits, never by a timer.
+    frames go both ways until either side ends the stream. Frames are filled with what waits, never by a timer; only
+    acknowledgements may wait a few milliseconds for something to go with.
 
     The sender MUST NOT have more calls open on a stream than the slots granted to it; a call above them is refused
     with RATE_LIMITED / SLOTS_EXHAUSTED, before any effect. A stream that ends cancels no call: its calls run on, and
@@ -63,7 +64,8 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_abc.AsyncIterator[_executor_pb2.ExecuteRequest], _abc.AsyncIterator[_executor_pb2.ExecuteResponse]],
     ) -> _abc.AsyncIterator[_executor_pb2.ExecuteResponse]:
         """Runs calls. The executor answers at once with a first message that holds `identity`, `tools` and `slots`; then
-        frames go both ways until either side ends the stream. Frames are filled with what waits, never by a timer.
+        frames go both ways until either side ends the stream. Frames are filled with what waits, never by a timer; only
+        acknowledgements may wait a few milliseconds for something to go with.
 
         The sender MUST NOT have more calls open on a stream than the slots granted to it; a call above them is refused
         with RATE_LIMITED / SLOTS_EXHAUSTED, before any effect. A stream that ends cancels no call: its calls run on, and

@@ -8,10 +8,8 @@ import pytest
 
 CALLS = 200
 _SCRIPT = """
-import importlib, sys
+import asyncio, importlib, os, pathlib, sys
 importlib.import_module(sys.argv[1])
-assert "grpc" not in sys.modules
-import asyncio, pathlib
 import grpc
 
 def woken():
@@ -30,29 +28,31 @@ async def call(times):
                 await channel.unary_unary("/no.such/Method")(b"")
             except grpc.aio.AioRpcError as error:
                 assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    print(sum(woken()))
+    print(sum(woken()), os.environ.get("GRPC_EXPERIMENTS", ""))
     await server.stop(None)
 
 asyncio.run(call(int(sys.argv[2])))
 """
 
 
-def run(package: str, **environment: str) -> tuple[int, str]:
-    """How often the threads of gRPC's own pool were woken, and what gRPC complains of."""
+def run(package: str, **environment: str) -> tuple[int, str, str]:
+    """How often the threads of gRPC's own pool were woken; what programs would inherit; what gRPC complains of."""
     command = [sys.executable, "-c", _SCRIPT, package, str(CALLS)]
     env = {name: value for name, value in os.environ.items() if name != "GRPC_EXPERIMENTS"} | environment
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=env)
-    return int(done.stdout), done.stderr
+    woken, _, inherited = done.stdout.strip().partition(" ")
+    return int(woken), inherited, done.stderr
 
 
 @pytest.mark.parametrize("package", ["orchestrator_svc", "executor_svc"])
 def test_no_pool_stands_between_the_socket_and_the_loop(package: str) -> None:
-    woken, complaints = run(package)
+    woken, inherited, complaints = run(package)
     assert woken < CALLS
-    assert complaints == ""
+    assert (inherited, complaints) == ("", "")
 
 
 def test_who_has_chosen_knows_better() -> None:
-    woken, complaints = run("orchestrator_svc", GRPC_EXPERIMENTS="no_such_experiment")
+    woken, inherited, complaints = run("orchestrator_svc", GRPC_EXPERIMENTS="no_such_experiment")
     assert woken > CALLS
+    assert inherited == "no_such_experiment"
     assert "no_such_experiment" in complaints
