@@ -25,6 +25,7 @@ SERVER_OPTIONS: list[tuple[str, int]] = [
     ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
     ("grpc.keepalive_time_ms", 2 * _CLIENT_PING_MS),
     ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),  # else 60 s, whatever keepalive says
     ("grpc.keepalive_permit_without_calls", 1),
     # Below the clients' 30 s, or they would be told too_many_pings.
     ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
@@ -40,6 +41,7 @@ CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
     ("grpc.keepalive_time_ms", _CLIENT_PING_MS),
     ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),  # else 60 s, whatever keepalive says
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_retries", 0),
