@@ -5,7 +5,10 @@ from pathlib import Path
 
 
 class Ledger:
-    """By proposal id: effects, idempotency keys; by call id: effects, how often it began, and when it ended (ns)."""
+    """By proposal id: effects, idempotency keys; by call id: effects, how often it began, and when it ended (ns).
+
+    `held`: calls that held their executor's event loop, by their own word.
+    """
 
     def __init__(self, path: Path) -> None:
         self.effects: Counter[str] = Counter()
@@ -13,6 +16,7 @@ class Ledger:
         self.keys: defaultdict[str, set[str]] = defaultdict(set)
         self.began: Counter[str] = Counter()
         self.ended: dict[str, int] = {}
+        self.held: set[str] = set()
         for line in path.read_text().splitlines():
             what, proposal_id, attempt, key, time = line.split()
             call_id = f"{proposal_id}/{attempt}"
@@ -22,5 +26,7 @@ class Ledger:
             elif what == "effect":
                 self.effects[proposal_id] += 1
                 self.effects_of_call[call_id] += 1
+            elif what == "held":
+                self.held.add(call_id)
             else:
                 self.ended[call_id] = int(time)

@@ -1,5 +1,5 @@
 """Tools that write down what they do in a ledger outside, on disk before they go on: a line when they begin, one for
-the effect, one when they end."""
+the effect, one when they end; and one where the disk took so long that they held the event loop meanwhile."""
 
 import asyncio
 import os
@@ -9,16 +9,24 @@ from typing import Any
 from greenlight_tool import NONE, ToolContext, Transient, tool
 
 LEDGER = "GREENLIGHT_CHAOS_LEDGER"
+HELD = 0.4
+"""Seconds; less than the executor allows a step of a call."""
 
 
 def _write(what: str, context: ToolContext) -> None:
-    line = f"{what} {context.proposal_id} {context.attempt} {context.idempotency_key} {time.time_ns()}\n"
+    began = time.monotonic()
     ledger = os.open(os.environ[LEDGER], os.O_WRONLY | os.O_APPEND)
     try:
-        os.write(ledger, line.encode())
+        os.write(ledger, _line(what, context))
         os.fsync(ledger)
+        if time.monotonic() - began > HELD:
+            os.write(ledger, _line("held", context))
     finally:
         os.close(ledger)
+
+
+def _line(what: str, context: ToolContext) -> bytes:
+    return f"{what} {context.proposal_id} {context.attempt} {context.idempotency_key} {time.time_ns()}\n".encode()
 
 
 async def _run(ms: int, fails: bool, context: ToolContext) -> dict[str, Any]:

@@ -51,6 +51,8 @@ def _problem(event: event_pb2.Event, call_id: str, executor_id: str, evidence: E
     if reason == "CANCELLED":
         half_way = evidence.ledger.began[call_id] and call_id not in evidence.ledger.ended
         return "" if word is Word.STOPPED and half_way else f"its journal says: {word.value}"
+    if reason == "LOOP_BLOCKED" and call_id in evidence.ledger.held:
+        return ""
     return f"nothing excuses that; its journal says: {word.value}"
 
 

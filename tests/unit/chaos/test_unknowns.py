@@ -17,9 +17,9 @@ UNKNOWN_AT = 100 * SECOND
 CALL = "b/k/1"
 
 
-def judged(tmp_path: Path, reason: str, word: Word, *hits: Hit, began: int = 0) -> list[str]:
+def judged(tmp_path: Path, reason: str, word: Word, *hits: Hit, began: int = 0, lines: str = "") -> list[str]:
     path = tmp_path / "ledger"
-    path.touch()
+    path.write_text(lines)
     ledger = Ledger(path)
     ledger.began = Counter({CALL: began})
     attempt = proposal_pb2.Attempt(number=1, executor_id="e")
@@ -58,6 +58,11 @@ def test_a_lost_executor_is_excused_while_it_could_not_be_reached(tmp_path: Path
 
 def test_nothing_excuses_a_journal_that_cannot_say(tmp_path: Path) -> None:
     assert judged(tmp_path, "EXECUTOR_CANNOT_SAY", Word.CUT_OFF, away("executor-1", 95, 101))
+
+
+def test_a_call_that_held_the_loop_is_excused_only_where_it_says_so(tmp_path: Path) -> None:
+    assert judged(tmp_path, "LOOP_BLOCKED", Word.STOPPED, lines="effect b/k 1 key 7\nheld b/k 1 key 8\n") == []
+    assert judged(tmp_path, "LOOP_BLOCKED", Word.STOPPED, lines="effect b/k 1 key 7\nheld b/other 1 key 8\n")
 
 
 def test_the_longest_stretch_is_between_faults() -> None:
