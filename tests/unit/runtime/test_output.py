@@ -56,15 +56,20 @@ def test_what_nobody_reads_is_dropped_and_said_where_it_is_missing(pipe: Pipe):
     line = b"x" * 999 + b"\n"
     for _ in range(3000):
         assert out.write(line) == len(line)
-    taken: list[bytes] = []
-    reading = threading.Thread(target=lambda: taken.extend(iter(lambda: os.read(pipe.reader, MIB), b"!")), daemon=True)
+    taken = bytearray()
+
+    def take() -> None:
+        while not taken.endswith(b"!"):
+            taken.extend(os.read(pipe.reader, MIB))
+
+    reading = threading.Thread(target=take, daemon=True)
     reading.start()
     out.drain(10)
     out.write(b"later\n")
     out.drain(10)
     out.write(b"!")
     reading.join(10)
-    kept = b"".join(taken).removesuffix(b"!")
+    kept = bytes(taken.removesuffix(b"!"))
     lines, _, later = kept.rpartition(b"(")
     count = int(later.partition(b")")[0])
     assert later.endswith(b")\nlater\n")
