@@ -266,8 +266,7 @@ class Store(Protocol):
         ...
 
     async def update_session(self, session: Session, expected_revision: int, request: Request | None = None) -> bool:
-        """Remembers the request with it, in one transaction, as of its `update_time`. False: the session's revision is
-        another by now, or that request is remembered; then nothing is written."""
+        """With the request, as `create_session`. False: its revision is another now, or that request is remembered."""
         ...
 
     # -- requests

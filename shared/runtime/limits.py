@@ -17,16 +17,20 @@ come in after a pause: small messages would all be followed by one, and its answ
 _CLIENT_PING_MS = 30_000
 _PING_TIMEOUT_MS = 10_000
 
-SERVER_OPTIONS: list[tuple[str, int]] = [
-    # A second server on a port must fail, not take every other connection.
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
+_BOTH_ENDS: list[tuple[str, int]] = [
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
-    ("grpc.keepalive_time_ms", 2 * _CLIENT_PING_MS),
     ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
     ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),  # else 60 s, whatever keepalive says
     ("grpc.keepalive_permit_without_calls", 1),
+]
+
+SERVER_OPTIONS: list[tuple[str, int]] = [
+    *_BOTH_ENDS,
+    # A second server on a port must fail, not take every other connection.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
+    ("grpc.keepalive_time_ms", 2 * _CLIENT_PING_MS),
     # Below the clients' 30 s, or they would be told too_many_pings.
     ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
 ]
@@ -36,13 +40,9 @@ FRESH_CONNECTIONS: list[tuple[str, int]] = [("grpc.max_connection_age_ms", 300_0
 because it is only then that gRPC looks whether there are more servers by now."""
 
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
+    *_BOTH_ENDS,
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
-    ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
     ("grpc.keepalive_time_ms", _CLIENT_PING_MS),
-    ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
-    ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),  # else 60 s, whatever keepalive says
-    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_retries", 0),
 ]

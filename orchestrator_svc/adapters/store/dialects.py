@@ -59,8 +59,7 @@ def run(connection: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> R
     """One statement of a writer; returns its rows. Past SQLAlchemy on SQLite, whose bookkeeping takes longer than the
     statement: not over aiosqlite."""
     if connection.dialect.name == "postgresql":
-        found = connection.exec_driver_sql(sql, parameters)
-        return [tuple(row) for row in found] if found.returns_rows else []
+        return [tuple(row) for row in connection.exec_driver_sql(sql, parameters)]
     driver: Any = connection.connection.driver_connection
     try:
         return driver.execute(sql, parameters).fetchall()

@@ -37,6 +37,13 @@ class Writer:
             raise
         self._kept = connection
 
+    def close(self) -> None:
+        try:
+            if self._kept is not None:
+                self._kept.close()
+        finally:
+            self.engine.dispose()
+
     def _check(self) -> None:
         try:
             found = os.stat(self._path)
@@ -47,10 +54,3 @@ class Writer:
         if file is None or self._file not in (None, file):
             raise OperationalError(None, None, OSError("the file that was opened was moved or removed: put it back"))
         self._file = file
-
-    def close(self) -> None:
-        try:
-            if self._kept is not None:
-                self._kept.close()
-        finally:
-            self.engine.dispose()

@@ -8,11 +8,12 @@ from orchestrator_svc.ports.executor import (
     Connected,
     Ended,
     Lost,
+    Target,
     ToolsSeen,
 )
 from tests.component.executors.connecting import connect
 from tests.support.calls import ECHO, make_call, make_calls, make_cancel
-from tests.support.scripted_executor import ScriptedExecutor, described
+from tests.support.scripted_executor import Conversation, ScriptedExecutor, described
 from tests.support.watching import Watcher
 
 
@@ -116,13 +117,21 @@ async def test_tools_that_change_are_confirmed_anew(
     assert executors.serves(other)
 
 
-async def test_what_ended_last_is_acknowledged_before_it_closes(
+async def acknowledging(
     scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
-):
+) -> tuple[Conversation, Target]:
+    """A stream that an acknowledgement waits on, for something to go with."""
     conversation, target = await connect(scripted, watcher)
     executors.send(target, [make_call("b/a/1")])
     await conversation.calls(1)
     executors.acknowledge(target, ["b/a/1"])
+    return conversation, target
+
+
+async def test_what_ended_last_is_acknowledged_before_it_closes(
+    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
+):
+    conversation, _ = await acknowledging(scripted, executors, watcher)
     await executors.close()
     await conversation.gone.wait()
     acknowledged: list[str] = []
@@ -134,10 +143,7 @@ async def test_what_ended_last_is_acknowledged_before_it_closes(
 async def test_what_could_not_be_acknowledged_is_when_it_is_back(
     scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher
 ):
-    conversation, target = await connect(scripted, watcher)
-    executors.send(target, [make_call("b/a/1")])
-    await conversation.calls(1)
-    executors.acknowledge(target, ["b/a/1"])
+    conversation, target = await acknowledging(scripted, executors, watcher)
     conversation.end()
     await watcher.next(Lost)
     executors.acknowledge(target, ["b/b/1"])

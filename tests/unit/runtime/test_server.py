@@ -151,8 +151,8 @@ async def test_addresses_that_are_served_on(listen: str, capfd: pytest.CaptureFi
     address = await server.start([])
     assert address.startswith(listen.removesuffix("0"))
     # A thread of gRPC's may still say that the server before this one has gone.
-    said = [line for line in capfd.readouterr().err.splitlines() if "Got goaway" not in line]
-    assert said == []
+    out, err = capfd.readouterr()
+    assert (out, [line for line in err.splitlines() if "Got goaway" not in line]) == ("", [])
     async with open_channel("127.0.0.1:" + address.rpartition(":")[2]) as channel:
         assert (await refused(call(channel, "Nothing")))[0] == "UNIMPLEMENTED"
     await server.stop(0)
