@@ -7,7 +7,19 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Table
 
-from orchestrator_svc.adapters.store.dialects import Rows, as_parameters, can_copy, copy, of_keys, places, run, run_many
+from orchestrator_svc.adapters.store.dialects import (
+    JOINED,
+    Rows,
+    as_parameters,
+    can_copy,
+    can_join,
+    copy,
+    of_keys,
+    places,
+    run,
+    run_joined,
+    run_many,
+)
 
 
 class Bulk:
@@ -32,23 +44,27 @@ class BulkInsert(Bulk):
     def __init__(self, table: Table, columns: Sequence[str], on_conflict: str = "") -> None:
         names = ", ".join(f'"{name}"' for name in columns)
         values = ", ".join(f":{name}" for name in columns)
-        super().__init__(f"INSERT INTO {table.name} ({names}) VALUES ({values}) {on_conflict}")
+        into = f"INSERT INTO {table.name} ({names}) VALUES"
+        super().__init__(f"{into} ({values}) {on_conflict}")
         self._table, self._columns, self._plain = table, columns, not on_conflict
+        marks = f"({', '.join('?' * len(columns))})"
+        self._joined = {count: f"{into} {', '.join([marks] * count)} {on_conflict}" for count in JOINED}
 
     def run(self, connection: Connection, rows: Rows) -> None:
         if self._plain and can_copy(connection.dialect, rows):
             copy(connection, self._table, self._columns, rows)
+        elif can_join(connection.dialect):
+            super().run(connection, run_joined(connection, self._joined, rows))
         else:
             super().run(connection, rows)
 
 
-class BulkUpdate(Bulk):
-    """The tuples hold `columns`, then `key`."""
+class BulkUpsert(BulkInsert):
+    """The tuples hold `columns`, of which `key` are the primary key: a row that is there takes on the others."""
 
     def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str]) -> None:
-        values = ", ".join(f'"{name}" = :{name}' for name in columns)
-        wanted = " AND ".join(f"{name} = :{name}" for name in key)
-        super().__init__(f"UPDATE {table.name} SET {values} WHERE {wanted}")
+        others = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name not in key)
+        super().__init__(table, columns, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {others}")
 
 
 class LookUp:

@@ -18,6 +18,8 @@ from sqlalchemy.util import await_only
 Rows = list[tuple[Any, ...]]
 
 _COPIED = 32
+JOINED = (64, 8)
+"""Rows of one statement of `run_joined`."""
 _NUL, _SHOWN_NUL = "\x00", "\N{SYMBOL FOR NULL}"
 
 
@@ -77,6 +79,25 @@ def run_many(connection: Connection, sql: str, rows: Rows) -> None:
         driver.executemany(sql, rows)
     except sqlite3.Error as error:
         raise exc.DBAPIError.instance(sql, rows, error, sqlite3.Error, hide_parameters=True, ismulti=True) from error
+
+
+def can_join(dialect: Dialect) -> bool:
+    """Whether `run_joined` is worth it."""
+    return dialect.name == "sqlite"
+
+
+def run_joined(connection: Connection, texts: Mapping[int, str], rows: Rows) -> Rows:
+    """Inserts many rows a statement, by the text for that many; returns the few that are left over.
+
+    The driver lets go of the interpreter for each step of a statement, and waits until it has it again: where other
+    threads are busy, that takes five times as long as the rows do.
+    """
+    start = 0
+    for count in JOINED:
+        while len(rows) - start >= count:
+            run(connection, texts[count], tuple(itertools.chain.from_iterable(rows[start : start + count])))
+            start += count
+    return rows[start:]
 
 
 def can_copy(dialect: Dialect, rows: Rows) -> bool:

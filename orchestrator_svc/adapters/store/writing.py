@@ -3,12 +3,12 @@
 The guard, then the new batches, then rows by the thousand. The caller begins and ends the transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
-from orchestrator_svc.adapters.store.bulk import BulkInsert, BulkUpdate
+from orchestrator_svc.adapters.store.bulk import BulkInsert, BulkUpsert
 from orchestrator_svc.adapters.store.creating import count, create, lock_sessions, publish
 from orchestrator_svc.adapters.store.dialects import can_copy, remove_many
 from orchestrator_svc.adapters.store.guard import guard
@@ -22,8 +22,9 @@ from orchestrator_svc.ports.codec import EventCodec, StoredFrame
 from orchestrator_svc.ports.store import Committed
 
 _ADD = BulkInsert(proposals, PROPOSED)
-_STAND = BulkInsert(standings, (*MOVING, *OF_PROPOSAL, "tenant"))
-_MOVE = BulkUpdate(standings, MOVING, OF_PROPOSAL)
+_STANDING = (*MOVING, *OF_PROPOSAL, "tenant")
+_STAND = BulkInsert(standings, _STANDING)
+_MOVE = BulkUpsert(standings, _STANDING, OF_PROPOSAL)
 _APPEND = BulkInsert(frames, ("batch_no", "first_sequence", "last_sequence", "tenant", "payload"))
 _KEY = {"batch_no": "bigint", "ordinal": "integer"}
 _Rows = list[tuple[Any, ...]]
@@ -62,20 +63,20 @@ def _write_rows(
         for proposal, record in write.added:
             added.append(proposed_row(number, batch, proposal, record))
             standing.append((*standing_row(number, record), batch.tenant))
-        moved += [standing_row(number, record) for record in write.records.values()]
+        moved += [(*standing_row(number, record), batch.tenant) for record in write.records.values()]
         encoded = stored[batch.id] = codec.encode(batch.id, write.events)
         appended += [(number, first, last, batch.tenant, payload) for first, last, payload in encoded]
     _ADD.run(connection, added)
     _STAND.run(connection, standing)
-    _move(connection, moved, {number: write.batch.tenant for write, number in writes})
+    _move(connection, moved)
     _APPEND.run(connection, appended)
     return stored
 
 
-def _move(connection: Connection, rows: _Rows, tenants: Mapping[int, str]) -> None:
+def _move(connection: Connection, rows: _Rows) -> None:
     """Where many rows can be copied, those that move go and come anew: half of what as many UPDATEs cost the server."""
     if can_copy(connection.dialect, rows):
-        remove_many(connection, standings, _KEY, [row[-2:] for row in rows])
-        _STAND.run(connection, [(*row, tenants[row[-2]]) for row in rows])
+        remove_many(connection, standings, _KEY, [row[-3:-1] for row in rows])
+        _STAND.run(connection, rows)
     else:
         _MOVE.run(connection, rows)
