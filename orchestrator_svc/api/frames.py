@@ -4,9 +4,9 @@ from greenlight.orchestrator.v1 import batch_pb2, event_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from orchestrator_svc.application.watch import Frames
 
-# Tags of EventFrame's `sequence` and `session_token`, and of a response's `frame`. A field that stands twice counts as
+# Tags of EventFrame's `sequence`, `session_token` and `summary`, and of a response's `frame`. A field that stands twice counts as
 # it stands last, so what is appended to a stored frame overrules what is in it.
-_SEQUENCE, _TOKEN, _FRAME = b"\x10", b"\x1a", b"\x0a"
+_SEQUENCE, _TOKEN, _SUMMARY, _FRAME = b"\x10", b"\x1a", b"\x22", b"\x0a"
 _NO_SEQUENCE = _SEQUENCE + b"\x00"
 
 
@@ -23,8 +23,10 @@ def session_frame(frames: Frames) -> bytes:
 
 
 def last_frame(summary: batch_pb2.Summary, sequence: int = 0, token: str = "") -> bytes:
-    frame = event_pb2.EventFrame(sequence=sequence, session_token=token, summary=summary)
-    return _response(frame.SerializeToString())
+    """A message is copied when it is put into another, and this one may be long: their bytes are joined."""
+    cursor = event_pb2.EventFrame(sequence=sequence, session_token=token).SerializeToString()
+    body = summary.SerializeToString()
+    return _response(b"".join((cursor, _SUMMARY, _varint(len(body)), body)))
 
 
 def confirmation(message: pb.SoftConfirmation) -> bytes:

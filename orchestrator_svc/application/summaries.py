@@ -1,5 +1,6 @@
 """What shows a proposal's wait, and what a Summary is made of. Reads committed rows only."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -8,6 +9,7 @@ from types import MappingProxyType
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.memory_views import batch_view, proposal_views
+from orchestrator_svc.application.structure import SLICE
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.ports.executor import Executors
@@ -120,7 +122,7 @@ class Summaries:
             batch, views = found
             batches.append(batch)
             chosen = [view for view in views if keys is None or view.proposal.key in keys]
-            answers += [self.answered(view) for view in chosen]
+            answers += await self._each_answered(chosen)
             size += _size(chosen)
             left_out += (sum(batch.counts) if keys is None else len(keys)) - len(chosen)
         return Summary(batches, answers, waited, left_out)
@@ -132,7 +134,7 @@ class Summaries:
         for listed in found:
             batch, views = (await self._read(tenant, listed.id, size) if size < ENOUGH_BYTES else None) or (listed, [])
             batches.append(batch)
-            answers.append([self.answered(view) for view in views])
+            answers.append(await self._each_answered(views))
             size += _size(views)
             left_out += sum(batch.counts) - len(views)
         return Summary(batches[::-1], [answer for part in reversed(answers) for answer in part], waited, left_out)
@@ -159,6 +161,15 @@ class Summaries:
         if batch is None or not (batch.state.finished or len(batch.proposals) <= MAX_MOVING):
             return None
         return batch_view(batch), proposal_views(batch)
+
+    async def _each_answered(self, views: Sequence[ProposalView]) -> list[Answered]:
+        """In slices: a large batch does not hold up its neighbours."""
+        answers: list[Answered] = []
+        for start in range(0, len(views), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            answers += [self.answered(view) for view in views[start : start + SLICE]]
+        return answers
 
     def answered(self, view: ProposalView) -> Answered:
         return Answered(view, waiting(view, self._executors, self._outlook))

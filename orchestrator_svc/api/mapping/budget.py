@@ -38,7 +38,9 @@ async def fit_answers(answered: Sequence[Answered], taken: int, *, with_batch_id
             fitted.messages.append(message)
         if fitted.omitted:
             break
-    for message, item in zip(fitted.messages, answered, strict=False):
+    for index, (message, item) in enumerate(zip(fitted.messages, answered, strict=False)):
+        if index and index % _SLICE == 0:
+            await asyncio.sleep(0)
         result = item.view.proposal.result
         if result is None:
             message.omitted = item.view.result_omitted

@@ -6,6 +6,7 @@ whatever a submission or a decision makes ready, for those are committed first a
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from orchestrator_svc.application.engine.dispatcher import Dispatcher, Lane, Ready
 from orchestrator_svc.application.engine.flights import Flight, Flights
@@ -55,7 +56,7 @@ class Sender:
         self._observer, self._clock = observer, clock
         self._origins: dict[str, Origin] = {}
         self._unsent: list[Flight] = []
-        self._held_back: list[Callable[[], None]] = []
+        self._held_back: list[dict[Target, list[Call]]] = []
         self._tenure = tenure
         self.more = False
 
@@ -224,20 +225,21 @@ class Sender:
         return origin
 
     def _sender_of(self, sending: Sending) -> Callable[[], None]:
-        def send() -> None:
-            if not self._tenure.holds:
-                self._held_back.append(send)
-                return
-            for target, calls in sending.durable.items():
-                self._hand_over(target, [call for call in calls if self._still_due(call)])
+        """Not a function that names itself: a cycle keeps all that it holds until the collector comes by."""
+        return partial(self._send, sending.durable)
 
-        return send
+    def _send(self, durable: dict[Target, list[Call]]) -> None:
+        if not self._tenure.holds:
+            self._held_back.append(durable)
+            return
+        for target, calls in durable.items():
+            self._hand_over(target, [call for call in calls if self._still_due(call)])
 
     def go_on(self) -> None:
         """Sends what was held back, as far as it is still this start's to send."""
         held, self._held_back = self._held_back, []
-        for send in held:
-            send()
+        for durable in held:
+            self._send(durable)
 
     def _still_due(self, call: Call) -> bool:
         """Not where its executor was lost, or it was cancelled, while the attempt was being recorded."""
