@@ -4,8 +4,8 @@ from greenlight.orchestrator.v1 import batch_pb2, event_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from orchestrator_svc.application.watch import Frames
 
-# Tags of EventFrame's `sequence`, `session_token` and `summary`, and of a response's `frame`. A field that stands twice counts as
-# it stands last, so what is appended to a stored frame overrules what is in it.
+# Tags of EventFrame's `sequence`, `session_token` and `summary`, and of a response's `frame`. A field that stands twice
+# counts as it stands last, so what is appended to a stored frame overrules what is in it.
 _SEQUENCE, _TOKEN, _SUMMARY, _FRAME = b"\x10", b"\x1a", b"\x22", b"\x0a"
 _NO_SEQUENCE = _SEQUENCE + b"\x00"
 

@@ -1,24 +1,28 @@
 """A SQLite database that fails when it is told to: at the n-th statement, or at the commit."""
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Engine, event, exc
+from sqlalchemy import Engine, event
 
 
 class FailingEngine:
     """Listens to an engine. `arm(n)`: the n-th statement from now on fails before it runs; `arm_commit`: COMMIT does.
 
-    Fails once. `statements` counts since the last `arm`, BEGIN included. Make it before the engine's first connection.
+    Fails once. `statements` counts since the last `arm`, BEGIN and COMMIT included. `before_commit` is called, on the
+    writer's thread. Make it before the engine's first connection.
     """
+
+    before_commit: Callable[[], None]
 
     def __init__(self, engine: Engine) -> None:
         self._error = sqlite3.OperationalError("disk I/O error")
         self._fail_at = 0
         self._fail_commit = False
         self.statements = 0
+        self.before_commit = lambda: None
         event.listen(engine, "do_connect", self._connect)
-        event.listen(engine, "commit", self._before_commit)
 
     def arm(self, n: int) -> None:
         self.statements, self._fail_at = 0, n
@@ -32,12 +36,12 @@ class FailingEngine:
 
         class Cursor(sqlite3.Cursor):
             def execute(self, *arguments: Any) -> "Cursor":
-                before()
+                before(arguments[0])
                 super().execute(*arguments)
                 return self
 
             def executemany(self, *arguments: Any) -> "Cursor":
-                before()
+                before(arguments[0])
                 super().executemany(*arguments)
                 return self
 
@@ -53,13 +57,13 @@ class FailingEngine:
 
         options["factory"] = Connection
 
-    def _before(self) -> None:
+    def _before(self, statement: str) -> None:
         self.statements += 1
+        if statement == "COMMIT":
+            self.before_commit()
         if self.statements == self._fail_at:
             self._fail_at = 0
             raise self._error
-
-    def _before_commit(self, _connection: object) -> None:
-        if self._fail_commit:
+        if statement == "COMMIT" and self._fail_commit:
             self._fail_commit = False
-            raise exc.OperationalError("COMMIT", None, self._error)
+            raise self._error

@@ -12,6 +12,9 @@ from orchestrator_svc.adapters.store.dialects import run
 
 READERS = 4
 LISTERS = 2
+BEGIN = "BEGIN IMMEDIATE"
+"""With the write lock, so that no transaction fails half-way for want of it."""
+
 _BUSY_SECONDS = 5.0
 _WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "temp_store=MEMORY")
 _READER_PRAGMAS = ("query_only=ON",)
@@ -27,7 +30,7 @@ def create_private(path: Path) -> None:
 
 
 def writer_engine(path: Path) -> Engine:
-    """Transactions take the write lock when they begin, so that none fails half-way for want of it."""
+    """Transactions take the write lock when they begin; one that was begun past SQLAlchemy is gone on with."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=QueuePool,
@@ -36,7 +39,7 @@ def writer_engine(path: Path) -> Engine:
         hide_parameters=True,
         connect_args={"timeout": _BUSY_SECONDS},
     )
-    _prepare(engine, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
+    _prepare(engine, _WRITER_PRAGMAS, BEGIN)
     return engine
 
 
@@ -86,7 +89,9 @@ def _prepare(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
             connection.execute(f"PRAGMA {pragma}")
 
     def began(connection: Connection) -> None:
-        run(connection, begin)
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:
+            run(connection, begin)
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", began)

@@ -8,9 +8,13 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from orchestrator_svc.adapters.store.dialects import run
+from orchestrator_svc.adapters.store.engines import BEGIN
+
 
 class Writer:
-    """Of one thread. Getting its connection from the pool anew would take as long as a small transaction's statements.
+    """Of one thread. Getting its connection from the pool anew would take as long as a small transaction's statements,
+    and having SQLAlchemy begin and end transactions half as long (0.17 ms where nothing has run for a while).
 
     `engine`: its transactions begin with the write lock. `path`: of its file.
     """
@@ -30,8 +34,11 @@ class Writer:
         self._check()
         connection, self._kept = self._kept or self.engine.connect(), None
         try:
-            with connection.begin():
-                yield connection
+            run(connection, BEGIN)
+            yield connection
+            run(connection, "COMMIT")
+            if connection.in_transaction():
+                connection.commit()  # ends what SQLAlchemy takes for a transaction, where a statement came from there
         except BaseException:
             connection.close()
             raise

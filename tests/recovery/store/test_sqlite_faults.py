@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store import sqlite as adapter
@@ -184,18 +183,20 @@ class TestFailingCommits:
         assert not (await store.commit(writes)).lost
         assert await store.get_proposal("default", old.batch.id, "c") is not None
 
-    async def test_a_reader_sees_nothing_of_a_commit_under_way(self, opener: SqliteOpener) -> None:
+    async def test_a_reader_sees_nothing_of_a_commit_under_way(
+        self, opener: SqliteOpener, engine: FailingEngine
+    ) -> None:
         store, writes, old, new = await self.writes(opener)
         heads: list[object] = []
         loop = asyncio.get_running_loop()
         head = await store.batch_head("default", old.batch.id)
 
-        def look(*_: object) -> None:
+        def look() -> None:
             for builder in (old, new):
                 seen = asyncio.run_coroutine_threadsafe(store.batch_head("default", builder.batch.id), loop)
                 heads.append(seen.result())
 
-        event.listen(store._writer.engine, "commit", look)
+        engine.before_commit = look
         await store.commit(writes)
         assert heads == [head, None]
 
