@@ -93,6 +93,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         executor.open()
         stack.callback(executor.close)
         supervisor.start(journal.run(), "journal")
+        supervisor.start(executor.reminding.run(), "reminders")
         supervisor.start(journal.prune(settings.journal_retention), "pruning of the journal")
         address = await server.start([SERVICE])
         stack.push_async_callback(_drain, server, executor, settings.drain_grace)
@@ -161,6 +162,7 @@ def _executor(
         pace=Pace(stop_grace=settings.stop_grace, loop_block=settings.loop_block_limit),
         retention=Retention(
             seconds=settings.outcome_retention,
+            reminder_seconds=settings.reminder_after,
             unacknowledged_calls=settings.max_unacknowledged_calls,
             unacknowledged_bytes=settings.max_unacknowledged_bytes,
         ),

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     )
     max_unacknowledged_calls: int = Field(default=100_000, ge=1, description="Above it new calls are refused")
     max_unacknowledged_bytes: int = Field(default=256 << 20, ge=1, description="Above it new calls are refused")
+    reminder_after: Seconds = Field(
+        default=60, gt=0, description="After how long without an acknowledgement it is said again how a call ended"
+    )
     parent_pipe: int = Field(
         default=-1,
         ge=-1,

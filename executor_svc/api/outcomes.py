@@ -10,6 +10,7 @@ from executor_svc.application.outbox import (
     Parcel,
     ProbeEntry,
     ProgressEntry,
+    ReminderEntry,
 )
 from executor_svc.application.streams import Stream
 from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, Outcome
@@ -55,6 +56,8 @@ def response_of(parcel: Parcel, response: pb.ExecuteResponse) -> None:
             response.progress.add(call_id=entry.call_id, fraction=entry.fraction, message=entry.message)
         elif isinstance(entry, ProbeEntry):
             _add_probe(response, entry)
+        elif isinstance(entry, ReminderEntry):
+            fill_outcome(response.reminders.add(tenant=entry.tenant).outcome, entry.outcome)
         else:
             _add_attach(response, entry)
 

@@ -13,6 +13,7 @@ from executor_svc.application.owners import Owners
 from executor_svc.application.probing import Probing
 from executor_svc.application.pulse import Pace
 from executor_svc.application.registry import Hosted, Registry
+from executor_svc.application.reminding import Reminding
 from executor_svc.application.run import Run, Stop
 from executor_svc.application.runner import Runner
 from executor_svc.application.streams import Stream, Streams
@@ -28,6 +29,7 @@ from shared.kernel.errors import ExhaustedError, UnavailableError
 _log = logging.getLogger(__name__)
 _RETRY_AFTER = 1.0
 _LAST_WRITES = 2.0
+REMINDERS_EACH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,10 @@ class Executor:
         self.closed = False
         self._clock = clock
         self._registry = Registry(tools)
-        self._ledger = Ledger(retention or Retention())
+        retention = retention or Retention()
+        self._ledger = Ledger(retention)
         self._streams = Streams(slots, self._registry)
+        self.reminding = Reminding(self._ledger, self._streams, clock, retention.reminder_seconds / REMINDERS_EACH)
         self._journal = journal
         self._runner = Runner(clock, self._streams, self._ledger, journal, identity.boot_id, pace or Pace(), observer)
         self._owners = Owners(self._runner.running)

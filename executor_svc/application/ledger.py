@@ -14,7 +14,11 @@ class Ended:
     digest: str
     outcome: Outcome | None
     acknowledged: bool = False
+    tenant: str = ""
 
+
+REMINDERS, REMINDER_BYTES = 64, 1 << 20
+"""Of one time."""
 
 _DROPPED = Ended("", None, acknowledged=True)
 
@@ -25,10 +29,11 @@ class Retention:
 
     Ended calls stay until acknowledged and `seconds` more. Without acknowledgements no more than `unacknowledged_calls`
     or `unacknowledged_bytes` pile up: then new calls are refused. Of the acknowledged, the newest `kept_calls` keep
-    their result; the ids of all are remembered.
+    their result; the ids of all are remembered. After `reminder_seconds` without one, an outcome is said again.
     """
 
     seconds: float = 60.0
+    reminder_seconds: float = 60.0
     unacknowledged_calls: int = 100_000
     unacknowledged_bytes: int = 256 << 20
     kept_calls: int = 4_000
@@ -47,11 +52,13 @@ class Ledger:
         self._expiring: deque[tuple[float, list[str]]] = deque()
         self._kept: deque[str] = deque()
         self._recalled: set[str] = set()
+        self._said: dict[str, float] = {}
         self._unacknowledged = 0
         self._unacknowledged_bytes = 0
 
-    def add(self, digest: str, outcome: Outcome) -> None:
-        self._ended[outcome.call_id] = Ended(digest, outcome)
+    def add(self, digest: str, outcome: Outcome, tenant: str, now: float) -> None:
+        self._ended[outcome.call_id] = Ended(digest, outcome, tenant=tenant)
+        self._said[outcome.call_id] = now
         self._count(1, _size(outcome))
 
     def get(self, call_id: str) -> Ended | None:
@@ -71,6 +78,7 @@ class Ledger:
             if ended.acknowledged:
                 continue
             ended.acknowledged = True
+            del self._said[call_id]
             if ended.outcome is not None:
                 self._count(-1, -_size(ended.outcome))
                 if ended.outcome.position:
@@ -90,6 +98,22 @@ class Ledger:
                 # Both queues are in the order of acknowledgement.
                 if self._ended.pop(call_id) is not _DROPPED:
                     self._kept.popleft()
+
+    def unheard(self, now: float) -> list[tuple[str, Outcome]]:
+        """A few of those that nobody has acknowledged for long, with their tenants; the next time, others."""
+        found: list[tuple[str, Outcome]] = []
+        size, until = 0, now - self._retention.reminder_seconds
+        for call_id, said in self._said.items():
+            ended = self._ended[call_id]
+            if said > until or len(found) >= REMINDERS or size >= REMINDER_BYTES:
+                break
+            assert ended.outcome is not None
+            found.append((ended.tenant, ended.outcome))
+            size += _size(ended.outcome)
+        for _, outcome in found:
+            del self._said[outcome.call_id]
+            self._said[outcome.call_id] = now
+        return found
 
     def fence(self, call_id: str) -> bool:
         """From now on the call is refused. False: too many are fenced already to promise it of one more."""

@@ -61,6 +61,12 @@ class ProbeEntry:
     still_running: bool = False
 
 
+@dataclass(slots=True)
+class ReminderEntry:
+    tenant: str
+    outcome: Outcome
+
+
 class Startable(Protocol):
     """A run, as far as an outbox looks at it."""
 
@@ -70,7 +76,7 @@ class Startable(Protocol):
     position: int
 
 
-Entry = Outcome | AttachEntry | ChunkEntry | ProgressEntry | ProbeEntry
+Entry = Outcome | AttachEntry | ChunkEntry | ProgressEntry | ProbeEntry | ReminderEntry
 _nothing: tuple[AcceptedEntry, ...] = ()
 
 
@@ -156,6 +162,8 @@ class Outbox:
 
 
 def _size(entry: Entry) -> int:
+    if isinstance(entry, ReminderEntry):
+        return _size(entry.outcome)
     if isinstance(entry, Outcome):
         if entry.result is not None:
             return _ENTRY_BYTES + len(entry.result)

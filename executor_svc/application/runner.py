@@ -218,7 +218,7 @@ class Runner:
         call = run.call
         outcome.still_running = not run.over
         del self.running[call.id]
-        self._ledger.add(call.digest, outcome)
+        self._ledger.add(call.digest, outcome, call.origin.tenant, self._clock.monotonic())
         self._send(run, outcome)
         if self._observer is not None and call.span_id:
             self._observer.ended(call, outcome, self._clock.time_ns())

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from orchestrator_svc.application.caller import Caller, RequestKey
 from orchestrator_svc.application.commands.kind import CommandKind, load_nothing, remember
 from orchestrator_svc.application.commands.router import CommandRouter
+from orchestrator_svc.application.engine.elsewhere import unknown_batch
+from orchestrator_svc.application.engine.flights import Sent
 from orchestrator_svc.application.engine.inbox import Operation
 from orchestrator_svc.application.engine.late import LateEnding, LateEndings
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
-from orchestrator_svc.domain.settling import Ending, arrive
+from orchestrator_svc.domain.settling import Ending, arrive, attempt_at, awaits
+from orchestrator_svc.ports.store import Store
 
 PRINCIPAL = "service:orchestrator"
 
@@ -31,16 +34,29 @@ class Arriving:
 class RecordEnding:
     """`LateEndings.record`."""
 
-    def __init__(self, late: LateEndings, router: CommandRouter) -> None:
-        self._router = router
+    def __init__(self, late: LateEndings, router: CommandRouter, store: Store) -> None:
+        self._router, self._store = router, store
         self._kind = router.serve(CommandKind("RecordEnding", Arriving, self._record, load_nothing))
         late.record = self.record
 
     async def record(self, late: LateEnding) -> None:
         """Also where it is on record already. Raises NotFoundError (BATCH_UNKNOWN), UnavailableError."""
         sent = late.sent
+        if late.again and await self._is_on_record(sent):
+            return
         arriving = Arriving(sent.key, sent.attempt, sent.target.executor_id, late.ending, late.position)
         await self._router.bring(self._kind, Caller(sent.tenant, PRINCIPAL), sent.batch_id, arriving)
+
+    async def _is_on_record(self, sent: Sent) -> bool:
+        """By a look, for it most often is: the batch stays where it is.
+
+        Raises NotFoundError (BATCH_UNKNOWN), also where there is no such attempt of that executor.
+        """
+        view = await self._store.get_proposal(sent.tenant, sent.batch_id, sent.key)
+        attempt = attempt_at(view.proposal, sent.attempt, sent.target.executor_id) if view is not None else None
+        if view is None or attempt is None:
+            raise unknown_batch(sent.batch_id)
+        return not awaits(view.proposal, attempt)
 
     async def _record(self, caller: Caller, batch: Batch, of: Arriving, key: RequestKey | None) -> Operation[None]:
         def operation(batch: Batch, changes: Changes) -> None:

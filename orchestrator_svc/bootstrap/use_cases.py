@@ -53,7 +53,7 @@ def make_router(parts: Parts, requests: Requests) -> CommandRouter:
 
 def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> UseCases:
     settings, engine, store = parts.settings, parts.engine, parts.store
-    RecordEnding(engine.late, router)
+    RecordEnding(engine.late, router, store)
     schemas = JsonSchemaRsCompiler(PARAMETERS)
     templates = FolderTemplates(settings.templates, schemas)
     expand = ExpandTemplate(templates, schemas, parts.catalogue, settings.max_batch_arguments_bytes)

@@ -106,13 +106,29 @@ def settle(batch: Batch, changes: Changes, proposal: Proposal, ending: Ending) -
 def arrive(batch: Batch, changes: Changes, proposal: Proposal, number: int, executor_id: str, ending: Ending) -> None:
     """What an executor said of one of its attempts, by whichever way it came, and however often: it settles one that
     is not settled; of one that a person had resolved it is told, and changes nothing."""
-    attempt = proposal.attempts[number - 1] if number <= len(proposal.attempts) else None
-    if attempt is None or attempt.executor_id != executor_id:
+    attempt = attempt_at(proposal, number, executor_id)
+    if attempt is None or not awaits(proposal, attempt):
         return
-    if number == len(proposal.attempts) and proposal.state in (State.RUNNING, State.OUTCOME_UNKNOWN):
+    if _unsettled(proposal, attempt):
         settle(batch, changes, proposal, ending)
-    elif proposal.effect is Effect.NON_IDEMPOTENT and attempt.may_still_run:
+    else:
         arrive_late(changes, proposal, number, ending.result, ending.failure)
+
+
+def attempt_at(proposal: Proposal, number: int, executor_id: str) -> Attempt | None:
+    """One of its attempts, if that executor has it."""
+    attempt = proposal.attempts[number - 1] if 0 < number <= len(proposal.attempts) else None
+    return attempt if attempt is not None and attempt.executor_id == executor_id else None
+
+
+def awaits(proposal: Proposal, attempt: Attempt) -> bool:
+    """Whether how that one ended would be news."""
+    return _unsettled(proposal, attempt) or (proposal.effect is Effect.NON_IDEMPOTENT and attempt.may_still_run)
+
+
+def _unsettled(proposal: Proposal, attempt: Attempt) -> bool:
+    unsettled = proposal.state in (State.RUNNING, State.OUTCOME_UNKNOWN)
+    return unsettled and attempt.number == len(proposal.attempts)
 
 
 def _failed(

@@ -120,6 +120,17 @@ class Looked(NamedTuple):
     still_running: bool
 
 
+class Reminded(NamedTuple):
+    """How a call ended, said again: nobody has acknowledged it for long, and who sent it may be gone. `position`: as in
+    Ended."""
+
+    call_id: str
+    tenant: str
+    target: Target
+    ending: Ending
+    position: int = 0
+
+
 class Connected(NamedTuple):
     """A stream is up: the engine may attach what it sent to that start earlier."""
 
@@ -144,7 +155,17 @@ class ToolsSeen(NamedTuple):
 
 
 Signal = (
-    Ended | Started | Progressed | ChunkReceived | Attached | Looked | Connected | Lost | CapacityChanged | ToolsSeen
+    Ended
+    | Started
+    | Progressed
+    | ChunkReceived
+    | Attached
+    | Looked
+    | Reminded
+    | Connected
+    | Lost
+    | CapacityChanged
+    | ToolsSeen
 )
 
 

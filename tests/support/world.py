@@ -126,7 +126,7 @@ class World:
         self.retry = RetryProposals(router, each_item)
         self.resume = ResumeBatch(router)
         self.resolve = ResolveProposal(router)
-        RecordEnding(self.engine.late, router)
+        RecordEnding(self.engine.late, router, self.store)
         self.watch = Watch(self.store, self.feed, self.codec, self.clock, heartbeat=15.0)
         self.soft = SoftConfirm(router, self.store, self.requests, self.watch, self.clock, 600 * SECOND, 3600 * SECOND)
 

@@ -25,6 +25,8 @@ _NOTE = 4_096
 _SECOND = 1_000_000_000
 _MAX_SECONDS = (1 << 63) // _SECOND - 1  # what fits into 64 bits of nanoseconds
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
+_TENANT = re.compile(r"[a-z0-9._-]{1,64}")
+_CALL_ID = re.compile(r"[!-.0-~]{1,128}/[!-.0-~]{1,128}/[1-9][0-9]{0,8}")
 _CLASSES = {int(member): member for member in FailureClass}
 _EFFECTS = {int(member): member for member in KnownEffect}
 _ATTACH_STATES: dict[int, str] = {
@@ -59,6 +61,11 @@ def read_ending(outcome: pb.Outcome) -> Ending:
         _read_nanoseconds(outcome.run_duration),
         over=over,
     )
+
+
+def is_reminder(reminder: pb.Reminder) -> bool:
+    """Whether it may be of a call."""
+    return bool(_TENANT.fullmatch(reminder.tenant) and _CALL_ID.fullmatch(reminder.outcome.call_id))
 
 
 def read_look(answer: pb.ProbeAnswer) -> Look:

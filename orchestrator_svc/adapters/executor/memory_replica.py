@@ -34,6 +34,7 @@ from orchestrator_svc.ports.executor import (
     Looked,
     Lost,
     Progressed,
+    Reminded,
     Signal,
     Started,
     Target,
@@ -116,6 +117,12 @@ class Replica:
     def answer_look(self, call_id: str, look: Look) -> None:
         still_running = call_id in self._held or call_id in self.stuck
         self._mailbox.post(Looked(call_id, self.target, look, still_running))
+
+    def remind(self, call_id: str) -> None:
+        """It is said again how that one ended, as where nobody has acknowledged it for long."""
+        call = next(call for call in self.received if call.id == call_id)
+        position = self.journal.position if call_id in self.journal.calls else 0
+        self._mailbox.post(Reminded(call_id, call.origin.tenant, self.target, self._ended[call_id][1], position))
 
     def start(self, call_id: str) -> None:
         """A held call runs now."""

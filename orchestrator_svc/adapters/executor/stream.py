@@ -24,6 +24,7 @@ from orchestrator_svc.ports.executor import (
     ExecutorView,
     Looked,
     Progressed,
+    Reminded,
     Started,
     Target,
     ToolsSeen,
@@ -119,6 +120,8 @@ class Stream:
             self._receive_probe_answers(message)
         if message.outcomes:
             self._receive_outcomes(message)
+        if message.reminders:
+            self._receive_reminders(message)
         return changed
 
     def _receive_outcomes(self, message: pb.ExecuteResponse) -> None:
@@ -205,6 +208,16 @@ class Stream:
             self._looking.discard(answer.call_id)
             look = incoming.read_look(answer)
             self._mailbox.post(Looked(answer.call_id, self.target, look, answer.still_running))
+
+    def _receive_reminders(self, message: pb.ExecuteResponse) -> None:
+        for reminder in message.reminders:
+            outcome = reminder.outcome
+            if incoming.is_reminder(reminder):
+                ending = incoming.read_ending(outcome)
+                position = outcome.journal_position
+                self._mailbox.post(Reminded(outcome.call_id, reminder.tenant, self.target, ending, position))
+            else:
+                self._complain("a reminder that names no call", outcome.call_id)
 
     def _is_open(self, call_id: str, what: str) -> bool:
         if call_id in self.slots.open:

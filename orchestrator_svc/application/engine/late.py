@@ -12,27 +12,31 @@ from typing import NamedTuple
 from orchestrator_svc.application.engine.flights import Sent
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.ports.executor import Executors
-from shared.kernel.errors import GreenlightError, UnavailableError
+from shared.kernel.errors import GreenlightError, NotFoundError, UnavailableError
 
 AT_ONCE = 64
+MAX_WAITING_AGAIN = 1_000
+"""What is said again beyond that is not heard: it will be said once more."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 _log = logging.getLogger(__name__)
 
 
 class LateEnding(NamedTuple):
-    """`position`: where the executor's journal stood; 0: that was not said."""
+    """`position`: where the executor's journal stood; 0: that was not said. `again`: it had been said before."""
 
     sent: Sent
     ending: Ending
     position: int
+    again: bool = False
 
 
 class LateEndings:
     """`run` is its one task. An executor keeps an ending until it is on record, whoever records it."""
 
     record: Callable[[LateEnding], Awaitable[None]]
-    """Returns once it is on record. Raises UnavailableError where that is not so yet, or not known."""
+    """Returns once it is on record. Raises UnavailableError where that is not so yet, or not known; NotFoundError."""
 
     def __init__(self, executors: Executors) -> None:
         self._executors = executors
@@ -42,6 +46,8 @@ class LateEndings:
 
     def put(self, late: LateEnding) -> None:
         """Once of a call: who takes its batch to record it may ask the executor once more."""
+        if late.again and self._queue.qsize() >= MAX_WAITING_AGAIN:
+            return
         if late.sent.call_id not in self._on_their_way:
             self._on_their_way.add(late.sent.call_id)
             self._queue.put_nowait(late)
@@ -57,7 +63,11 @@ class LateEndings:
         try:
             await self._try_on(late)
         except GreenlightError as error:
-            _log.error("the late ending of %s cannot be recorded, its executor keeps it: %s", late.sent.call_id, error)
+            # What is said again and again, and is of nobody here, may be another installation's.
+            level = logging.DEBUG if late.again and isinstance(error, NotFoundError) else logging.ERROR
+            _log.log(
+                level, "the late ending of %s cannot be recorded, its executor keeps it: %s", late.sent.call_id, error
+            )
         else:
             self._executors.acknowledge(late.sent.target, [late.sent.call_id])
         finally:

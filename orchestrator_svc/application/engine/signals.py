@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from orchestrator_svc.application.engine.flights import Flight, Flights
+from orchestrator_svc.application.engine.flights import Flight, Flights, Sent
 from orchestrator_svc.application.engine.late import LateEnding
 from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.domain.batch import Batch
@@ -24,6 +24,7 @@ from orchestrator_svc.ports.executor import (
     Looked,
     Lost,
     Progressed,
+    Reminded,
     Signal,
     Started,
     Target,
@@ -47,7 +48,8 @@ class SignalHandler:
     on_looked: Callable[[Looked, Work], None]
     """What an executor's look for an effect found. Set by the engine, as are the next ones."""
     on_late: Callable[[LateEnding], None]
-    """What a person had resolved has ended, or a call of a batch that is not in memory."""
+    """What a person had resolved has ended, or a call of a batch that is not in memory, or one that nobody has
+    acknowledged for long."""
     on_lost: Callable[[Target], None]
     """A stream broke."""
 
@@ -91,6 +93,8 @@ class SignalHandler:
                     self.on_lost(target)
                 case Looked():
                     self.on_looked(signal, work)
+                case Reminded():
+                    self._reminded(signal)
                 case ToolsSeen(target, descriptors):
                     self._on_tools(target, descriptors)
                 case CapacityChanged():
@@ -148,6 +152,14 @@ class SignalHandler:
         if signal.position:
             self._saw_position(work, flight, signal.position)
         _append(work, flight, lambda batch, changes: _settle(batch, changes, flight, proposal, ending))
+
+    def _reminded(self, signal: Reminded) -> None:
+        """Where the call is under way here, its executor is asked, or has been heard: that is on its way."""
+        if self._flights.get(signal.call_id) is None:
+            proposal_id, _, attempt = signal.call_id.rpartition("/")
+            batch_id, _, key = proposal_id.partition("/")
+            sent = Sent(signal.call_id, signal.tenant, batch_id, key, int(attempt), signal.target)
+            self.on_late(LateEnding(sent, signal.ending, signal.position, again=True))
 
     def _started(self, signal: Started, work: Work) -> None:
         flight = self._flights.get(signal.call_id)

@@ -193,3 +193,23 @@ async def test_too_many_unacknowledged_outcomes_refuse_new_calls_until_acknowled
         await peer.send(acknowledgements=[f"{BATCH}/a/1"])
         assert result(await peer.run("d", "write", {"text": "d"})) == "d"
         assert GATES.runs == ["a", "b", "d"]
+
+
+async def test_what_nobody_acknowledges_is_said_again_to_others_until_somebody_does():
+    async with executor(reminder_after=0.05) as exe:
+        gone = await exe.connect()
+        made = call("a", "echo", {"value": 1})
+        await gone.send(made)
+        told = await gone.outcome(made.id)
+        await gone.end()
+        peer = await exe.connect()
+        await peer.until(lambda: len(peer.all("reminders")) == 2)
+        first, second = peer.all("reminders")
+        assert (first.tenant, first.outcome) == ("acme", told)
+        assert second == first
+        await peer.send(acknowledgements=[made.id])
+        other = await peer.run("b", "echo", {"value": 2})
+        await peer.until(lambda: peer.all("reminders")[-1].outcome == other)
+        count = len(peer.all("reminders"))
+        await peer.until(lambda: len(peer.all("reminders")) > count + 3)
+        assert {reminder.outcome.call_id for reminder in peer.all("reminders")[count:]} == {other.call_id}

@@ -16,6 +16,7 @@ from orchestrator_svc.ports.executor import (
     Ended,
     Lost,
     Progressed,
+    Reminded,
     Started,
 )
 from shared.kernel.clock import SystemClock
@@ -43,6 +44,22 @@ async def test_an_outcome_of_a_call_it_never_got(
     assert (await watcher.next(Ended)).call_id == "b/a/1"
     assert executors.choose(ECHO) == (target, 8)
     assert len([record for record in caplog.records if "not open here" in record.message]) == 1
+
+
+async def test_reminders_that_name_no_call(
+    scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher, caplog: pytest.LogCaptureFixture
+):
+    conversation, _ = await connect(scripted, watcher)
+    names = [("default", call_id) for call_id in ("", "b", "b/a", "b/a/0", "b/a/-1", "b/a/x", "b/a/1/2", "b/\x00/1")]
+    reminders = [pb.Reminder(tenant=tenant, outcome=pb.Outcome(call_id=call_id)) for tenant, call_id in names]
+    reminders += [pb.Reminder(tenant="No Tenant", outcome=pb.Outcome(call_id="b/a/1")), pb.Reminder()]
+    await conversation.say(reminders=reminders)
+    await conversation.say(reminders=[pb.Reminder(tenant="acme", outcome=pb.Outcome(call_id="b/a/1"))])
+    reminded = await watcher.next(Reminded)
+    assert (reminded.call_id, reminded.tenant) == ("b/a/1", "acme")
+    assert reminded.ending.failure is not None
+    assert reminded.ending.failure.reason == "OUTCOME_MALFORMED"
+    assert len([record for record in caplog.records if "names no call" in record.message]) == 1
 
 
 async def test_two_answers_free_one_slot(scripted: ScriptedExecutor, executors: GrpcExecutors, watcher: Watcher):

@@ -6,6 +6,7 @@ from orchestrator_svc.ports.executor import (
     CapacityChanged,
     Ended,
     Lost,
+    Reminded,
     Started,
 )
 from tests.conformance.executors.worlds import World
@@ -54,6 +55,19 @@ async def test_an_ending_that_nobody_heard_is_kept_for_who_asks(world: World, wa
     assert (ended.call_id, ended.ending.result) == ("b/a/1", '"a"')
     world.executors.acknowledge(target, ["b/a/1"])
     assert world.executors.choose(WAIT) == (target, 8)
+
+
+async def test_of_an_ending_that_nobody_acknowledges_one_is_reminded(world: World, watcher: Watcher):
+    member = await world.add()
+    target = await watcher.connected()
+    call = make_call("b/a/1")
+    world.executors.send(target, [call])
+    ended = await watcher.next(Ended)
+    await member.remind("b/a/1")
+    reminded = await watcher.next(Reminded)
+    assert (reminded.call_id, reminded.tenant, reminded.target) == ("b/a/1", call.origin.tenant, target)
+    assert reminded.ending.result == ended.ending.result
+    world.executors.acknowledge(target, ["b/a/1"])
 
 
 async def test_what_was_never_seen_never_runs(world: World, watcher: Watcher):

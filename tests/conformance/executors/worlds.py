@@ -51,6 +51,10 @@ class Member(Protocol):
         """Begins to shut down while calls run."""
         ...
 
+    async def remind(self, call_id: str) -> None:
+        """Nobody has acknowledged for long how that one ended."""
+        ...
+
     def ran(self) -> list[str]:
         """Ids of the calls that `echo` ran."""
         ...
@@ -71,6 +75,7 @@ class GrpcMember:
                 "toolbox": ["tests.support.toolboxes.gates"],
                 "slots": slots,
                 "drain_grace": 5.0,
+                "reminder_after": 0.2,
                 "data": data,
             }
         )
@@ -108,6 +113,9 @@ class GrpcMember:
 
     async def drain(self) -> None:
         self._draining = asyncio.get_running_loop().create_task(self._executor.drain(5.0))
+
+    async def remind(self, call_id: str) -> None:
+        """It does so by itself."""
 
     def ran(self) -> list[str]:
         return gates.runs
@@ -193,6 +201,9 @@ class MemoryMember:
 
     async def drain(self) -> None:
         self._replica.drain()
+
+    async def remind(self, call_id: str) -> None:
+        self._replica.remind(call_id)
 
     def ran(self) -> list[str]:
         return self._calls

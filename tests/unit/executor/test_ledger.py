@@ -9,7 +9,7 @@ def ended(number: int, size: int = 10) -> Outcome:
 def ledger_of(count: int, **limits: float) -> Ledger:
     ledger = Ledger(Retention(**limits))  # type: ignore[arg-type]
     for number in range(count):
-        ledger.add("digest", ended(number))
+        ledger.add("digest", ended(number), f"tenant {number}", number)
     return ledger
 
 
@@ -45,7 +45,7 @@ def test_of_many_acknowledged_the_ids_are_remembered_and_the_newest_results():
     assert all(ledger.get(f"call {number}") for number in range(10))
     ledger.forget(60)
     assert not any(ledger.get(f"call {number}") for number in range(10))
-    ledger.add("digest", ended(11))
+    ledger.add("digest", ended(11), "t", 60)
     ledger.acknowledge(["call 11"], 61)
     assert outcome(ledger, 11) == ended(11)
 
@@ -53,12 +53,12 @@ def test_of_many_acknowledged_the_ids_are_remembered_and_the_newest_results():
 def test_it_is_full_by_number_and_by_size_until_acknowledged():
     ledger = ledger_of(2, unacknowledged_calls=3)
     assert not ledger.is_full
-    ledger.add("digest", ended(2))
+    ledger.add("digest", ended(2), "t", 0)
     assert ledger.is_full
     ledger.acknowledge(["call 1"], 0)
     assert not ledger.is_full
     ledger = ledger_of(1, unacknowledged_bytes=100)
-    ledger.add("digest", ended(1, size=90))
+    ledger.add("digest", ended(1, size=90), "t", 0)
     assert ledger.is_full
     ledger.acknowledge(["call 1"], 0)
     assert not ledger.is_full
@@ -69,3 +69,28 @@ def test_fences_are_for_ever_and_no_more_are_promised_than_can_be_kept():
     assert [ledger.fence(call_id) for call_id in ("a", "b", "c", "a")] == [True, True, False, True]
     ledger.forget(1e9)
     assert ledger.fenced == {"a", "b"}
+
+
+def reminded(ledger: Ledger, now: float) -> list[str]:
+    return [outcome.call_id for _, outcome in ledger.unheard(now)]
+
+
+def test_of_what_nobody_acknowledged_for_long_one_is_reminded_and_again_after_as_long():
+    ledger = ledger_of(4, reminder_seconds=60)
+    ledger.acknowledge(["call 1"], 30)
+    assert reminded(ledger, 59) == []
+    assert ledger.unheard(61) == [("tenant 0", ended(0))]
+    assert reminded(ledger, 62) == ["call 2"]
+    ledger.acknowledge(["call 0"], 70)
+    assert reminded(ledger, 120) == ["call 3"]
+    assert reminded(ledger, 122) == ["call 2"]
+    assert reminded(ledger, 122) == []
+
+
+def test_few_are_reminded_of_at_once():
+    ledger = ledger_of(100, reminder_seconds=1)
+    assert [len(reminded(ledger, 500)) for _ in range(3)] == [64, 36, 0]
+    ledger = ledger_of(0, reminder_seconds=1)
+    for number in range(5):
+        ledger.add("digest", ended(number, size=400 << 10), "t", 0)
+    assert [len(reminded(ledger, 500)) for _ in range(3)] == [3, 2, 0]

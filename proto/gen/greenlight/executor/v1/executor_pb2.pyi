@@ -410,6 +410,7 @@ class ExecuteResponse(_message.Message):
     DRAINING_FIELD_NUMBER: _builtins.int
     STUCK_THREADS_FIELD_NUMBER: _builtins.int
     PROBE_ANSWERS_FIELD_NUMBER: _builtins.int
+    REMINDERS_FIELD_NUMBER: _builtins.int
     draining: _builtins.bool
     """Set while the executor is shutting down: send nothing more."""
     stuck_threads: _builtins.int
@@ -440,6 +441,8 @@ class ExecuteResponse(_message.Message):
     def attach_answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttachAnswer]: ...
     @_builtins.property
     def probe_answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProbeAnswer]: ...
+    @_builtins.property
+    def reminders(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reminder]: ...
     def __init__(
         self,
         *,
@@ -454,14 +457,44 @@ class ExecuteResponse(_message.Message):
         draining: _builtins.bool = ...,
         stuck_threads: _builtins.int = ...,
         probe_answers: _abc.Iterable[Global___ProbeAnswer] | None = ...,
+        reminders: _abc.Iterable[Global___Reminder] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "slots", b"slots"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "attach_answers", b"attach_answers", "chunks", b"chunks", "draining", b"draining", "identity", b"identity", "outcomes", b"outcomes", "probe_answers", b"probe_answers", "progress", b"progress", "slots", b"slots", "stuck_threads", b"stuck_threads", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "attach_answers", b"attach_answers", "chunks", b"chunks", "draining", b"draining", "identity", b"identity", "outcomes", b"outcomes", "probe_answers", b"probe_answers", "progress", b"progress", "reminders", b"reminders", "slots", b"slots", "stuck_threads", b"stuck_threads", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteResponse: _TypeAlias = ExecuteResponse  # noqa: Y015
+
+@_typing.final
+class Reminder(_message.Message):
+    """How a call ended, said again because nobody has acknowledged it for long: whoever recorded it may have ended before it
+    could. Comes on any stream, of whoever's calls. Whoever finds it on record, or brings it there, acknowledges it; who
+    does not know the call leaves it to others.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Of the call's origin."""
+    @_builtins.property
+    def outcome(self) -> Global___Outcome: ...
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        outcome: Global___Outcome | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reminder: _TypeAlias = Reminder  # noqa: Y015
 
 @_typing.final
 class Identity(_message.Message):

@@ -26,7 +26,8 @@ class ExecutorServiceStub:
 
     The sender MUST NOT have more calls open on a stream than the slots granted to it; a call above them is refused
     with RATE_LIMITED / SLOTS_EXHAUSTED, before any effect. A stream that ends cancels no call: its calls run on, and
-    their outcomes are kept until acknowledged (and for a time after), to be had by Attach on any later stream.
+    their outcomes are kept until acknowledged (and for a time after), to be had by Attach on any later stream; what
+    nobody acknowledges is said again as one of the `reminders`.
 
     The same call id twice runs once and is answered twice; with another digest it is refused (CALL_ID_REUSED).
     Where bytes and digest do not agree the call is refused (DIGEST_MISMATCH).
@@ -69,7 +70,8 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The sender MUST NOT have more calls open on a stream than the slots granted to it; a call above them is refused
         with RATE_LIMITED / SLOTS_EXHAUSTED, before any effect. A stream that ends cancels no call: its calls run on, and
-        their outcomes are kept until acknowledged (and for a time after), to be had by Attach on any later stream.
+        their outcomes are kept until acknowledged (and for a time after), to be had by Attach on any later stream; what
+        nobody acknowledges is said again as one of the `reminders`.
 
         The same call id twice runs once and is answered twice; with another digest it is refused (CALL_ID_REUSED).
         Where bytes and digest do not agree the call is refused (DIGEST_MISMATCH).
