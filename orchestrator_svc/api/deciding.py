@@ -1,5 +1,7 @@
 """DecideProposals, and SoftConfirm: the user's next turn."""
 
+from functools import partial
+
 from greenlight.orchestrator.v1 import batch_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from orchestrator_svc.api import frames
@@ -36,8 +38,9 @@ class Deciding:
         async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary:
             """Of what the turn was about, not of all that is in those batches."""
             about = set(confirmation.decided())
-            summary = await self._use.summaries.of(caller.tenant, ended.batch_ids, ended.waited, about, ended.at)
-            return await summary_message(summary, several=True, beside=beside)
+            message = partial(summary_message, several=True, beside=beside)
+            make = self._use.summaries.make
+            return await make(message, caller.tenant, ended.batch_ids, ended.waited, about, ended.at)
 
         await stream.begin()
         for message in confirmation_messages(confirmation):

@@ -1,6 +1,7 @@
 """SubmitBatch, RunBatch, AddProposals and CloseBatch."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
@@ -44,8 +45,8 @@ class Submitting:
         watch, tenant = self._use.watch, caller.tenant
 
         async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary:
-            summary = await self._use.summaries.of(tenant, ended.batch_ids, ended.waited, at=ended.at)
-            return await summary_message(summary, several=False, beside=beside)
+            message = partial(summary_message, several=False, beside=beside)
+            return await self._use.summaries.make(message, tenant, ended.batch_ids, ended.waited, at=ended.at)
 
         with watch.subscribe(tenant, prepared.batch_id) as subscription:
             committed = await self._finishing.run(self._use.submit.commit(caller, prepared))

@@ -1,5 +1,7 @@
 """WatchBatch, WatchSession, ListEvents and WaitBatch."""
 
+from functools import partial
+
 from greenlight.orchestrator.v1 import batch_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from orchestrator_svc.api.mapping.events import events_page
@@ -64,5 +66,5 @@ class Watching:
         return pb.WaitBatchResponse(summary=await self._summary(caller, ended))
 
     async def _summary(self, caller: Caller, ended: Ended) -> batch_pb2.Summary:
-        summary = await self._use.summaries.of(caller.tenant, ended.batch_ids, ended.waited, at=ended.at)
-        return await summary_message(summary, several=False)
+        message = partial(summary_message, several=False)
+        return await self._use.summaries.make(message, caller.tenant, ended.batch_ids, ended.waited, at=ended.at)

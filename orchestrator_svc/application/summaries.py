@@ -1,23 +1,26 @@
 """What shows a proposal's wait, and what a Summary is made of. Reads committed rows only."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
+from typing import TypeVar
 
 from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.memory_views import batch_view, proposal_views
 from orchestrator_svc.application.structure import SLICE
+from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.ports.executor import Executors
 from orchestrator_svc.ports.store import Store
 from orchestrator_svc.ports.views import BatchFilter, BatchView, ProposalView
 
+M = TypeVar("M")
 MAX_MOVING = 128
-"""A batch that may move on is shown from memory only where it is shown in one go."""
+"""A batch that may move on is shown from memory only where that takes a moment."""
 MAX_BATCHES = 1000
 MESSAGE_BYTES = 3 << 20
 """What a message holds: no more is read of answers, and no more of their results."""
@@ -88,12 +91,21 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of one batch or several; answers in input order. `left_out`: answers that were not even read."""
+    """Of one batch or several; answers in input order. `left_out`: answers that were not even read.
+
+    `looked_at`: batches that it shows from memory, and the sequences that they had.
+    """
 
     batches: list[BatchView]
     answers: list[Answered]
     waited: bool
     left_out: int = 0
+    looked_at: list[tuple[Batch, int]] = field(default_factory=list[tuple[Batch, int]])
+
+    @property
+    def holds(self) -> bool:
+        """Whether none of these has moved on since."""
+        return all(batch.head == sequence for batch, sequence in self.looked_at)
 
 
 class Summaries:
@@ -101,6 +113,20 @@ class Summaries:
 
     def __init__(self, store: Store, live: LiveBatches, executors: Executors, outlook: Outlook) -> None:
         self._store, self._live, self._executors, self._outlook = store, live, executors, outlook
+
+    async def make(
+        self,
+        message: Callable[[Summary], Awaitable[M]],
+        tenant: str,
+        batch_ids: Sequence[str],
+        waited: bool,
+        only: set[str] | None = None,
+        at: Mapping[str, int] = MappingProxyType({}),
+    ) -> M:
+        """A message of what `of` gives, which takes its time: if a batch moves on meanwhile, of what is on record."""
+        summary = await self.of(tenant, batch_ids, waited, only, at)
+        made = await message(summary)
+        return made if summary.holds else await message(await self.of(tenant, batch_ids, waited, only))
 
     async def of(
         self,
@@ -112,11 +138,16 @@ class Summaries:
     ) -> Summary:
         """`only`: ids of the proposals that it is about (None: all). `at`: batch id -> committed sequence."""
         batches, answers, size, left_out = list[BatchView](), list[Answered](), 0, 0
+        looked_at: list[tuple[Batch, int]] = []
         wanted = _keys(only) if only is not None else None
         for batch_id in batch_ids:
             keys = wanted.get(batch_id, set[str]()) if wanted is not None else None
-            found = self._in_memory(tenant, batch_id, at.get(batch_id, -1))
-            found = found or await self._read(tenant, batch_id, size, keys)
+            live = self._in_memory(tenant, batch_id, at.get(batch_id, -1))
+            if live is not None:
+                looked_at.append((live, live.head))
+                found = batch_view(live), proposal_views(live)
+            else:
+                found = await self._read(tenant, batch_id, size, keys)
             if found is None:
                 continue
             batch, views = found
@@ -125,7 +156,7 @@ class Summaries:
             answers += await self._each_answered(chosen)
             size += _size(chosen)
             left_out += (sum(batch.counts) if keys is None else len(keys)) - len(chosen)
-        return Summary(batches, answers, waited, left_out)
+        return Summary(batches, answers, waited, left_out, looked_at)
 
     async def of_session(self, tenant: str, session_id: str, waited: bool) -> Summary:
         """From its last batch back: answers until there are enough, batches until there are many."""
@@ -156,11 +187,9 @@ class Summaries:
         left = MESSAGE_BYTES - size
         return await self._store.get_batch_answers(tenant, batch_id, left, left, keys)
 
-    def _in_memory(self, tenant: str, batch_id: str, sequence: int) -> tuple[BatchView, list[ProposalView]] | None:
+    def _in_memory(self, tenant: str, batch_id: str, sequence: int) -> Batch | None:
         batch = self._live.at(tenant, batch_id, sequence)
-        if batch is None or not (batch.state.finished or len(batch.proposals) <= MAX_MOVING):
-            return None
-        return batch_view(batch), proposal_views(batch)
+        return batch if batch and (batch.state.finished or len(batch.proposals) <= MAX_MOVING) else None
 
     async def _each_answered(self, views: Sequence[ProposalView]) -> list[Answered]:
         """In slices: a large batch does not hold up its neighbours."""

@@ -39,14 +39,17 @@ class Bulk:
 
 
 class BulkInsert(Bulk):
-    """The tuples hold `columns`. `on_conflict`: what then, as SQL."""
+    """The tuples hold `columns`, of which `wide` may be. `on_conflict`: what then, as SQL."""
 
-    def __init__(self, table: Table, columns: Sequence[str], on_conflict: str = "") -> None:
+    def __init__(
+        self, table: Table, columns: Sequence[str], on_conflict: str = "", *, wide: Sequence[str] = ()
+    ) -> None:
         names = ", ".join(f'"{name}"' for name in columns)
         values = ", ".join(f":{name}" for name in columns)
         into = f"INSERT INTO {table.name} ({names}) VALUES"
         super().__init__(f"{into} ({values}) {on_conflict}")
         self._table, self._columns, self._plain = table, columns, not on_conflict
+        self._wide = [columns.index(name) for name in wide]
         marks = f"({', '.join('?' * len(columns))})"
         self._joined = {count: f"{into} {', '.join([marks] * count)} {on_conflict}" for count in JOINED}
 
@@ -54,17 +57,18 @@ class BulkInsert(Bulk):
         if self._plain and can_copy(connection.dialect, rows):
             copy(connection, self._table, self._columns, rows)
         elif can_join(connection.dialect):
-            super().run(connection, run_joined(connection, self._joined, rows))
+            super().run(connection, run_joined(connection, self._joined, rows, self._wide))
         else:
             super().run(connection, rows)
 
 
 class BulkUpsert(BulkInsert):
-    """The tuples hold `columns`, of which `key` are the primary key: a row that is there takes on the others."""
+    """The tuples hold `columns`, of which `key` are the primary key: a row that is there takes on the others, one that
+    is not is made."""
 
-    def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str]) -> None:
+    def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str], *, wide: Sequence[str] = ()) -> None:
         others = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name not in key)
-        super().__init__(table, columns, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {others}")
+        super().__init__(table, columns, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {others}", wide=wide)
 
 
 class LookUp:

@@ -51,6 +51,7 @@ _BATCH = BulkInsert(
         "request_id",
         "wake_time",
     ),
+    wide=("labels", "context"),
 )
 _SESSION = BulkInsert(
     sessions,
@@ -70,6 +71,7 @@ _SESSION = BulkInsert(
     "ON CONFLICT (tenant, id) DO UPDATE SET last_session_no = sessions.last_session_no + excluded.last_session_no, "
     "batch_count = sessions.batch_count + excluded.batch_count, "
     "proposal_count = sessions.proposal_count + excluded.proposal_count",
+    wide=("context",),
 )
 
 _NUMBERS = LookUp(batches, ("id", "batch_no"), ("tenant", "id"))

@@ -20,6 +20,8 @@ Rows = list[tuple[Any, ...]]
 _COPIED = 32
 JOINED = (64, 8)
 """Rows of one statement of `run_joined`."""
+JOINED_WIDTH = 256 << 10
+"""Characters of its wide columns, at most: the driver keeps a copy of what a statement was run with last."""
 _NUL, _SHOWN_NUL = "\x00", "\N{SYMBOL FOR NULL}"
 
 
@@ -82,22 +84,27 @@ def run_many(connection: Connection, sql: str, rows: Rows) -> None:
 
 
 def can_join(dialect: Dialect) -> bool:
-    """Whether `run_joined` is worth it."""
+    """Whether `run_joined` works there, and is worth it."""
     return dialect.name == "sqlite"
 
 
-def run_joined(connection: Connection, texts: Mapping[int, str], rows: Rows) -> Rows:
-    """Inserts many rows a statement, by the text for that many; returns the few that are left over.
+def run_joined(connection: Connection, texts: Mapping[int, str], rows: Rows, wide: Sequence[int]) -> Rows:
+    """Inserts many rows a statement, by the text for that many; returns those that are left over: the last few, and
+    wide ones. `wide`: places of columns that may be.
 
     The driver lets go of the interpreter for each step of a statement, and waits until it has it again: where other
     threads are busy, that takes five times as long as the rows do.
     """
-    start = 0
     for count in JOINED:
-        while len(rows) - start >= count:
-            run(connection, texts[count], tuple(itertools.chain.from_iterable(rows[start : start + count])))
-            start += count
-    return rows[start:]
+        left = Rows()
+        for start in range(0, len(rows), count):
+            some = rows[start : start + count]
+            if len(some) < count or sum([len(row[place]) for row in some for place in wide]) > JOINED_WIDTH:
+                left += some
+            else:
+                run(connection, texts[count], tuple(itertools.chain.from_iterable(some)))
+        rows = left
+    return rows
 
 
 def can_copy(dialect: Dialect, rows: Rows) -> bool:

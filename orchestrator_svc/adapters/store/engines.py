@@ -81,7 +81,8 @@ def listing_engine(path: Path) -> AsyncEngine:
 
 
 def _prepare(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
-    """SQLAlchemy says when a transaction begins, not the driver."""
+    """The driver begins no transaction by itself. Where its user may have begun one past SQLAlchemy, with the same
+    statement, that is gone on with."""
 
     def connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None
@@ -90,7 +91,7 @@ def _prepare(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
 
     def began(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        if not driver.in_transaction:
+        if begin != BEGIN or not driver.in_transaction:
             run(connection, begin)
 
     event.listen(engine, "connect", connected)

@@ -13,7 +13,7 @@ _REQUEST = ("tenant", "request_id", "kind", "payload_hash", "chosen", "create_ti
 _KNOWN = LookUp(requests, _REQUEST[:2], _REQUEST[:2])
 _NEW = BulkInsert(requests, _REQUEST)
 _LATER = BulkInsert(requests, _REQUEST, "ON CONFLICT DO NOTHING")
-_ANSWER = BulkInsert(commands, ("tenant", "request_id", "batch_no", "answer"))
+_ANSWER = BulkInsert(commands, ("tenant", "request_id", "batch_no", "answer"), wide=("answer",))
 
 
 def _row(tenant: str, command: CommandRecord, now: int) -> tuple[Any, ...]:

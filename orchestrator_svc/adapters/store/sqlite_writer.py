@@ -26,7 +26,7 @@ class Writer:
 
     @contextmanager
     def begin(self) -> Generator[Connection]:
-        """A transaction. After one that fails the pool sees to the connection.
+        """A transaction, which nobody else ends. After one that fails the pool sees to the connection.
 
         Raises OperationalError where the file is not the one of the first transaction: what is written to one that was
         moved or removed is gone with the process.

@@ -21,11 +21,12 @@ from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.ports.codec import EventCodec, StoredFrame
 from orchestrator_svc.ports.store import Committed
 
-_ADD = BulkInsert(proposals, PROPOSED)
-_STANDING = (*MOVING, *OF_PROPOSAL, "tenant")
-_STAND = BulkInsert(standings, _STANDING)
-_MOVE = BulkUpsert(standings, _STANDING, OF_PROPOSAL)
-_APPEND = BulkInsert(frames, ("batch_no", "first_sequence", "last_sequence", "tenant", "payload"))
+_ADD = BulkInsert(proposals, PROPOSED, wide=("labels", "title", "rationale", "proposed_arguments"))
+_COLUMNS = (*MOVING, *OF_PROPOSAL, "tenant")
+_WIDE = ("edited_arguments", "bound_arguments", "decisions", "attempts", "failure", "result")
+_STAND = BulkInsert(standings, _COLUMNS, wide=_WIDE)
+_MOVE = BulkUpsert(standings, _COLUMNS, OF_PROPOSAL, wide=_WIDE)
+_APPEND = BulkInsert(frames, ("batch_no", "first_sequence", "last_sequence", "tenant", "payload"), wide=("payload",))
 _KEY = {"batch_no": "bigint", "ordinal": "integer"}
 _Rows = list[tuple[Any, ...]]
 
@@ -74,7 +75,8 @@ def _write_rows(
 
 
 def _move(connection: Connection, rows: _Rows) -> None:
-    """Where many rows can be copied, those that move go and come anew: half of what as many UPDATEs cost the server."""
+    """They are there, by the guard. Where many can be copied, they go and come anew: half of what as many UPDATEs cost
+    the server."""
     if can_copy(connection.dialect, rows):
         remove_many(connection, standings, _KEY, [row[-3:-1] for row in rows])
         _STAND.run(connection, rows)

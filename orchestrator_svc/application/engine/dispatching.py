@@ -78,7 +78,7 @@ class Sender:
         sendings = list(work.values())
         for sending in sendings:
             if sending.durable:
-                sending.send = self._sender_of(sending)
+                sending.send = partial(self._send, sending.durable)
         return sendings
 
     def ahead(self, changes: Changes) -> Callable[[], None] | None:
@@ -103,7 +103,7 @@ class Sender:
             else:
                 places.pop(proposal.tool, None)
         changes.ready = waiting
-        return self._sender_of(sending) if sending.durable else None
+        return partial(self._send, sending.durable) if sending.durable else None
 
     def _promise(self, sending: Sending, proposal: Proposal, target: Target) -> None:
         """An attempt that goes out when it is on record."""
@@ -224,11 +224,9 @@ class Sender:
             )
         return origin
 
-    def _sender_of(self, sending: Sending) -> Callable[[], None]:
-        """Not a function that names itself: a cycle keeps all that it holds until the collector comes by."""
-        return partial(self._send, sending.durable)
-
     def _send(self, durable: dict[Target, list[Call]]) -> None:
+        """Handed out bound to its calls, not as a function that names itself: a cycle would keep all that it holds
+        until the collector comes by."""
         if not self._tenure.holds:
             self._held_back.append(durable)
             return

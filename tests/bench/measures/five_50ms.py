@@ -1,6 +1,6 @@
 """An agent's turn: five calls of 50 ms, from sending the batch to its last event.
 
-Beside it, what the same takes without the 50 ms, and what that takes the ceiling: how slow the machine is at that time.
+Beside it, how long the same takes without the 50 ms, and how long the ceiling takes for that: how slow the machine is.
 """
 
 import time
@@ -10,8 +10,6 @@ from tests.bench.clients import batch, ceiling, ours, seconds, warm_up
 from tests.bench.figures import Figure, median, percentile
 from tests.bench.plan import Plan
 from tests.bench.services import services
-
-NOOPS = 100
 
 
 async def five_50ms(plan: Plan) -> list[Figure]:
@@ -29,10 +27,10 @@ async def five_50ms(plan: Plan) -> list[Figure]:
                 times.append((last - start) * 1e3)
             async with ceiling(folder) as limit:
                 await warm_up(limit)
-                noops = [(await seconds(client, [5]), await seconds(limit, [5])) for _ in range(NOOPS)]
+                noops = [(await seconds(client, [5]), await seconds(limit, [5])) for _ in range(plan.samples)]
     note = f"{plan.samples} batches, p99 {percentile(times, 0.99):.1f} ms"
-    one, other = (median([pair[who] for pair in noops]) * 1e3 for who in (0, 1))
+    one, other = (median([both[who] for both in noops]) * 1e3 for who in (0, 1))
     return [
         Figure("five_50ms_p50_ms", "5 calls of 50 ms, p50", percentile(times, 0.5), "ms", 58, 56, note=note),
-        Figure("five_noops_p50_ms", "5 no-op calls, p50", one, "ms", ceiling=other, note=f"{NOOPS} pairs"),
+        Figure("five_noops_p50_ms", "5 no-op calls, p50", one, "ms", ceiling=other, note=f"{plan.samples} pairs"),
     ]
