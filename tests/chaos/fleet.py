@@ -118,7 +118,9 @@ class Fleet:
         port = free_port()
         command = python("-m", "executor_svc", "--listen", f"127.0.0.1:{port}", "--toolbox", "tests.chaos.toolbox")
         command += ["--data", str(self.journal(name).parent), "--drain-grace", "0"]
-        return Service(name, port, command, self.folder, environment(**{LEDGER: str(self._ledger)}))
+        # Soon, so that what killed orchestrators left is brought to the record while others are killed.
+        env = environment(**{LEDGER: str(self._ledger)}, GREENLIGHT_EXECUTOR_REMINDER_AFTER="1")
+        return Service(name, port, command, self.folder, env)
 
     def _orchestrator(self, name: str, port: int, executors: list[str], store: str) -> Service:
         command = python("-m", "orchestrator_svc", "--listen", f"127.0.0.1:{port}", "--drain-grace", "0")
