@@ -27,6 +27,22 @@ async def ended(world: World, replica: Replica, tool: str = "read") -> str:
     return batch_id
 
 
+async def unknown(world: World, replica: Replica) -> str:
+    """A batch of one call that may have had its effect."""
+    batch_id = await world.run(spec("send", "a"))
+    replica.stubborn = True
+    replica.cut()
+    await later(world, 60)
+    assert await world.states(batch_id) == {"a": "OUTCOME_UNKNOWN"}
+    return batch_id
+
+
+def ends_unheard(world: World, replica: Replica, batch_id: str) -> None:
+    """It is as if another orchestrator had sent the call."""
+    replica.end(f"{batch_id}/a/1", ok())
+    world.engine.flights.pop(f"{batch_id}/a/1")
+
+
 @pytest.mark.parametrize("tool", ["read", "write", "send"])
 async def test_what_is_on_record_is_acknowledged_and_changes_nothing(tool: str) -> None:
     world = World()
@@ -41,13 +57,8 @@ async def test_what_is_on_record_is_acknowledged_and_changes_nothing(tool: str) 
 async def test_an_unknown_outcome_is_settled_by_it() -> None:
     world = World()
     async with started(world) as replica:
-        batch_id = await world.run(spec("send", "a"))
-        replica.stubborn = True
-        replica.cut()
-        await later(world, 60)
-        assert await world.states(batch_id) == {"a": "OUTCOME_UNKNOWN"}
-        replica.end(f"{batch_id}/a/1", ok())
-        world.engine.flights.pop(f"{batch_id}/a/1")  # as in one that did not send it
+        batch_id = await unknown(world, replica)
+        ends_unheard(world, replica, batch_id)
         replica.remind(f"{batch_id}/a/1")
         assert await until_acknowledged(world, replica) == ["a/1"]
         assert await world.states(batch_id) == {"a": "SUCCEEDED"}
@@ -56,14 +67,10 @@ async def test_an_unknown_outcome_is_settled_by_it() -> None:
 async def test_what_a_person_resolved_stays_and_is_told() -> None:
     world = World()
     async with started(world) as replica:
-        batch_id = await world.run(spec("send", "a"))
-        replica.stubborn = True
-        replica.cut()
-        await later(world, 60)
+        batch_id = await unknown(world, replica)
         await world.resolve.resolve(CALLER, f"{batch_id}/a", Resolution.FAILED, "", "looked", None, None)
         await world.settle()
-        replica.end(f"{batch_id}/a/1", ok())
-        world.engine.flights.pop(f"{batch_id}/a/1")
+        ends_unheard(world, replica, batch_id)
         for _ in range(2):
             replica.remind(f"{batch_id}/a/1")
             assert await until_acknowledged(world, replica) == ["a/1"]
