@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -92,3 +92,48 @@ async def test_without_the_setting_a_second_one_does_not_start(tmp_path: Path) -
         with orchestrator(tmp_path, "two", "127.0.0.1:1") as two:
             assert two.popen.wait(20) == 1
         assert "STORE_LOCKED" in two.err.read_text()
+
+
+async def test_one_that_is_stopped_keeps_its_file_and_goes_on(tmp_path: Path) -> None:
+    with executor(tmp_path) as tools:
+        address = tools.ready()["address"]
+        with (
+            orchestrator(tmp_path, "one", address) as one,
+            after(one, orchestrator(tmp_path, "two", address, standby=True)) as two,
+        ):
+            async with stub(one.ready()["address"]) as client:
+                waits = said(two, "standby")["address"]
+                await until_known(client, "send")
+                batch_id = await submit(client, call("send", "s", tmp_path))
+                await until_started(tmp_path, ("s", "1"))
+                one.popen.send_signal(signal.SIGSTOP)
+                try:
+                    open_gates(tmp_path, "s")
+                    for _ in range(20):
+                        assert (await check(waits)).endswith("NOT_SERVING")
+                finally:
+                    one.popen.send_signal(signal.SIGCONT)
+                assert await finished(client, batch_id) == {"s": "SUCCEEDED"}
+    assert ledger(tmp_path) == [("s", "1")]
+    assert "taking over" not in two.err.read_text()
+
+
+async def test_one_that_is_told_to_go_serves_no_more_while_its_calls_end(tmp_path: Path) -> None:
+    with executor(tmp_path) as tools, orchestrator(tmp_path, "one", tools.ready()["address"], grace=30) as one:
+        address = one.ready()["address"]
+        async with stub(address) as client:
+            await until_known(client, "send")
+            await submit(client, call("send", "s", tmp_path))
+            await until_started(tmp_path, ("s", "1"))
+            one.popen.send_signal(signal.SIGTERM)
+            while not (wrong := await check(address)):
+                pass
+            assert wrong.endswith("NOT_SERVING")
+            open_gates(tmp_path, "s")
+            assert one.popen.wait(10) == 0
+        async with AsyncExitStack() as stack:
+            again = stack.enter_context(orchestrator(tmp_path, "two", tools.ready()["address"]))
+            client = await stack.enter_async_context(stub(again.ready()["address"]))
+            (batch,) = (await client.ListBatches(pb.ListBatchesRequest())).batches
+            assert await finished(client, batch.batch_id) == {"s": "SUCCEEDED"}
+    assert ledger(tmp_path) == [("s", "1")]
