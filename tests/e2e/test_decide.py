@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from greenlight_client.cli.exit_codes import ExitCode
-from tests.e2e.pair import Pair
+from tests.e2e.pair import Pair, pair
 
 PUBLISH: dict[str, Any] = {"key": "out", "tool": "publish", "arguments": {"text": "hello"}}
 NOTE: dict[str, Any] = {"key": "memo", "tool": "note", "arguments": {"text": "keep"}}
@@ -195,6 +195,20 @@ def test_resolving_what_needs_none_is_refused(shared: Pair) -> None:
     assert "NOT_RESOLVABLE" in done.err
 
 
+def test_where_self_approval_is_off_a_proposer_may_not_approve(tmp_path: Path) -> None:
+    with pair(tmp_path, GREENLIGHT_SELF_APPROVAL="false") as strict:
+        assert strict.ready["self_approval"] is False
+        batch = strict.submit([PUBLISH])
+        own = strict.greenlight("approve", f"{batch}/out", "--yes")
+        assert own.code == ExitCode.PERMISSION_DENIED
+        assert own.out == ""
+        assert f"SELF_APPROVAL: user:anonymous proposed {batch}/out and cannot approve it" in own.err
+        assert [item["key"] for item in strict.greenlight("pending", "--json").of("proposal")] == ["out"]
+        assert strict.greenlight("approve", f"{batch}/out", "--yes", "--principal", "user:other").code == 0
+        assert strict.greenlight("watch", batch).code == 0
+    assert "self_approval" not in strict.up.err.read_text()
+
+
 @pytest.fixture(scope="module")
 def looked_at(shared: Pair) -> Pair:
     """With a finished batch, the last one."""
@@ -212,7 +226,7 @@ def looked_at(shared: Pair) -> Pair:
         (("batches",), "succeeded"),
         (("show", "last"), "submitted by"),
         (("trace", "last"), "runs"),
-        (("template", "list"), ""),
+        (("template", "list"), "greeting"),
     ],
 )
 def test_looking(looked_at: Pair, words: tuple[str, ...], shown: str) -> None:
@@ -222,3 +236,24 @@ def test_looking(looked_at: Pair, words: tuple[str, ...], shown: str) -> None:
     assert shown in done.out
     for line in shared.greenlight(*words, "--json").objects:
         assert set(line) == {"type", line["type"]}
+
+
+def test_a_template_is_shown_with_its_text(shared: Pair) -> None:
+    done = shared.greenlight("template", "show", "greeting")
+    assert done.code == 0, done.err
+    assert done.out.startswith("greeting 3\nAdds, and keeps a word.\nparameters\n")
+    parameters, _, text = done.out.partition("\nyaml\n")
+    assert '"word"' in parameters
+    assert "memo: {tool: note, arguments: {text: {$param: word}}}" in text
+    (item,) = shared.greenlight("template", "show", "greeting@3", "--json").of("template")
+    assert (item["name"], item["version"], item["proposals"]) == ("greeting", "3", 2)
+    assert text == item["yaml"] + "\n"
+
+
+def test_a_template_that_is_not_there(shared: Pair) -> None:
+    for name, said in (("nothing", "'nothing'; there are: greeting"), ("greeting@4", "no version '4'; there are: 3")):
+        done = shared.greenlight("template", "show", name)
+        assert done.code == ExitCode.REFUSED
+        assert done.out == ""
+        assert "TEMPLATE_UNKNOWN" in done.err
+        assert said in done.err

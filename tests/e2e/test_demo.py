@@ -47,24 +47,50 @@ def _demo(folder: Path, *words: str, **env: str) -> tuple[int, str, str]:
     return popen.returncode, out, err
 
 
+def _services(demo: subprocess.Popen[str]) -> list[int]:
+    """Their process ids, once both are there."""
+    pids: list[int] = []
+    for _ in waiting("both services", timeout=20):
+        pids = children(demo.pid)
+        if len(pids) == 2:
+            break
+    return pids
+
+
 def _figures(out: str) -> tuple[float, float, float]:
     found = LINE.search(out)
     assert found is not None, out
     return float(found[1]), float(found[2]), float(found[4])
 
 
+def _latencies(out: str) -> tuple[list[str], dict[str, list[str]]]:
+    """The headings of the latency table, and the cells of each call after its name."""
+    _, _, after = out.partition("latency, ms\n")
+    head, *lines = after.partition("* on the critical path")[0].splitlines()
+    rows = [re.split(r"  +", line[2:].strip()) for line in lines]
+    return re.split(r"  +", head.strip()), {name: cells for name, *cells in rows}
+
+
 @pytest.mark.slow
 def test_the_whole_story(tmp_path: Path) -> None:
-    code, out, err = _demo(tmp_path, "--yes", "--data", str(tmp_path / "kept"), RESEARCH_STOCK_LATENCY_MS="60")
-    assert code == 0, err
+    with _started(tmp_path, "--yes", "--data", str(tmp_path / "kept"), RESEARCH_STOCK_LATENCY_MS="60") as demo:
+        pids = _services(demo)
+        out, err = demo.communicate(timeout=50)
+    assert demo.returncode == 0, err
+    assert not any(alive(pid) for pid in pids)
     assert "note is SOFT: the user's next turn confirms it" in err
     assert "confirmed" in err
     assert "publish is HARD" in err
     assert "arguments, as they will run" in err
     assert re.search(r"digest +sha256:[0-9a-f]{64}", err)
     assert "--yes approves it" in err
-    assert "decision wait" in out
-    assert "data/history" in out
+    assert "The tools' latency is simulated, and declared by the example." in err
+    head, table = _latencies(out)
+    assert head == ["call", "attempt", "decision wait", "queue wait", "executor queue", "tool", "wire", "record"]
+    assert len(table) == 17
+    assert table["data/history"][:2] == ["1", "-"]
+    assert all(float(cell) >= 0 for cells in table.values() for cell in cells[2:])
+    assert all(float(table[call][1]) > 0 for call in ("synthesis/note", "synthesis/publish"))
     sequential, took, path = _figures(out)
     assert path <= took < sequential
     assert len(list((tmp_path / ".greenlight" / "demo").rglob("*.md"))) == 2
@@ -112,11 +138,7 @@ def test_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_in_the_middle_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     with _started(tmp_path, "--yes", RESEARCH_STOCK_LATENCY_MS="2000") as demo:
-        pids: list[int] = []
-        for _ in waiting("both services", timeout=20):
-            pids = children(demo.pid)
-            if len(pids) == 2:
-                break
+        pids = _services(demo)
         time.sleep(1.5)
         demo.send_signal(number)
         demo.communicate(timeout=20)

@@ -201,3 +201,16 @@ def test_the_demo_asks_and_takes_no_for_an_answer(tmp_path: Path) -> None:
         assert screen.end(30) == 0
     assert "rejected" in screen.text
     assert "sequential would have taken" in screen.text
+
+
+def test_the_demo_asks_and_publishes_on_a_yes(tmp_path: Path) -> None:
+    reports = tmp_path / ".greenlight" / "demo" / "research_stock_out" / "reports"
+    with terminal(tmp_path, ["demo"], RESEARCH_STOCK_LATENCY_MS="10") as screen:
+        screen.wait_for("Publish exactly this? [y/N]", 40)
+        assert not list(reports.rglob("*.md"))
+        screen.type("y\n")
+        assert screen.end(30) == 0
+    (report,) = reports.rglob("*.md")
+    assert f"publish: {report.relative_to(tmp_path)}" in screen.text
+    assert "rejected" not in screen.text
+    assert "sequential would have taken" in screen.text

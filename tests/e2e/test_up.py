@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,13 +12,42 @@ from pathlib import Path
 import pytest
 
 from greenlight_client.cli.exit_codes import ExitCode
-from tests.bench.processes import waiting
+from tests.bench.processes import ROOT, waiting
 from tests.e2e.pair import GREENLIGHT, TOOLBOX, alive, children, environment, pair
 
 
 def _up(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [*GREENLIGHT, "up", "--data", str(folder / "data"), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=40, cwd=folder, env=environment())
+
+
+def test_without_tools_of_ones_own_it_has_those_of_the_example(tmp_path: Path) -> None:
+    with pair(tmp_path, toolbox=None) as running:
+        assert Path(running.ready["toolbox"]) == ROOT / "examples" / "research_stock" / "toolbox.py"
+        assert "company_profile" in running.greenlight("tools").out
+        assert running.greenlight("template", "list").out.splitlines()[1].startswith("research_stock")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("up", "there is no example here: name your tools, --toolbox MODULE or --toolbox FILE.py"),
+        ("demo", "the example is not here: run the demo from a checkout of the project (make demo)"),
+    ],
+)
+def test_where_there_is_no_example(tmp_path: Path, command: str, said: str) -> None:
+    """As installed from a package: the command belongs to no checkout."""
+    installed = tmp_path / "installed"
+    shutil.copytree(ROOT / "clients" / "python" / "greenlight_client", installed / "greenlight_client")
+    path = os.pathsep.join([str(installed), *filter(None, [os.environ.get("PYTHONPATH")])])
+    words = [*GREENLIGHT, command]
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=40, cwd=tmp_path, env=environment(PYTHONPATH=path)
+    )
+    assert done.returncode == ExitCode.USAGE
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert [place.name for place in tmp_path.iterdir()] == ["installed"]
 
 
 def test_ctrl_c_drains_both(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Reads: batches in every view, proposals, the inbox, tools, executors, the server; pages and their tokens."""
 
+import asyncio
 import base64
 import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +12,10 @@ import pytest
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
+from shared.runtime.version import service_version
 from tests.support.gates import GATES
 from tests.support.refusals import refusal
-from tests.support.services import Services, call, state_of
+from tests.support.services import Services, call, services, state_of
 
 
 async def test_a_batch_in_every_view(pair: Services):
@@ -119,6 +123,31 @@ async def test_tools_and_executors(pair: Services):
     assert executor.connected
     assert "echo@1" in executor.tools
     assert executor.capacity > 0
+
+
+async def _stuck(running: Services, count: int) -> pb.Executor:
+    """The one executor, once that many of its threads are stuck."""
+    while True:
+        (executor,) = (await running.stub.ListExecutors(pb.ListExecutorsRequest())).executors
+        if executor.stuck_threads == count:
+            return executor
+        await asyncio.sleep(0.01)
+
+
+async def test_an_executor_whose_thread_is_stuck(tmp_path: Path):
+    box, threaded = "tests.support.toolbox", "wait_on_thread"
+    async with services(tmp_path, toolboxes=(box,), known=(threaded,)) as running:
+        assert (await _stuck(running, 0)).version == service_version()
+        began = time.time_ns()
+        proposal = call(threaded, "a", {"gate": "gate", "obey": False})
+        proposal.timeout.FromMilliseconds(50)
+        proposal.retry_policy.max_attempts = 1
+        summary = await running.run(proposal)
+        assert summary.answers[0].failure.reason == "TOOL_TIMEOUT"
+        executor = await _stuck(running, 1)
+        assert began <= executor.last_seen_time.ToNanoseconds() <= time.time_ns()
+        GATES.open("gate")
+        await _stuck(running, 0)
 
 
 async def test_the_server_tells_of_itself(pair: Services):

@@ -1,5 +1,6 @@
 """Which rows are shown where there is not room for all; and the picture itself."""
 
+import pytest
 from rich.console import Console
 
 from greenlight.orchestrator.v1 import batch_pb2
@@ -67,6 +68,35 @@ def test_the_picture() -> None:
     picture = _picture(log)
     for text in ("research", "1/3", "running", "profile", "done", "0.50 s", "for a decision (hard)", "a note", "1/2"):
         assert text in picture
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 3])
+def test_the_bar_is_as_long_as_what_has_ended(done: int) -> None:
+    log = Log().submitted(3)
+    for key in "abc":
+        log.added(key)
+    for key in "abc"[:done]:
+        log.dispatched(1, key).succeeded(2, key)
+    head = _picture(log).splitlines()[0]
+    assert head.count("━") == 8 * done
+    assert f" {done}/3 " in head
+
+
+def test_every_agent_has_its_status() -> None:
+    log = Log().submitted(4)
+    for agent in ("later", "now", "well", "badly"):
+        log.added(f"of_{agent}", agent=agent)
+    log.dispatched(1, "of_now", agent="now")
+    log.dispatched(1, "of_well", agent="well").succeeded(2, "of_well", agent="well")
+    log.dispatched(1, "of_badly", agent="badly").failed(2, "of_badly")
+    lines = [line.split() for line in _picture(log).splitlines()]
+    agents = [words for words in lines if words[0] in ("later", "now", "well", "badly")]
+    assert agents == [
+        ["later", "idle", "0/1"],
+        ["now", "running", "0/1"],
+        ["well", "complete", "1/1"],
+        ["badly", "error", "1/1"],
+    ]
 
 
 def test_markup_and_escapes_of_others_are_only_text() -> None:

@@ -125,6 +125,49 @@ async def test_what_nobody_decides_expires_and_what_needed_it_is_skipped() -> No
         assert (await world.batch(batch_id)).state.name == "PARTIAL"
 
 
+@pytest.mark.parametrize("name", ["note", "pay"])
+async def test_retried_when_it_has_expired_it_has_all_the_time_to_decide_again(name: str) -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec(name, "a", approval_deadline=100 * SECOND), spec("read", "b", "a"))
+        await later(world, 100)
+        assert (await world.states(batch_id)) == {"a": "EXPIRED", "b": "SKIPPED"}
+        await later(world, 1000)
+        await world.retry.retry(CALLER, [f"{batch_id}/a"], "", (), "again", None)
+        await world.settle()
+        again = await world.proposal(f"{batch_id}/a")
+        assert (again.state.name, again.asked_time) == ("PROPOSED", world.clock.time_ns())
+        assert again.expire_time == world.clock.time_ns() + 100 * SECOND
+        await later(world, 99)
+        assert (await world.states(batch_id)) == {"a": "PROPOSED", "b": "APPROVED"}
+        await later(world, 1)
+        assert (await world.states(batch_id)) == {"a": "EXPIRED", "b": "SKIPPED"}
+        await world.retry.retry(CALLER, [f"{batch_id}/a"], "", (), "once more", None)
+        await world.settle()
+        await world.approve(f"{batch_id}/a")
+        assert keys(replica.held) == ["a/1"]
+
+
+@pytest.mark.parametrize("name", ["note", "pay"])
+async def test_skipped_no_more_it_has_all_the_time_to_decide_again(name: str) -> None:
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("read", "a"), spec(name, "b", "a", approval_deadline=100 * SECOND))
+        await later(world, 60)
+        replica.end(replica.held[0], failed(FailureClass.PERMANENT))
+        await later(world, 1000)
+        assert (await world.states(batch_id)) == {"a": "FAILED", "b": "SKIPPED"}
+        await world.retry.retry(CALLER, [f"{batch_id}/a"], "", (), "again", None)
+        await world.settle()
+        again = await world.proposal(f"{batch_id}/b")
+        assert (again.state.name, again.asked_time) == ("PROPOSED", world.clock.time_ns())
+        assert again.expire_time == world.clock.time_ns() + 100 * SECOND
+        await later(world, 99)
+        assert (await world.states(batch_id))["b"] == "PROPOSED"
+        await later(world, 1)
+        assert (await world.states(batch_id))["b"] == "EXPIRED"
+
+
 async def test_the_approval_deadline_of_what_refers_starts_when_it_is_asked_for() -> None:
     world = World()
     async with started(world) as replica:

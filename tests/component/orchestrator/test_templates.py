@@ -1,0 +1,52 @@
+"""The orchestrator's own templates: listed without their text, got one by one with it."""
+
+from pathlib import Path
+
+from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
+from tests.support.refusals import refusal
+from tests.support.services import services
+
+_GREETING = """\
+format: 1
+name: greeting
+version: "VERSION"
+description: Says a word.
+parameters:
+  properties: {word: {type: string}}
+  required: [word]
+agents:
+  host:
+    proposals:
+      greet: {tool: echo, arguments: {value: {$param: word}}}
+      again: {tool: echo, arguments: {value: {$from: greet}}}
+"""
+
+
+def _folder(home: Path, *versions: str) -> Path:
+    folder = home / "templates"
+    folder.mkdir()
+    for version in versions:
+        (folder / f"greeting-{version}.yaml").write_text(_GREETING.replace("VERSION", version))
+    return folder
+
+
+async def test_a_template_is_got_with_its_text(tmp_path: Path):
+    async with services(tmp_path, templates=[_folder(tmp_path, "1.9", "1.10")]) as pair:
+        newest = (await pair.stub.GetTemplate(pb.GetTemplateRequest(name="greeting"))).template
+        older = (await pair.stub.GetTemplate(pb.GetTemplateRequest(name="greeting", version="1.9"))).template
+        listed = list((await pair.stub.ListTemplates(pb.ListTemplatesRequest())).templates)
+    assert (newest.name, newest.version, newest.description) == ("greeting", "1.10", "Says a word.")
+    assert (list(newest.agents), list(newest.tools), newest.proposals) == (["host"], ["echo"], 2)
+    assert '"word"' in newest.parameters_schema_json
+    assert newest.yaml == _GREETING.replace("VERSION", "1.10")
+    assert older.yaml == _GREETING.replace("VERSION", "1.9")
+    assert [(one.version, one.yaml) for one in listed] == [("1.9", ""), ("1.10", "")]
+
+
+async def test_a_template_that_is_not_there(tmp_path: Path):
+    async with services(tmp_path, templates=[_folder(tmp_path, "1")]) as pair:
+        unknown = await refusal(pair.stub.GetTemplate(pb.GetTemplateRequest(name="nothing")))
+        version = await refusal(pair.stub.GetTemplate(pb.GetTemplateRequest(name="greeting", version="2")))
+    assert unknown.short == version.short == ("NOT_FOUND", "TEMPLATE_UNKNOWN")
+    assert "'nothing'; there are: greeting" in unknown.message
+    assert "greeting has no version '2'; there are: 1" in version.message
