@@ -29,7 +29,6 @@ from shared.kernel.errors import ExhaustedError, UnavailableError
 _log = logging.getLogger(__name__)
 _RETRY_AFTER = 1.0
 _LAST_WRITES = 2.0
-REMINDERS_EACH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Executor:
         retention = retention or Retention()
         self._ledger = Ledger(retention)
         self._streams = Streams(slots, self._registry)
-        self.reminding = Reminding(self._ledger, self._streams, clock, retention.reminder_seconds / REMINDERS_EACH)
+        self.reminding = Reminding(self._ledger, self._streams, clock, retention.reminder_seconds)
         self._journal = journal
         self._runner = Runner(clock, self._streams, self._ledger, journal, identity.boot_id, pace or Pace(), observer)
         self._owners = Owners(self._runner.running)

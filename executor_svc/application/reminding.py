@@ -7,12 +7,14 @@ from executor_svc.application.outbox import ReminderEntry
 from executor_svc.application.streams import Streams
 from shared.kernel.clock import Clock
 
+_LOOKS = 12
+
 
 class Reminding:
-    """`run` is its one task. `period`: how often it looks, in s."""
+    """`run` is its one task. `after`: what is long, in s; it looks more often, for it says a few at a time."""
 
-    def __init__(self, ledger: Ledger, streams: Streams, clock: Clock, period: float) -> None:
-        self._ledger, self._streams, self._clock, self._period = ledger, streams, clock, period
+    def __init__(self, ledger: Ledger, streams: Streams, clock: Clock, after: float) -> None:
+        self._ledger, self._streams, self._clock, self._period = ledger, streams, clock, after / _LOOKS
         self._turn = 0
 
     async def run(self) -> None:

@@ -8,7 +8,7 @@ from shared.kernel.errors import FieldViolation, InvalidError
 TENANT_METADATA_KEY = "greenlight-tenant"
 PRINCIPAL_METADATA_KEY = "greenlight-principal"
 
-_TENANT = re.compile(r"[a-z0-9._-]{1,64}")
+TENANT_NAME = re.compile(r"[a-z0-9._-]{1,64}")
 _PRINCIPAL = re.compile(r"([a-z][a-z0-9_-]*):([\x21-\x7e]+)")
 _PRINCIPAL_LENGTH = 256
 
@@ -25,7 +25,7 @@ class Tenant:
         if value is None:
             return DEFAULT_TENANT
         text = _ascii(value)
-        if text is None or not _TENANT.fullmatch(text):
+        if text is None or not TENANT_NAME.fullmatch(text):
             raise _invalid(TENANT_METADATA_KEY, "must be 1-64 characters of a-z, 0-9, '.', '_', '-'")
         return cls(text)
 

@@ -17,6 +17,7 @@ from orchestrator_svc.domain.probing import Look
 from orchestrator_svc.domain.proposal import Finding
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.tool import Failure, FailureClass, KnownEffect, ToolKey
+from shared.kernel.tenancy import TENANT_NAME
 
 RESULT_BYTES = 2 << 20
 CHUNK_BYTES = 1 << 20
@@ -25,7 +26,6 @@ _NOTE = 4_096
 _SECOND = 1_000_000_000
 _MAX_SECONDS = (1 << 63) // _SECOND - 1  # what fits into 64 bits of nanoseconds
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
-_TENANT = re.compile(r"[a-z0-9._-]{1,64}")
 _CALL_ID = re.compile(r"[!-.0-~]{1,128}/[!-.0-~]{1,128}/[1-9][0-9]{0,8}")
 _CLASSES = {int(member): member for member in FailureClass}
 _EFFECTS = {int(member): member for member in KnownEffect}
@@ -65,7 +65,7 @@ def read_ending(outcome: pb.Outcome) -> Ending:
 
 def is_reminder(reminder: pb.Reminder) -> bool:
     """Whether it may be of a call."""
-    return bool(_TENANT.fullmatch(reminder.tenant) and _CALL_ID.fullmatch(reminder.outcome.call_id))
+    return bool(TENANT_NAME.fullmatch(reminder.tenant) and _CALL_ID.fullmatch(reminder.outcome.call_id))
 
 
 def read_look(answer: pb.ProbeAnswer) -> Look:
