@@ -51,9 +51,11 @@ async def read_only(server: PostgresServer, database: str) -> AsyncGenerator[Non
     """Every session, at once."""
     await server.query("postgres", f"ALTER SYSTEM SET {READ_ONLY} = on")
     await reload(server, "on")
-    yield
-    await server.query("postgres", f"ALTER SYSTEM RESET {READ_ONLY}")
-    await reload(server, "off")
+    try:
+        yield
+    finally:
+        await server.query("postgres", f"ALTER SYSTEM RESET {READ_ONLY}")
+        await reload(server, "off")
 
 
 async def reload(server: PostgresServer, wanted: str) -> None:
