@@ -78,11 +78,11 @@ async def check_acknowledged(drill: Drill) -> None:
         state = present[batch_id].state
         assert state.finished or state.name == "CANCELLING", f"the cancel of {batch_id} is lost"
         assert drill.sent(batch_id) == sent, f"a call was sent after the cancel of {batch_id}"
-    made: Counter[str] = Counter()
+    there: Counter[str] = Counter()
     for batch_id in {proposal_id.partition("/")[0] for proposal_id in drill.by_hand}:
         history = await events(drill.world, batch_id)
-        made.update(f"{batch_id}/{event.key}" for event in history if event.WhichOneof("detail") in BY_HAND)
-    assert not drill.by_hand - made, "retries or resolutions are lost"
+        there.update(f"{batch_id}/{event.key}" for event in history if event.WhichOneof("detail") in BY_HAND)
+    assert not drill.by_hand - there, "retries or resolutions are lost"
 
 
 def _check_moves(history: list[event_pb2.Event], proposals: list[Proposal]) -> None:
