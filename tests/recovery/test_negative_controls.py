@@ -74,10 +74,21 @@ async def test_a_journal_that_is_not_written() -> None:
         await _at_every_one(Scenario(effect_after_look), Stop(seed=1, spoil_tools=never_journalled))
 
 
-@pytest.mark.parametrize("name", ["mixed", "cancelled"])
-async def test_an_answer_before_the_commit(name: str) -> None:
-    with pytest.raises(AssertionError, match="lost"):
-        await every_stop(SCENARIOS[name], answer_first)
+@pytest.mark.parametrize(
+    ("name", "kind", "says"),
+    [
+        ("mixed", "SubmitBatch", "BATCH_UNKNOWN"),
+        ("mixed", "DecideProposals", "a decision on .* is lost"),
+        ("cancelled", "CancelBatch", "the cancel of .* is lost"),
+        ("growing", "AddProposals", "proposals of .* are lost"),
+        ("by_hand", "RetryProposals", "retries or resolutions are lost"),
+        ("by_hand", "ResolveProposal", "retries or resolutions are lost"),
+        ("turn", "SoftConfirm", "a decision on .* is lost"),
+    ],
+)
+async def test_an_answer_before_the_commit(name: str, kind: str, says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        await every_stop(SCENARIOS[name], partial(answer_first, kind=kind))
 
 
 async def test_a_store_without_its_guard(tmp_path: Path) -> None:

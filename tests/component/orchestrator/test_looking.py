@@ -212,6 +212,19 @@ async def test_pages_that_are_wrong(pair: Services, method: str, request_class: 
     await ask(request_class(page_size=2**31 - 1))
 
 
+@pytest.mark.parametrize(
+    ("ask", "values"),
+    [
+        (lambda stub, token: stub.ListBatches(pb.ListBatchesRequest(page_token=token)), ["batches", 7]),
+        (lambda stub, token: stub.ListProposals(pb.ListProposalsRequest(page_token=token)), ["proposals", 1, 7, 0]),
+    ],
+)
+async def test_a_token_that_holds_a_row_number(pair: Services, ask: Any, values: list[Any]):
+    """As those of earlier versions did."""
+    token = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    assert (await refusal(ask(pair.stub, token))).short == ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID")
+
+
 async def test_a_token_of_another_list(pair: Services):
     for number in range(2):
         await pair.run(call("echo"), session_id=f"s{number}")
