@@ -40,7 +40,7 @@ from tests.support.starts import (
     until_stopped,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 LEASE, WINDOW = 2.0, 1.0
 TOOLS = ["read", "write", "send"]
 """One of each effect."""
