@@ -72,9 +72,9 @@ async def taken(tmp_path: Path, server: PostgresServer) -> AsyncGenerator[Taken]
 
 @asynccontextmanager
 async def taken_from(
-    folder: Path, server: PostgresServer, *, program: str = "executor_svc", margin: float = 10
+    folder: Path, server: PostgresServer, *, program: str = "executor_svc", timeout: int = 20, margin: float = 10
 ) -> AsyncGenerator[Taken]:
-    """`program`: the executor's. `margin`: s beyond the call's time after which `other` asks for it."""
+    """`program`: the executor's. `timeout`: the call's; after twice that, and `margin`, `other` asks for it."""
     env = {"GREENLIGHT_ANSWER_MARGIN": str(margin)}
     async with server.database() as url, HalfOpenProxy(f"127.0.0.1:{server.port}") as database:
         with executor(folder, program=program) as tools:
@@ -85,14 +85,14 @@ async def taken_from(
                     orchestrator(folder, "one", link.address, store=slow, lease=LEASE) as one,
                     orchestrator(folder, "other", address, store=url, lease=LEASE, env=env) as other,
                 ):
-                    async with overtaken(folder, one, other, link, database) as taken:
+                    async with overtaken(folder, one, other, link, database, timeout) as taken:
                         yield taken
                     kill(one)
 
 
 @asynccontextmanager
 async def overtaken(
-    folder: Path, one: Process, other: Process, link: CuttableProxy, database: HalfOpenProxy
+    folder: Path, one: Process, other: Process, link: CuttableProxy, database: HalfOpenProxy, timeout: int
 ) -> AsyncGenerator[Taken]:
     for process in (one, other):
         await asyncio.to_thread(process.ready)  # by way of the proxies of this loop
@@ -100,7 +100,7 @@ async def overtaken(
         await until_known(another, "send")
         await until_known(client, "send")
         spec = call("send", "s", folder)
-        spec.timeout.FromSeconds(20)
+        spec.timeout.FromSeconds(timeout)
         taken = Taken(one, other, await submit(client, spec), link)
         await until_started(folder, ("s", "1"))
         one.popen.send_signal(signal.SIGSTOP)

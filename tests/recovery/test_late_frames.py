@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -157,9 +158,13 @@ async def test_with_the_same_token_on_a_stream_that_is_half_open(tmp_path: Path,
 
 @dataclass
 class Still:
-    """`one` stands still between the record of its batch's attempt and the frame; `client` is of who goes on."""
+    """`one` stands still between the record of its batch's attempt and the frame; `client` is of who goes on.
+
+    Its database keeps still, too: it hears of what became of its lease only later.
+    """
 
     one: Process
+    database: HalfOpenProxy
     link: CuttableProxy
     client: Any
     batch_id: str
@@ -170,7 +175,8 @@ class Still:
         await self.link.until_answered(f"{self.batch_id}/c/1")
 
     async def until_it_ended(self) -> None:
-        """By itself: another one has its batches."""
+        """By itself: it hears that another one has its batches."""
+        self.database.part()
         assert await asyncio.to_thread(self.one.popen.wait, 20) == 1
 
 
@@ -181,20 +187,25 @@ async def standing_still(folder: Path, store: str, tool: str, own: str, others: 
     spec = batch_pb2.BatchSpec(proposals=batch_pb2.ProposalList(items=[call(tool, "c", folder)]))
     request = pb.SubmitBatchRequest(batch=spec, request_id=str(uuid.uuid4()))
     stops, window = "tests.support.stops_before_frame", {"GREENLIGHT_REATTACH_WINDOW": str(WINDOW)}
-    async with CuttableProxy(own) as link:
+    port = urlsplit(store).port
+    async with CuttableProxy(own) as link, HalfOpenProxy(f"127.0.0.1:{port}") as database:
+        slow = store.replace(f":{port}/", f":{database.address.rpartition(':')[2]}/")
         with (
-            orchestrator(folder, "one", link.address, store=store, lease=LEASE, program=stops) as one,
+            orchestrator(folder, "one", link.address, store=slow, lease=LEASE, program=stops) as one,
             orchestrator(folder, "two", others, store=store, lease=LEASE, env=window) as two,
         ):
+            for process in (one, two):
+                await asyncio.to_thread(process.ready)  # by way of the proxies of this loop
             async with stub(one.ready()["address"]) as client, stub(two.ready()["address"]) as another:
                 for each in (client, another):
                     await until_known(each, tool)
                 asked = client.SubmitBatch(request)
                 await until_stopped(one)
+                database.holding = True
                 batch_id = (await another.SubmitBatch(request)).batch.batch_id
                 assert [attempt.number for attempt in (await proposal(another, batch_id)).attempts] == [1]
                 assert f"{batch_id}/c/1".encode() not in link.heard
-                yield Still(one, link, another, batch_id)
+                yield Still(one, database, link, another, batch_id)
                 asked.cancel()
 
 

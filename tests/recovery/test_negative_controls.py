@@ -96,7 +96,7 @@ async def test_an_executor_that_minds_no_epoch(
 async def test_an_executor_process_that_minds_no_epoch(tmp_path: Path, postgres: PostgresServer) -> None:
     """An orchestrator that has lost its batch gets back what it asks for; the one that has it is told of nothing."""
     program = "tests.support.minds_no_epoch"
-    async with taken_from(tmp_path, postgres, program=program, margin=0.5) as taken:
+    async with taken_from(tmp_path, postgres, program=program, timeout=12, margin=0.5) as taken:
         await taken.link.cut()
         taken.go_on()
         await taken.link.until_answered(f"{taken.batch_id}/s/1")
