@@ -55,7 +55,7 @@ class Taken:
     link: CuttableProxy
 
     def go_on(self) -> None:
-        self.link.heard = b""
+        self.link.heard = self.link.answered = b""
         self.one.popen.send_signal(signal.SIGCONT)
 
     async def until_heard(self) -> None:
@@ -66,23 +66,33 @@ class Taken:
 
 @pytest.fixture
 async def taken(tmp_path: Path, server: PostgresServer) -> AsyncGenerator[Taken]:
+    async with taken_from(tmp_path, server) as taken:
+        yield taken
+
+
+@asynccontextmanager
+async def taken_from(
+    folder: Path, server: PostgresServer, *, program: str = "executor_svc", timeout: int = 20, margin: float = 10
+) -> AsyncGenerator[Taken]:
+    """`program`: the executor's. `timeout`: the call's; after twice that, and `margin`, `other` asks for it."""
+    env = {"GREENLIGHT_ANSWER_MARGIN": str(margin)}
     async with server.database() as url, HalfOpenProxy(f"127.0.0.1:{server.port}") as database:
-        with executor(tmp_path) as tools:
+        with executor(folder, program=program) as tools:
             address = tools.ready()["address"]
             async with CuttableProxy(address) as link:
                 slow = url.replace(f":{server.port}/", f":{database.address.rpartition(':')[2]}/")
                 with (
-                    orchestrator(tmp_path, "one", link.address, store=slow, lease=LEASE) as one,
-                    orchestrator(tmp_path, "other", address, store=url, lease=LEASE) as other,
+                    orchestrator(folder, "one", link.address, store=slow, lease=LEASE) as one,
+                    orchestrator(folder, "other", address, store=url, lease=LEASE, env=env) as other,
                 ):
-                    async with overtaken(tmp_path, one, other, link, database) as taken:
+                    async with overtaken(folder, one, other, link, database, timeout) as taken:
                         yield taken
                     kill(one)
 
 
 @asynccontextmanager
 async def overtaken(
-    folder: Path, one: Process, other: Process, link: CuttableProxy, database: HalfOpenProxy
+    folder: Path, one: Process, other: Process, link: CuttableProxy, database: HalfOpenProxy, timeout: int
 ) -> AsyncGenerator[Taken]:
     for process in (one, other):
         await asyncio.to_thread(process.ready)  # by way of the proxies of this loop
@@ -90,7 +100,7 @@ async def overtaken(
         await until_known(another, "send")
         await until_known(client, "send")
         spec = call("send", "s", folder)
-        spec.timeout.FromSeconds(20)
+        spec.timeout.FromSeconds(timeout)
         taken = Taken(one, other, await submit(client, spec), link)
         await until_started(folder, ("s", "1"))
         one.popen.send_signal(signal.SIGSTOP)

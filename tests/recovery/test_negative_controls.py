@@ -1,16 +1,19 @@
 """The checks after a stop are worth something: with a fence taken away, they do not hold."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from executor_svc.application import executor
 from orchestrator_svc.ports.store import Store
 from tests.recovery.scenarios import SCENARIOS, Scenario
+from tests.recovery.test_earlier_owner import taken_from, told_at_once
 from tests.support.broken_promises import (
+    Anybodys,
     Sql,
     UnfencedStore,
     UnguardedStore,
@@ -26,6 +29,7 @@ from tests.support.drill import Drill, Play
 from tests.support.engine_world import spec
 from tests.support.postgresql import PostgresServer
 from tests.support.stopping import Fall, Stop, run
+from tests.support.two_owners import CHECKS, Pair, two_owners
 from tests.support.world import World
 
 COMMIT = "before commit"
@@ -72,6 +76,32 @@ async def test_never_seen_without_a_fence() -> None:
 async def test_a_journal_that_is_not_written() -> None:
     with pytest.raises(AssertionError, match="had its effect twice"):
         await _at_every_one(Scenario(effect_after_look), Stop(seed=1, spoil_tools=never_journalled))
+
+
+@pytest.mark.parametrize("check", CHECKS)
+async def test_an_executor_that_minds_no_epoch(
+    monkeypatch: pytest.MonkeyPatch, check: Callable[[Pair], Awaitable[None]]
+) -> None:
+    async with two_owners() as pair:
+        await check(pair)
+    monkeypatch.setattr(executor, "Owners", Anybodys)
+    async with two_owners() as pair:
+        with pytest.raises(AssertionError, match="the earlier one"):
+            await check(pair)
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+@pytest.mark.timeout(120)
+async def test_an_executor_process_that_minds_no_epoch(tmp_path: Path, postgres: PostgresServer) -> None:
+    """An orchestrator that has lost its batch gets back what it asks for; the one that has it is told of nothing."""
+    program = "tests.support.minds_no_epoch"
+    async with taken_from(tmp_path, postgres, program=program, timeout=12, margin=0.5) as taken:
+        await taken.link.cut()
+        taken.go_on()
+        await taken.link.until_answered(f"{taken.batch_id}/s/1")
+        with pytest.raises(AssertionError, match="it had to ask"):
+            await told_at_once(taken, tmp_path)
 
 
 @pytest.mark.parametrize(

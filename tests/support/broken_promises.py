@@ -1,4 +1,5 @@
-"""Fences taken away, one at a time, for tests that show that somebody notices. Each spoils a sound store or world."""
+"""Fences taken away, one at a time, for tests that show that somebody notices. Each spoils a sound store, world or
+executor."""
 
 import asyncio
 import sqlite3
@@ -7,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
+from executor_svc.application.owners import Owners
+from executor_svc.application.run import Run
 from orchestrator_svc.application.engine.grouping import Recording
 from orchestrator_svc.domain.changes import BatchWrite
 from orchestrator_svc.domain.proposal import ProposalState
@@ -136,6 +139,14 @@ def never_fenced(tools: Workshop) -> None:
 class _Nothing(set[str]):
     def add(self, element: str) -> None:
         pass
+
+
+class Anybodys(Owners):
+    """An executor's: whoever comes gets a call that runs, and stops it, however old the epoch that they come with."""
+
+    def admits(self, run: Run, epoch: int) -> bool:
+        super().admits(run, epoch)
+        return True
 
 
 def never_journalled(tools: Workshop) -> None:

@@ -11,7 +11,7 @@ class CuttableProxy:
     """Listens on a free port and forwards to `upstream` (HOST:PORT, or what says it for each connection; '': nobody).
 
     While `refusing`, new connections end at once; while `swallowing`, what comes back is lost, the end of it too.
-    `connections`: so far. `heard`: what came in for `upstream`, the end of it.
+    `connections`: so far. `heard`: what came in for `upstream`, `answered`: what came back, the end of each.
     """
 
     def __init__(self, upstream: str | Callable[[], str]) -> None:
@@ -23,6 +23,7 @@ class CuttableProxy:
         self.swallowing = False
         self.connections = 0
         self.heard = b""
+        self.answered = b""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -41,6 +42,10 @@ class CuttableProxy:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    async def until_answered(self, text: str) -> None:
+        while text.encode() not in self.answered:  # noqa: ASYNC110 - another process writes
+            await asyncio.sleep(0.001)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -68,7 +73,9 @@ class CuttableProxy:
         while data := await reader.read(1 << 16):
             if answers and self.swallowing:
                 continue
-            if not answers:
+            if answers:
+                self.answered = (self.answered + data)[-_HEARD:]
+            else:
                 self.heard = (self.heard + data)[-_HEARD:]
             writer.write(data)
             await writer.drain()

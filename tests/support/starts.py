@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
@@ -26,9 +27,10 @@ def executor(
     grace: float = 0,
     listen: str = "127.0.0.1:0",
     env: Mapping[str, str] = _NOTHING,
+    program: str = "executor_svc",
 ) -> AbstractContextManager[Process]:
     """Its journal stays below `folder`, for the next start of that name. `env`: what is in its environment besides."""
-    command = python("-m", "executor_svc", "--listen", listen, "--data", str(folder / f"{name}-data"))
+    command = python("-m", program, "--listen", listen, "--data", str(folder / f"{name}-data"))
     command += ["--toolbox", "tests.support.toolboxes.ledger", "--drain-grace", str(grace)]
     return running(name, command, folder / name, environment(**env))
 
@@ -44,10 +46,11 @@ def orchestrator(
     lease: float = 5,
     listen: str = "127.0.0.1:0",
     env: Mapping[str, str] = _NOTHING,
+    program: str = "orchestrator_svc",
 ) -> AbstractContextManager[Process]:
     """`store`: the address of a PostgreSQL database; none: a file below `folder`. `grace`, `lease`: in s. `env`: what
     is in its environment besides."""
-    command = python("-m", "orchestrator_svc", "--listen", listen, "--executors", executors)
+    command = python("-m", program, "--listen", listen, "--executors", executors)
     command += ["--data", str(folder / "data"), "--drain-grace", str(grace)]
     if standby:
         command.append("--standby")
@@ -63,6 +66,17 @@ def said(process: Process, event: str) -> dict[str, Any]:
             if found["event"] == event:
                 return found
     raise AssertionError("unreachable")
+
+
+async def until_stopped(process: Process) -> None:
+    """Until it stands still (SIGSTOP)."""
+    while not _stands_still(process):
+        process.check()
+        await asyncio.sleep(0.001)
+
+
+def _stands_still(process: Process) -> bool:
+    return os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 @asynccontextmanager
