@@ -12,6 +12,7 @@ from tests.support.engine_world import failed, spec
 from tests.support.workshop import IN_VAIN
 
 FROM_P = '{"x":{"$from":"p","path":"/n"}}'
+HOUR = 3600.0
 POSSIBLE = failed(FailureClass.TIMEOUT, KnownEffect.POSSIBLE)
 
 
@@ -116,7 +117,9 @@ async def looked_for(drill: Drill) -> None:
 
 async def turn(drill: Drill) -> None:
     """A session of two batches, confirmed by the user's next turn but for one objection; one partly decided before."""
+    await drill.session("s", '{"n":1}')
     first = await drill.submit(spec("note", "n"), spec("note", "m"), spec("pay", "y"), session_id="s")
+    await drill.session("s", '{"n":2}')
     second = await drill.submit(spec("note", "o"), spec("send", "k", "o"), spec("read", "q", "o?"), session_id="s")
     await drill.decide(first, "m", "y")
     await drill.confirm("s", f"{second}/o")
@@ -129,6 +132,50 @@ async def talkative(drill: Drill) -> None:
     await drill.work()
 
 
+async def away(drill: Drill) -> None:
+    """A call is given up and resolved, and ends while its executor is away; another batch waits for a person."""
+    batch_id = await drill.submit(spec("send", "u"))
+    await drill.submit(spec("note", "n"))
+    await drill.settle()
+    drill.replica.cut()
+    await drill.settle()
+    await drill.world.advance(61)
+    await drill.settle()
+    await drill.resolve(f"{batch_id}/u", Resolution.FAILED)
+    drill.tools.end_all()
+
+
+async def unacknowledged(drill: Drill) -> None:
+    """Its world stops when the first outcome is on record."""
+    await drill.submit(spec("write", "w"), spec("send", "s", "w"))
+    await drill.work()
+
+
+async def reminded(drill: Drill) -> None:
+    """Nobody that is left has sent what the executor says again. A batch is taken for nothing, and let go."""
+    _, waiting, _ = drill.batches
+    await drill.add(waiting, spec("read"))
+    await drill.work(61)
+    await drill.decide(waiting, "n")
+    await drill.work()
+
+
+async def swept(drill: Drill) -> None:
+    """Old events and requests go while others live; a batch whose events have gone is tried again."""
+    old = await drill.submit(spec("read", "f"), spec("send", "s", "f?"))
+    await drill.work(25 * HOUR)
+    batch_id = await drill.submit(spec("read", "p"), spec("pay", "y", arguments=FROM_P), spec("send", "k", "y"))
+    await drill.settle()
+    await drill.sweep()
+    await drill.work()
+    await drill.retry(old)
+    await drill.settle()
+    await drill.sweep()
+    await drill.decide(batch_id, "y")
+    await drill.work(2)
+    await drill.sweep()
+
+
 async def large(drill: Drill) -> None:
     """A submission of several transactions, with a neighbour."""
     await drill.submit(*[spec("read") for _ in range(130)])
@@ -138,9 +185,14 @@ async def large(drill: Drill) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
+    """`earlier`: what was played before, each in a start that was stopped when it was to acknowledge an outcome, or
+    when that was over. `keep`: how many seconds finished batches keep their events; 0: for ever."""
+
     play: Play
     script: Mapping[str, Sequence[Ending]] = field(default_factory=dict[str, Sequence[Ending]])
     talks: Sequence[str] = ()
+    earlier: Sequence[Play] = ()
+    keep: float = 0.0
 
 
 SCENARIOS = {
@@ -162,5 +214,7 @@ SCENARIOS = {
     ),
     "turn": Scenario(turn),
     "talkative": Scenario(talkative, talks="tq"),
+    "reminded": Scenario(reminded, earlier=[away, unacknowledged]),
+    "swept": Scenario(swept, {"f": [failed(FailureClass.PERMANENT)]}, keep=1.0),
     "large": Scenario(large),
 }

@@ -14,6 +14,8 @@ import pytest
 
 from tests.recovery.scenarios import SCENARIOS
 from tests.recovery.wandering import wandering
+from tests.support.crashing_link import MESSAGES
+from tests.support.crashing_store import METHODS, READS, WRITES
 from tests.support.disks import MemoryDisk, PostgresqlDisk, SqliteDisk, migrated_file
 from tests.support.postgresql import PostgresServer
 from tests.support.stopping import Fall, Stop, run
@@ -22,6 +24,9 @@ LONG = os.environ.get("RECOVERY") == "long"
 SEED = int(os.environ.get("SEED", "1"))
 MOST, FEW = 80, 4
 """Of a scenario with more boundaries than `MOST` a few are drawn; on SQLite and PostgreSQL of each."""
+OF_SEVERAL = {"renew", "supersede", "end", "send", "refuse", "withdraw", "forget_commands"}
+"""Writes of orchestrators that share a store."""
+AFTER_A_WHILE = {"commit_record_times"}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +49,15 @@ def drawn(boundaries: int) -> Iterator[Stop]:
     draw, falls = random.Random(SEED), list(Fall)
     for at in sorted(draw.sample(range(1, boundaries + 1), FEW)):
         yield Stop(falls[(at + SEED) % len(falls)], at, draw.choice((0, draw.randint(1, 30))), SEED)
+
+
+async def test_each_message_and_each_write_comes_in_a_scenario() -> None:
+    passed: set[str] = set()
+    for scenario in SCENARIOS.values():
+        passed |= {boundary.split()[1] for boundary in await run(scenario, Stop(seed=SEED), MemoryDisk())}
+    assert {kind.__name__ for kind in MESSAGES} <= passed
+    assert READS <= METHODS
+    assert WRITES - passed - AFTER_A_WHILE == OF_SEVERAL
 
 
 @pytest.mark.timeout(3600 if LONG else 60)

@@ -7,6 +7,7 @@ from greenlight.orchestrator.v1 import event_pb2
 from orchestrator_svc.domain.lifecycle import MOVES
 from orchestrator_svc.domain.proposal import UNFINISHED, Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
+from orchestrator_svc.domain.settling import attempt_at
 from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import Effect
 from orchestrator_svc.ports.views import BatchView
@@ -52,12 +53,13 @@ async def check(drill: Drill) -> None:
     """All of it."""
     await check_acknowledged(drill)
     for batch in await drill.all():
-        history = await events(drill.world, batch.id)
+        history = await _history(drill, batch.id)
         proposals = await drill.proposals(batch.id)
         _check_moves(history, proposals)
         _check_ledger(drill, batch.id, history, proposals)
         _check_results(drill, batch.id, history, proposals)
     await _check_followers(drill)
+    await _check_reminders(drill)
 
 
 async def check_acknowledged(drill: Drill) -> None:
@@ -80,9 +82,25 @@ async def check_acknowledged(drill: Drill) -> None:
         assert drill.sent(batch_id) == sent, f"a call was sent after the cancel of {batch_id}"
     there: Counter[str] = Counter()
     for batch_id in {proposal_id.partition("/")[0] for proposal_id in drill.by_hand}:
-        history = await events(drill.world, batch_id)
+        history = await _history(drill, batch_id)
         there.update(f"{batch_id}/{event.key}" for event in history if event.WhichOneof("detail") in BY_HAND)
     assert not drill.by_hand - there, "retries or resolutions are lost"
+    for session_id, contexts in drill.contexts.items():
+        found = await drill.world.store.get_session("default", session_id)
+        revision = found[0].revision if found else 0
+        assert drill.changed[session_id] <= revision <= len(contexts), f"{session_id}: a change is lost, or doubled"
+        assert found is None or found[0].context == contexts[revision - 1]
+
+
+async def _history(drill: Drill, batch_id: str) -> list[event_pb2.Event]:
+    """Its events, without a gap; those that have gone as they were seen."""
+    head = await drill.world.store.batch_head("default", batch_id)
+    assert head is not None
+    assert drill.keep or head.oldest == 1, f"events of {batch_id} are gone"
+    seen = next((each.seen[batch_id] for each in drill.followers.values() if batch_id in each.seen), [])
+    gone = seen[: head.oldest - 1]
+    assert [event.sequence for event in gone] == list(range(1, head.oldest))
+    return [*gone, *await events(drill.world, batch_id, head.oldest)]
 
 
 def _check_moves(history: list[event_pb2.Event], proposals: list[Proposal]) -> None:
@@ -142,5 +160,14 @@ async def _check_followers(drill: Drill) -> None:
     assert not drill.failures, f"a watcher failed: {drill.failures}"
     for follower in drill.followers.values():
         for batch_id, seen in follower.seen.items():
-            assert seen == await events(drill.world, batch_id), f"a watcher of {batch_id} saw something else"
+            assert seen == await _history(drill, batch_id), f"a watcher of {batch_id} saw something else"
     assert {*drill.batches} <= {batch_id for follower in drill.followers.values() for batch_id in follower.seen}
+
+
+async def _check_reminders(drill: Drill) -> None:
+    """An executor keeps nothing that is on record."""
+    for call_id in drill.replica.unheard:
+        batch_id, key, number = call_id.split("/")
+        view = await drill.world.store.get_proposal("default", batch_id, key)
+        attempt = view and attempt_at(view.proposal, int(number), drill.replica.target.executor_id)
+        assert attempt is None, f"{call_id} was never acknowledged"

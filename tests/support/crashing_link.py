@@ -3,26 +3,24 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from orchestrator_svc.ports.executor import (
     Ask,
-    Attached,
     Call,
     Cancel,
-    ChunkReceived,
-    Ended,
+    CapacityChanged,
+    Connected,
     Executors,
-    Looked,
-    Progressed,
+    Lost,
     Signal,
-    Started,
     Target,
-    ToolsSeen,
 )
 from tests.support.fuse import Fuse
 
-MESSAGES = (Attached, ChunkReceived, Ended, Looked, Progressed, Started, ToolsSeen)
+OF_THE_STREAM = (CapacityChanged, Connected, Lost)
+"""What nobody has sent."""
+MESSAGES = tuple(kind for kind in get_args(Signal) if kind not in OF_THE_STREAM)
 
 
 class CrashingLink:
@@ -42,9 +40,9 @@ class CrashingLink:
 
     def send(self, target: Target, calls: Sequence[Call]) -> bool:
         sent = True
-        if self.fuse.holds(f"before send {_keys(calls)}"):
+        if self.fuse.holds(f"before dispatch {_keys(calls)}"):
             sent = self.inner.send(target, calls)
-            self.fuse.holds(f"after send {_keys(calls)}")
+            self.fuse.holds(f"after dispatch {_keys(calls)}")
         else:
             self._unsent += calls
         return sent

@@ -6,13 +6,33 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.ports.commands import Commands
+from orchestrator_svc.ports.ownership import Ownership
 from orchestrator_svc.ports.store import Committed, Incarnation, Store
 from tests.support.fuse import Fuse, Quiet
 from tests.support.stores import WholeStore
 
-_OF_OWNERS = ("take", "take_due", "let_go", "supersede", "end", "send", "refuse", "withdraw")
-WRITES = ("claim_request", "create_session", "update_session", "save_tools", *_OF_OWNERS)
-"""Beside `start` and `commit`. Record times, forgetting and renewals may be lost."""
+_OF_BATCHES = (
+    "get_batch",
+    "get_batch_full",
+    "get_batch_answers",
+    "batch_head",
+    "list_batches",
+    "read_frames",
+    "stands",
+)
+_OF_PROPOSALS = ("get_proposal", "list_proposals", "proposal_keys", "soft_candidates")
+_OF_SESSIONS = ("get_session", "list_sessions", "session_heads", "session_stands")
+_OF_OWNERS = ("next_wake", "still", "received", "answers")
+_OF_OTHERS = ("compactable", "find_request", "find_requests", "journal_positions", "load_tools", "until_kept", "close")
+READS = {*_OF_BATCHES, *_OF_PROPOSALS, *_OF_SESSIONS, *_OF_OWNERS, *_OF_OTHERS}
+METHODS = {
+    name
+    for port in (Store, Ownership, Commands)
+    for name, member in vars(port).items()
+    if inspect.iscoroutinefunction(member)
+}
+WRITES = METHODS - READS
 
 
 class CrashingStore:
@@ -56,9 +76,9 @@ class CrashingStore:
         member = getattr(self.inner, name)
         if not inspect.iscoroutinefunction(member):
             return member
-        if name in WRITES:
-            return lambda *arguments: self._write(name, member, *arguments)
-        return lambda *arguments: self._read(member, *arguments)
+        if name in READS:
+            return lambda *arguments: self._read(member, *arguments)
+        return lambda *arguments: self._write(name, member, *arguments)
 
 
 async def settle(store: CrashingStore) -> None:

@@ -1,4 +1,4 @@
-"""What outlives a start of the orchestrator: a store that is opened again."""
+"""What outlives a start of the orchestrator: a store that is opened again, with the clock of its world."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -6,25 +6,26 @@ from pathlib import Path
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.engines import writer_engine
 from orchestrator_svc.adapters.store.memory import MemoryStore
+from orchestrator_svc.adapters.store.memory_commits import Holdings
 from orchestrator_svc.adapters.store.migrating import migrate
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
 from orchestrator_svc.adapters.store.postgresql_engines import parse_url
 from orchestrator_svc.adapters.store.sqlite import SqliteStore
 from orchestrator_svc.ports.store import Incarnation, Store
-from shared.kernel.clock import SystemClock
+from shared.kernel.clock import Clock
 
 
 class Disk(ABC):
     @abstractmethod
-    def open(self) -> Store: ...
+    def open(self, clock: Clock) -> Store: ...
 
 
 class MemoryDisk(Disk):
     def __init__(self) -> None:
-        self._store = MemoryStore(ProtobufEventCodec())
+        self._held = Holdings()
 
-    def open(self) -> Store:
-        return self._store
+    def open(self, clock: Clock) -> Store:
+        return MemoryStore(ProtobufEventCodec(), self._held, clock=clock)
 
 
 class SqliteDisk(Disk):
@@ -34,8 +35,8 @@ class SqliteDisk(Disk):
         self._path = path
         path.write_bytes(migrated)
 
-    def open(self) -> Store:
-        return SqliteStore(self._path, ProtobufEventCodec(), SystemClock())
+    def open(self, clock: Clock) -> Store:
+        return SqliteStore(self._path, ProtobufEventCodec(), clock)
 
 
 class PostgresqlDisk(Disk):
@@ -44,8 +45,8 @@ class PostgresqlDisk(Disk):
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def open(self) -> Store:
-        return _Superseding(parse_url(self._url), ProtobufEventCodec(), SystemClock())
+    def open(self, clock: Clock) -> Store:
+        return _Superseding(parse_url(self._url), ProtobufEventCodec(), clock)
 
 
 class _Superseding(PostgresqlStore):

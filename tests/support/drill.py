@@ -12,6 +12,9 @@ from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.application.decide import DecisionSpec
 from orchestrator_svc.application.items import ItemAnswer
+from orchestrator_svc.application.prune import PruneEvents
+from orchestrator_svc.application.requests import RETENTION
+from orchestrator_svc.application.sessions import SessionUpdate
 from orchestrator_svc.application.soft_confirm import Confirmation, SoftConfirmSpec
 from orchestrator_svc.application.submit import BatchSpec
 from orchestrator_svc.domain.proposal import Proposal, ProposalSpec, Verdict
@@ -36,6 +39,7 @@ class Asked:
     """One request of a client, which repeats it as long as it has no answer. `heard`: what to keep in mind of that."""
 
     key: RequestKey
+    time: int
     send: Callable[[World, RequestKey], Awaitable[Any]]
     heard: Callable[[Any], None]
     answered: bool = False
@@ -45,16 +49,22 @@ class Asked:
 
 class Drill:
     """What was acknowledged must last: `batches` (id -> proposals at least), `decided`, `cancelled` (id -> calls then),
-    `by_hand` (proposal id -> retries and resolutions).
+    `by_hand` (proposal id -> retries and resolutions), `changed` (session -> how often at least, of the `contexts` that
+    were asked for).
 
-    `adorn` is told of each world before it starts: for what makes it worse than it is.
+    `adorn` is told of each world before it starts: for what makes it worse than it is. `keep`: how many seconds
+    finished batches keep their events; 0: for ever.
     """
 
     def __init__(
-        self, script: Mapping[str, Sequence[Ending]] | None = None, talks: Sequence[str] = (), seed: int = 0
+        self,
+        script: Mapping[str, Sequence[Ending]] | None = None,
+        talks: Sequence[str] = (),
+        seed: int = 0,
+        keep: float = 0.0,
     ) -> None:
         self.tools = Workshop(script or {}, talks, seed)
-        self.clock = self.tools.clock
+        self.clock, self.keep = self.tools.clock, keep
         self.world: World
         self.store: CrashingStore
         self.adorn: Callable[[World], None] = lambda world: None
@@ -64,6 +74,8 @@ class Drill:
         self.decided: dict[str, list[tuple[Verdict, str | None]]] = {}
         self.cancelled: dict[str, int] = {}
         self.by_hand: Counter[str] = Counter()
+        self.changed: Counter[str] = Counter()
+        self.contexts: dict[str, list[str]] = {}
         self.followers: dict[str, Follower] = {}
         self.failures: list[BaseException] = []
         self._watching: Supervisor
@@ -81,6 +93,7 @@ class Drill:
         self.world = World(store.port, self.clock, cast(MemoryExecutors, link))
         self.adorn(self.world)
         async with running(self.world, ()), Supervisor(self._failed) as self._watching:
+            self._forget_on(self._watching)
             self.replica.connect()
             for follower in self.followers.values():
                 self._watch(follower)
@@ -126,7 +139,7 @@ class Drill:
 
     async def work(self, seconds: float = 0.0) -> None:
         """The executor ends what it holds, one by one, until nothing more comes; then time passes, in which a lease is
-        renewed."""
+        renewed, what rests is let go, and the executor says again what nobody has acknowledged."""
         await self.settle()
         while held := self.replica.held:
             for call_id in held[: 1 if len(held) <= 20 else 64]:
@@ -136,7 +149,19 @@ class Drill:
             await self.world.advance(seconds)
             if self.world.store.shared:
                 await self.world.owner.renew()
+            await self.world.owner.let_go()
+            self.tools.remind()
             await self.settle()
+
+    async def sweep(self) -> None:
+        """What is old goes, as once an hour."""
+        async with Supervisor(self._failed) as sweeping:
+            self._forget_on(sweeping)
+            await self.settle()
+
+    def _forget_on(self, tasks: Supervisor) -> None:
+        tasks.start(self.world.requests.run(), "requests")
+        tasks.start(PruneEvents(self.world.store, self.clock, self.keep).run(), "old events")
 
     # -- what people do, remembered once it was answered
 
@@ -144,7 +169,7 @@ class Drill:
         self, kind: str, send: Callable[[World, RequestKey], Awaitable[Any]], heard: Callable[[Any], None]
     ) -> Any:
         key = RequestKey(f"00000000-0000-4000-8000-{len(self.asked):012}", kind, b"p")
-        asked = Asked(key, send, heard)
+        asked = Asked(key, self.clock.time_ns(), send, heard)
         self.asked.append(asked)
         try:
             await self._send(asked)
@@ -162,8 +187,9 @@ class Drill:
         assert answer == asked.answer, f"{asked.key}: another answer than the first time"
 
     async def ask_again(self) -> None:
-        """Every request of before, in order. One that got no answer may be refused by now; the others get theirs."""
-        for asked in self.asked:
+        """Every request of before, in order, unless it is a day old. One that got no answer may be refused by now; the
+        others get theirs."""
+        for asked in [each for each in self.asked if each.time >= self.clock.time_ns() - RETENTION]:
             try:
                 await self._send(asked)
             except GreenlightError:
@@ -182,6 +208,17 @@ class Drill:
                 self._follow(batch.session_id, SessionFollower(batch.session_id))
 
         return await self.ask("SubmitBatch", send, heard)
+
+    async def session(self, session_id: str, context: str) -> None:
+        """Makes it, or changes it."""
+        contexts, update = self.contexts.setdefault(session_id, []), SessionUpdate(context=context)
+        contexts.append(context)
+        new = len(contexts) == 1
+
+        async def send(world: World, key: RequestKey) -> None:
+            await (world.sessions.create if new else world.sessions.update)(CALLER, session_id, update, key)
+
+        await self.ask("CreateSession" if new else "UpdateSession", send, lambda _: self.changed.update([session_id]))
 
     async def add(self, batch_id: str, *specs: ProposalSpec, close: bool = False) -> None:
         def heard(_: Any) -> None:

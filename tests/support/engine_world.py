@@ -52,13 +52,13 @@ async def started(
         yield replica
 
 
-async def events(world: World, batch_id: str) -> list[event_pb2.Event]:
-    """All that is stored, decoded; without a gap, or it fails."""
+async def events(world: World, batch_id: str, oldest: int = 1) -> list[event_pb2.Event]:
+    """All that is stored, decoded; from that one on without a gap, or it fails."""
     view = await world.batch(batch_id)
     found: list[event_pb2.Event] = []
     for frame in await world.store.read_frames(view.number, 0, 1 << 30):
         found += event_pb2.EventFrame.FromString(frame.payload).events
-    assert [event.sequence for event in found] == list(range(1, view.head + 1))
+    assert [event.sequence for event in found] == list(range(oldest, view.head + 1))
     return found
 
 

@@ -50,7 +50,7 @@ class Stop:
 async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
     """Returns the boundaries that were passed. Raises AssertionError where something does not hold."""
     random.seed(stop.seed)  # the back-offs'
-    drill = Drill(scenario.script, scenario.talks, stop.seed)
+    drill = Drill(scenario.script, scenario.talks, stop.seed, scenario.keep)
     drill.adorn = stop.spoil_world
     drill.tools.keeps_journal = stop.journal
     stop.spoil_tools(drill.tools)
@@ -61,6 +61,8 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
         await finish(drill)
 
     try:
+        for play in scenario.earlier:
+            await _live(drill, stop, disk, Fuse(1, of="before acknowledge"), play)
         late = await _live(drill, stop, disk, fuse, to_the_end)
         _between(drill, stop.fall)
         if stop.again:
@@ -73,7 +75,7 @@ async def run(scenario: Scenario, stop: Stop, disk: Disk) -> list[str]:
 
 
 async def _live(drill: Drill, stop: Stop, disk: Disk, fuse: Fuse, play: Play) -> CrashingStore:
-    inner = disk.open()
+    inner = disk.open(drill.clock)
     store = CrashingStore(stop.spoil_store(inner), fuse)
     try:
         await drill.live(store, play)

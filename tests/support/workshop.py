@@ -76,6 +76,12 @@ class Workshop:
         for call_id in self.replica.held:
             self.end(call_id)
 
+    def remind(self) -> None:
+        """How calls ended that nobody has acknowledged is said again, if anybody listens."""
+        if self.replica.connected:
+            for call_id in self.replica.unheard:
+                self.replica.remind(call_id)
+
     def come_late(self, calls: Sequence[Call]) -> None:
         """Frames of NON_IDEMPOTENT calls that nobody waits for any more; those that are let in are run to their end."""
         for call in calls:

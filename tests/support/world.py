@@ -32,7 +32,7 @@ from orchestrator_svc.application.requests import Requests
 from orchestrator_svc.application.resolve import ResolveProposal
 from orchestrator_svc.application.resume_batch import ResumeBatch
 from orchestrator_svc.application.retry_proposals import RetryProposals
-from orchestrator_svc.application.sessions import SessionContexts
+from orchestrator_svc.application.sessions import SessionContexts, Sessions
 from orchestrator_svc.application.soft_confirm import SoftConfirm
 from orchestrator_svc.application.submit import BatchSpec, SubmitBatch
 from orchestrator_svc.application.waking import Looks, Waking
@@ -81,7 +81,7 @@ class World:
     ) -> None:
         self.clock, self.settings = clock or ManualClock(), settings
         self.codec = ProtobufEventCodec()
-        self.store: WholeStore = store or MemoryStore(self.codec)
+        self.store: WholeStore = store or MemoryStore(self.codec, clock=self.clock)
         self.executors = executors or MemoryExecutors(self.clock)
         self.feed = MemoryFeed()
         self.ids = IdSource(self.clock)
@@ -110,11 +110,13 @@ class World:
         router = self.commands = self.router()
         each_item = EachItem(self.requests, router)
         templates = ExpandTemplate(FolderTemplates([], schemas), schemas)
+        contexts = SessionContexts(self.store, shared=self.store.shared)
+        self.sessions = Sessions(self.store, contexts, self.requests, self.ids, self.clock)
         self.submit = SubmitBatch(
             self.engine,
             self.judging,
             templates,
-            SessionContexts(self.store, shared=self.store.shared),
+            contexts,
             self.requests,
             self.ids,
             self.clock,

@@ -107,6 +107,11 @@ class Replica:
         """Ids of the calls that have not ended, oldest first."""
         return list(self._held)
 
+    @property
+    def unheard(self) -> list[str]:
+        """Ids of the calls that have ended and that nobody has acknowledged, oldest first."""
+        return [call_id for call_id in self._ended if call_id not in self.acknowledged]
+
     def run(self, name: str, run: Run, version: str = "1") -> None:
         self._runs[ToolKey(name, version)] = run
 

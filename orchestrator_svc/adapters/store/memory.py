@@ -49,10 +49,8 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
     ) -> None:
         super().__init__(held or Holdings(), clock or SystemClock(), shared=shared)
         self._codec = codec
-        self._now = 0
 
     async def start(self, incarnation: Incarnation) -> None:
-        self._now = incarnation.start_time
         self._begin(incarnation)
 
     async def until_kept(self, kept: bool) -> None:
@@ -65,7 +63,7 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
 
     async def commit(self, writes: Sequence[BatchWrite]) -> Committed:
         self._check()
-        return self._held.commit(writes, self._codec, self._now)
+        return self._held.commit(writes, self._codec, self._clock.time_ns())
 
     async def commit_record_times(self, times: Sequence[tuple[int, int, int]]) -> None:
         self._check()

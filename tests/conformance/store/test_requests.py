@@ -3,6 +3,7 @@
 from orchestrator_svc.domain.changes import Changes, CommandRecord
 from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import Request, Store
+from shared.kernel.clock import SystemClock
 from tests.support.batches import Builder, judged
 from tests.support.stores import commit, submitted
 
@@ -115,6 +116,13 @@ async def test_old_ones_are_forgotten(store: Store) -> None:
     assert await store.find_request("default", "r1") is None
     assert await store.find_request("default", "r2") is not None
     assert await store.forget_requests(2) == 0
+
+
+async def test_the_age_of_a_command_is_that_of_its_commit(store: Store) -> None:
+    builder = await asked(store)
+    a_minute_ago = SystemClock().time_ns() - 60_000_000_000
+    await commit(store, commanded(builder.approve("a"), "r1", b"1"))
+    assert await store.forget_requests(a_minute_ago) == 0
 
 
 async def test_with_their_answers(store: Store) -> None:
