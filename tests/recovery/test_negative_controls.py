@@ -16,8 +16,10 @@ from tests.support.broken_promises import (
     UnguardedStore,
     answer_first,
     dispatch_first,
+    found_anyway,
     in_file,
     never_fenced,
+    never_found,
     never_journalled,
     publish_first,
 )
@@ -72,6 +74,12 @@ async def test_never_seen_without_a_fence() -> None:
 async def test_a_journal_that_is_not_written() -> None:
     with pytest.raises(AssertionError, match="had its effect twice"):
         await _at_every_one(Scenario(effect_after_look), Stop(seed=1, spoil_tools=never_journalled))
+
+
+async def test_a_probe_that_does_not_look() -> None:
+    for spoil, problem in ((found_anyway, "was found, and had no effect"), (never_found, "had its effect twice")):
+        with pytest.raises(AssertionError, match=problem):
+            await run(SCENARIOS["looked_for"], Stop(spoil_tools=spoil), MemoryDisk())
 
 
 @pytest.mark.parametrize("name", ["mixed", "cancelled"])
