@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from uuid import UUID
 
 import orjson
 
@@ -22,6 +24,7 @@ from shared.kernel.errors import FieldViolation, InvalidError
 
 MAX_PAGE = 1000
 _TOO_MUCH = 1 << 63
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 T = TypeVar("T")
 
@@ -60,11 +63,7 @@ class PageRequest:
         try:
             text = base64.b64decode(self.token + "=" * (-len(self.token) % 4), altchars=b"-_", validate=True)
             named, *values = orjson.loads(text)
-            if (
-                named != of
-                or len(values) != len(kinds)
-                or any(type(v) is not k for v, k in zip(values, kinds, strict=True))
-            ):
+            if named != of or len(values) != len(kinds) or not all(map(_is_of, values, kinds)):
                 raise ValueError
             if any(isinstance(value, int) and not 0 <= value < _TOO_MUCH for value in values):
                 raise ValueError
@@ -74,6 +73,13 @@ class PageRequest:
                 "PAGE_TOKEN_INVALID", f"page_token {problem}", violations=[FieldViolation("page_token", problem)]
             ) from None
         return values
+
+
+def _is_of(value: object, kind: type) -> bool:
+    """`UUID`: a text that is one."""
+    if kind is UUID:
+        return type(value) is str and _ID.fullmatch(value) is not None
+    return type(value) is kind
 
 
 def page_token(of: str, *values: int | str) -> str:
@@ -122,14 +128,12 @@ class Queries:
         return await self._store.proposal_keys(tenant, batch_id, limit)
 
     async def batches(self, tenant: str, where: BatchFilter, page: PageRequest) -> Page[BatchView]:
-        limit, cursor = page.limit(50), page.cursor("batches", [int])
-        before = None if cursor is None else int(cursor[0])
+        limit, cursor = page.limit(50), page.cursor("batches", [UUID])
+        before = None if cursor is None else str(cursor[0])
         found, below = await self._store.list_batches(tenant, where, before, limit)
 
         def after(shown: int) -> str:
-            return page_token(
-                "batches", below if below is not None and shown == len(found) else found[shown - 1].number
-            )
+            return page_token("batches", below if below is not None and shown == len(found) else found[shown - 1].id)
 
         return Page(found, below is not None, after)
 
@@ -142,8 +146,8 @@ class Queries:
         return self._summaries.answered(view)
 
     async def proposals(self, tenant: str, where: ProposalFilter, page: PageRequest) -> Page[Answered]:
-        limit, cursor = page.limit(50), page.cursor("proposals", [int, int, int])
-        after = None if cursor is None else ProposalCursor(*map(int, cursor))
+        limit, cursor = page.limit(50), page.cursor("proposals", [int, UUID, int])
+        after = None if cursor is None else ProposalCursor(int(cursor[0]), str(cursor[1]), int(cursor[2]))
         found, end = await self._store.list_proposals(tenant, where, after, limit, MESSAGE_BYTES)
         answered = [self._summaries.answered(view) for view in found]
 

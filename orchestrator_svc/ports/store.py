@@ -210,8 +210,8 @@ class Store(Protocol):
         numbers), and those that were ever reopened."""
         ...
 
-    async def list_batches(self, tenant: str, where: BatchFilter, before_number: int | None, limit: int) -> BatchPage:
-        """Newest first, numbered below `before_number`; at most `limit`, fewer where many had to be looked at."""
+    async def list_batches(self, tenant: str, where: BatchFilter, before: str | None, limit: int) -> BatchPage:
+        """Newest first, by id, below `before`; at most `limit`, fewer where many had to be looked at."""
         ...
 
     async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
@@ -242,7 +242,7 @@ class Store(Protocol):
     async def list_proposals(
         self, tenant: str, where: ProposalFilter, after: ProposalCursor | None, limit: int, limit_bytes: int
     ) -> ProposalPage:
-        """First those that a decision is asked for, soonest to expire first; then the others, by batch number and
+        """First those that a decision is asked for, soonest to expire first; then the others, by batch id and
         ordinal. At most `limit`, about `limit_bytes`, one at least; fewer, or none, where many had to be looked at."""
         ...
 

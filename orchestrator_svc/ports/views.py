@@ -54,10 +54,10 @@ class BatchView:
 
 
 class ProposalCursor(NamedTuple):
-    """Where a page of proposals ended: (expire_time while it is asked for, else NEVER; batch number; ordinal)."""
+    """Where a page of proposals ended: (expire_time while it is asked for, else NEVER; batch id; ordinal)."""
 
     expire_time: int
-    number: int
+    batch_id: str
     ordinal: int
 
 
@@ -84,7 +84,7 @@ class ProposalView:
         proposal = self.proposal
         asked = proposal.state is ProposalState.PROPOSED and proposal.asked_time is not None
         due = proposal.expire_time if asked else None
-        return ProposalCursor(due or NEVER, self.batch_number, proposal.ordinal)
+        return ProposalCursor(due or NEVER, self.batch_id, proposal.ordinal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +111,10 @@ class ProposalFilter:
 
 
 class BatchPage(NamedTuple):
-    """`next`: the number below which to go on; None: that was all. There may be more though the page is empty."""
+    """`next`: the id below which to go on; None: that was all. There may be more though the page is empty."""
 
     batches: list[BatchView]
-    next: int | None
+    next: str | None
 
 
 class ProposalPage(NamedTuple):

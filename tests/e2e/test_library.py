@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import grpc
 import pytest
 
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
@@ -127,6 +129,47 @@ async def test_what_has_changed_since_it_was_shown_is_not_approved(client: Green
         await client.approve(f"{batch_id}/a")
     assert required.value.reason == "DIGEST_REQUIRED"
     await client.cancel(batch_id)
+
+
+async def test_trying_again_what_failed(client: GreenlightClient, tmp_path: Path) -> None:
+    mended = tmp_path / "mended"
+    calls = [call("broken", {"unless": str(mended)}, key=key, agent=agent) for key, agent in (("a", "red"), ("b", ""))]
+    batch_id = (await client.submit([*calls, _add("c", 1, 2, after=["b"])])).batch.batch_id
+    failed, skipped = proposal_pb2.PROPOSAL_STATE_FAILED, proposal_pb2.PROPOSAL_STATE_SKIPPED
+    assert [answer.state for answer in (await client.wait(batch_id)).answers] == [failed, failed, skipped]
+    mended.touch()
+    (answer,) = await client.retry(batch_id, agents=["red"], reason="it is mended")
+    assert (answer.proposal_id, answer.status.code) == (f"{batch_id}/a", 0)
+    summary = await client.wait(batch_id)
+    assert value(summary.answers[0]) == "mended"
+    assert [answer.state for answer in summary.answers[1:]] == [failed, skipped]
+    assert (await client.get_proposal(f"{batch_id}/a")).last_operator_reason == "it is mended"
+    assert [answer.status.code for answer in await client.retry_proposals([f"{batch_id}/{key}" for key in "ab"])] == [
+        grpc.StatusCode.FAILED_PRECONDITION.value[0],
+        0,
+    ]
+    assert value((await client.wait(batch_id)).answers[2]) == 3
+    assert await client.retry(batch_id) == []
+
+
+async def test_saying_what_became_of_an_unknown_outcome(client: GreenlightClient) -> None:
+    batch_id = (await client.submit([call("doubtful", key=key) for key in "abc"])).batch.batch_id
+    a, b, c = (f"{batch_id}/{key}" for key in "abc")
+    summary = await client.wait(batch_id, until="blocked")
+    assert {answer.state for answer in summary.answers} == {proposal_pb2.PROPOSAL_STATE_OUTCOME_UNKNOWN}
+    revision = (await client.get_proposal(a)).revision
+    with pytest.raises(ConflictError):
+        await client.resolve(a, "succeeded", "asked the bank", result=3, revision=revision + 1)
+    resolved = await client.resolve(a, "succeeded", "asked the bank", result={"paid": 3}, revision=revision)
+    assert (resolved.result_json, resolved.last_operator_reason) == ('{"paid": 3}', "asked the bank")
+    await client.resolve(b, "failed", "it never came")
+    await client.resolve(c, "run_again", "it never came")
+    with pytest.raises(PreconditionError) as raised:
+        await client.resolve(a, "failed", "looked again")
+    assert raised.value.reason == "NOT_RESOLVABLE"
+    answers = (await client.wait(batch_id)).answers
+    assert (value(answers[0]), value(answers[2])) == ({"paid": 3}, "attempt 2")
+    assert answers[1].state == proposal_pb2.PROPOSAL_STATE_FAILED
 
 
 async def test_a_users_turn(client: GreenlightClient) -> None:

@@ -39,6 +39,14 @@ async def broken(unless: str = "") -> str:
     raise Permanent("it will not work", effect=NONE)
 
 
+@tool(effect="NON_IDEMPOTENT", tier="AUTO")
+async def doubtful(context: ToolContext) -> str:
+    """Nobody knows what became of its first attempt."""
+    if context.attempt == 1:
+        raise Permanent("the line broke")
+    return f"attempt {context.attempt}"
+
+
 @tool(effect="READ")
 async def hostile() -> str:
     """Returns what would take over a terminal."""

@@ -17,6 +17,7 @@ from greenlight.tool.v1 import tool_pb2
 from tests.bench.processes import Process
 from tests.support.postgresql import PostgresServer, postgres_server
 from tests.support.starts import (
+    approve,
     call,
     executor,
     finished,
@@ -35,6 +36,9 @@ DUE, LEASE = 4, 5.0
 EARLY, LATE = 1.0, 40.0
 """What is due in `DUE` seconds may come that much before, and after: an hour is far from either."""
 NEAR = 60
+SOON = 10
+"""Later than another one takes over, which is after a lease."""
+HARD = tool_pb2.TIER_HARD
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,44 @@ async def test_wrong_from_the_first_on_a_database_whose_is_right(
     assert was_ahead(one, seconds)
 
 
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR])
+async def test_of_one_that_takes_over_what_has_deadlines(
+    tmp_path: Path, clock: SteppedClock, address: str, seconds: int
+) -> None:
+    """Another one set them, whose clock was right: what is due ends then, what has half an hour left goes on."""
+    clock.set(seconds)
+    soon, later = Duration(seconds=SOON), Duration(seconds=HOUR // 2)
+    with executor(tmp_path) as tools, ExitStack() as stack:
+        one, other = [
+            stack.enter_context(
+                orchestrator(tmp_path, name, tools.ready()["address"], store=address, lease=LEASE, env=env)
+            )
+            for name, env in (("one", {}), ("other", clock.env))
+        ]
+        other.ready()
+        async with stub(one.ready()["address"]) as client:
+            await until_known(client, "read", "send")
+            late = await submit(client, call("read", "late", tmp_path), deadline=soon)
+            asked = await submit(client, call("send", "asked", tmp_path, tier=HARD, approval_deadline=soon))
+            calls = (call("read", "on", tmp_path), call("send", "hard", tmp_path, tier=HARD, approval_deadline=later))
+            going = await submit(client, *calls, deadline=later)
+            await until_started(tmp_path, ("late", "1"), ("on", "1"))
+            one.popen.kill()
+        async with stub(other.ready()["address"]) as client, asyncio.timeout(2 * LATE):
+            batch = (await client.GetBatch(pb.GetBatchRequest(batch_id=late))).batch
+            assert not batch.HasField("finish_time")
+            expires = (await proposal(client, asked, "asked")).expire_time.ToNanoseconds()
+            await until_started(tmp_path, ("on", "2"))
+            await approve(client, going, "hard")
+            open_gates(tmp_path, "on", "hard")
+            assert await finished(client, going) == {"on": "SUCCEEDED", "hard": "SUCCEEDED"}
+            assert await finished(client, late) == {"late": "CANCELLED"}
+            assert await finished(client, asked) == {"asked": "EXPIRED"}
+            for batch_id, planned in ((late, batch.deadline_time.ToNanoseconds()), (asked, expires)):
+                assert planned <= await ended(client, batch_id) < planned + NEAR * 10**9
+    assert was_ahead(other, seconds)
+
+
 async def test_of_the_only_orchestrator_of_a_file(tmp_path: Path, clock: SteppedClock) -> None:
     with executor(tmp_path) as tools, orchestrator(tmp_path, "one", tools.ready()["address"], env=clock.env) as one:
         async with stub(one.ready()["address"]) as client:
@@ -215,5 +257,15 @@ async def test_of_an_executor(tmp_path: Path, clock: SteppedClock, seconds: int)
 
 
 async def attempt(client: Any, batch_id: str, key: str) -> Any:
+    return (await proposal(client, batch_id, key)).attempts[-1]
+
+
+async def proposal(client: Any, batch_id: str, key: str) -> Any:
     answer = await client.GetProposal(pb.GetProposalRequest(proposal_id=f"{batch_id}/{key}"))
-    return answer.proposal.attempts[-1]
+    return answer.proposal
+
+
+async def ended(client: Any, batch_id: str) -> int:
+    """When its last event was, by the database's clock, in ns."""
+    answer = await client.ListEvents(pb.ListEventsRequest(batch_id=batch_id))
+    return answer.frame.events[-1].time.ToNanoseconds()

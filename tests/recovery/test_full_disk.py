@@ -90,10 +90,11 @@ async def connected(process: Process) -> AsyncGenerator[Client]:
         yield Client(channel)
 
 
-def check_honest(refused: Refusal) -> None:
+def check_honest(refused: Refusal, says: str) -> None:
     assert refused.short == ("UNAVAILABLE", "STORE_UNAVAILABLE")
     assert refused.retry_after is not None
     assert "not known yet" in refused.message
+    assert says in refused.message
 
 
 async def test_callers_are_told_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -108,8 +109,8 @@ async def test_callers_are_told_and_nothing_is_lost(tmp_path: Path) -> None:
                 await fill_and_free(client, Disk(one, tmp_path / "data"), tmp_path)
 
 
-async def fill_and_free(client: Client, disk: Fault, folder: Path, held: float = 0) -> None:
-    """`held`: for how many seconds more it stays as it is."""
+async def fill_and_free(client: Client, disk: Fault, folder: Path, *, held: float = 0, says: str = "") -> None:
+    """`held`: for how many seconds more it stays as it is. `says`: what callers are told of it."""
     hard = call("send", "hard", folder)
     hard.tier = tool_pb2.TIER_HARD
     running_before = await client.submit(FIRST, call("read", "r", folder), call("write", "w", folder, "r"), hard)
@@ -120,12 +121,12 @@ async def fill_and_free(client: Client, disk: Fault, folder: Path, held: float =
     second = call("read", "second", folder)
 
     disk.fill()
-    check_honest(await refusal(client.submit(SECOND, second)))
+    check_honest(await refusal(client.submit(SECOND, second)), says)
     assert not await client.serves()
     assert [problem.partition(":")[0] for problem in await client.problems()] == ["STORE_UNAVAILABLE"]
     assert (await refusal(client.approve(asked))).short == ("UNAVAILABLE", "STORE_UNAVAILABLE")
     (folder / "r.gate").touch()
-    check_honest(await refusal(client.submit(SECOND, second)))
+    check_honest(await refusal(client.submit(SECOND, second)), says)
     await asyncio.sleep(held)
     disk.free()
 

@@ -43,6 +43,7 @@ class Site:
         self._starts += 1
         command = python("-m", "executor_svc", "--listen", f"127.0.0.1:{self.port}", "--drain-grace", "0")
         command += ["--toolbox", "tests.support.toolboxes.ledger", "--data", str(self.journal.parent)]
+        command += ["--slots", str(slots)]
         return self._ready(f"{name}-{self._starts}", command)
 
     def orchestrator(self, window: float = 20, executors: str = "", **settings: str) -> AbstractContextManager[Process]:

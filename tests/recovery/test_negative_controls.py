@@ -82,10 +82,21 @@ async def test_a_probe_that_does_not_look() -> None:
             await run(SCENARIOS["looked_for"], Stop(spoil_tools=spoil), MemoryDisk())
 
 
-@pytest.mark.parametrize("name", ["mixed", "cancelled"])
-async def test_an_answer_before_the_commit(name: str) -> None:
-    with pytest.raises(AssertionError, match="lost"):
-        await every_stop(SCENARIOS[name], answer_first)
+@pytest.mark.parametrize(
+    ("name", "kind", "says"),
+    [
+        ("mixed", "SubmitBatch", "BATCH_UNKNOWN"),
+        ("mixed", "DecideProposals", "a decision on .* is lost"),
+        ("cancelled", "CancelBatch", "the cancel of .* is lost"),
+        ("growing", "AddProposals", "proposals of .* are lost"),
+        ("by_hand", "RetryProposals", "retries or resolutions are lost"),
+        ("by_hand", "ResolveProposal", "retries or resolutions are lost"),
+        ("turn", "SoftConfirm", "a decision on .* is lost"),
+    ],
+)
+async def test_an_answer_before_the_commit(name: str, kind: str, says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        await every_stop(SCENARIOS[name], partial(answer_first, kind=kind))
 
 
 async def test_a_store_without_its_guard(tmp_path: Path) -> None:

@@ -74,6 +74,21 @@ async def test_deadlines_hold(machine: Machine) -> None:
         assert (await machine.states(batch_id))["a"] == "CANCELLED"
 
 
+async def test_deadlines_go_by_the_time_of_day_while_nobody_runs(machine: Machine) -> None:
+    """As the machine has it: time that passed, or a clock that was set."""
+    async with machine.start() as drill:
+        batch_id = await drill.submit(spec("read", "a"), spec("pay", "b", approval_deadline=100 * SECOND))
+        await machine.pass_time(50)
+    machine.drill.clock.advance(49)
+    async with machine.start():
+        await machine.pass_time(0.5)
+        assert (await machine.states(batch_id))["b"] == "PROPOSED"
+    machine.drill.clock.advance(1)
+    async with machine.start():
+        await machine.pass_time(0)
+        assert (await machine.states(batch_id))["b"] == "EXPIRED"
+
+
 async def test_a_deadline_that_stands_still_goes_on_standing_still(machine: Machine) -> None:
     async with machine.start() as drill:
         batch_id = await drill.submit(spec("pay", "a"), deadline=10 * SECOND)

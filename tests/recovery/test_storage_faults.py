@@ -1,7 +1,10 @@
 """Storage in trouble, as the processes meet it: what the start refuses, and a database that somebody else holds."""
 
+import fcntl
+import resource
 import shutil
 import sqlite3
+import struct
 import subprocess
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +25,8 @@ from tests.support.stores import SqliteOpener, commit, submitted
 pytestmark = pytest.mark.slow
 NOBODY = "127.0.0.1:1"
 PAGE = 4096
+# linux/fs.h: FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IMMUTABLE_FL
+_GET_FLAGS, _SET_FLAGS, _IMMUTABLE = 0x80086601, 0x40086602, 0x10
 # Root may write anywhere by a capability; without it the modes of files count for it too (PR_CAPBSET_DROP).
 _WITHOUT_OVERRIDE = (
     "import ctypes, os, sys; "
@@ -162,6 +167,80 @@ async def test_locked_for_longer_than_it_waits_loses_nothing(tmp_path: Path):
             await until_known(client.stub, "read", "write", "send")
             with Lock(tmp_path / "data" / "greenlight.db") as lock:
                 await fill_and_free(client, lock, tmp_path, held=6.0)
+
+
+class ReadOnly:
+    """The database's files, as of a disk that became read-only: who has them open for writing cannot write either."""
+
+    def __init__(self, data: Path) -> None:
+        self._paths = [data / "greenlight.db", data / "greenlight.db-wal"]
+
+    def __enter__(self) -> "ReadOnly":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.free()
+
+    def fill(self) -> None:
+        for path in self._paths:
+            _make_immutable(path, True)
+
+    def free(self) -> None:
+        for path in self._paths:
+            _make_immutable(path, False)
+
+
+def _make_immutable(path: Path, wanted: bool) -> None:
+    with path.open("rb") as file:
+        (flags,) = struct.unpack("l", fcntl.ioctl(file, _GET_FLAGS, bytes(struct.calcsize("l"))))
+        flags = flags | _IMMUTABLE if wanted else flags & ~_IMMUTABLE
+        fcntl.ioctl(file, _SET_FLAGS, struct.pack("l", flags))
+
+
+class NoWrites:
+    """The nearest to it that everybody may do: the process may write to no file, and is told so by the system."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._before = pid, resource.prlimit(pid, resource.RLIMIT_FSIZE)
+
+    def __enter__(self) -> "NoWrites":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.free()
+
+    def fill(self) -> None:
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (0, self._before[1]))
+
+    def free(self) -> None:
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, self._before)
+
+
+def _can_be_read_only(folder: Path) -> bool:
+    """If we are root, on most file systems."""
+    path = folder / "probe"
+    with path.open("wb", buffering=0) as opened_before:
+        try:
+            _make_immutable(path, True)
+        except OSError:
+            return False
+        try:
+            opened_before.write(b"1")
+        except OSError:
+            return True
+        finally:
+            _make_immutable(path, False)
+    return False
+
+
+async def test_read_only_for_a_while_loses_nothing(tmp_path: Path):
+    (tmp_path / "ledger").touch()
+    with executor(tmp_path) as tools:
+        async with _orchestrator(tmp_path, "one", tools.ready()["address"]) as (process, client):
+            await until_known(client.stub, "read", "write", "send")
+            can = _can_be_read_only(tmp_path)
+            with ReadOnly(tmp_path / "data") if can else NoWrites(process.pid) as disk:
+                await fill_and_free(client, disk, tmp_path, says="disk I/O error")
 
 
 async def test_damaged_while_it_runs_it_says_so_and_a_backup_helps(tmp_path: Path):

@@ -62,7 +62,7 @@ async def check(drill: Drill) -> None:
 
 
 async def check_acknowledged(drill: Drill) -> None:
-    """Every submission, decision and cancel that was answered."""
+    """Every submission, addition, decision, cancel, retry and resolution that was answered."""
     present = {batch.id: batch for batch in await drill.all()}
     submissions = sum(asked.key.kind == "SubmitBatch" for asked in drill.asked)
     assert len(present) <= submissions, "a submission made two batches"
@@ -76,8 +76,14 @@ async def check_acknowledged(drill: Drill) -> None:
             assert verdict in made, f"a decision on {proposal_id} is lost"
             assert edited is None or proposal.arguments == edited, f"an edit of {proposal_id} is lost"
     for batch_id, sent in drill.cancelled.items():
-        assert present[batch_id].state.finished or present[batch_id].state.name == "CANCELLING"
+        state = present[batch_id].state
+        assert state.finished or state.name == "CANCELLING", f"the cancel of {batch_id} is lost"
         assert drill.sent(batch_id) == sent, f"a call was sent after the cancel of {batch_id}"
+    there: Counter[str] = Counter()
+    for batch_id in {proposal_id.partition("/")[0] for proposal_id in drill.by_hand}:
+        history = await events(drill.world, batch_id)
+        there.update(f"{batch_id}/{event.key}" for event in history if event.WhichOneof("detail") in BY_HAND)
+    assert not drill.by_hand - there, "retries or resolutions are lost"
 
 
 def _check_moves(history: list[event_pb2.Event], proposals: list[Proposal]) -> None:

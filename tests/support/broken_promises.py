@@ -1,5 +1,6 @@
 """Fences taken away, one at a time, for tests that show that somebody notices. Each spoils a sound store or world."""
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
@@ -158,14 +159,21 @@ def never_found(tools: Workshop) -> None:
     tools.replica.probe("transfer", lambda call: Look(Finding.NOT_FOUND))
 
 
-def answer_first(world: World) -> None:
-    """Callers get their answer before what they asked for is committed."""
-    record = world.engine.recorder.record
+def answer_first(world: World, kind: str) -> None:
+    """Who made a request of that kind gets the answer before what it asks for is committed, and has time to hear it."""
+    record, commit = world.engine.recorder.record, world.store.commit
 
     def hasty(recording: Recording) -> None:
-        record(_at_once(recording) if recording.unknown is not None else recording)
+        command = recording.changes.command
+        record(_at_once(recording) if command is not None and command.kind == kind else recording)
+
+    async def slow(writes: Sequence[BatchWrite]) -> Committed:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return await commit(writes)
 
     world.engine.recorder.record = hasty
+    world.store.commit = slow  # type: ignore[method-assign]
 
 
 def _at_once(recording: Recording) -> Recording:

@@ -1,6 +1,7 @@
 """A client, an approver, watchers and executors for recovery tests: they go on after the orchestrator was stopped."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from orchestrator_svc.adapters.executor.memory import MemoryExecutors
 from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.application.decide import DecisionSpec
+from orchestrator_svc.application.items import ItemAnswer
 from orchestrator_svc.application.soft_confirm import Confirmation, SoftConfirmSpec
 from orchestrator_svc.application.submit import BatchSpec
 from orchestrator_svc.domain.proposal import Proposal, ProposalSpec, Verdict
@@ -42,7 +44,8 @@ class Asked:
 
 
 class Drill:
-    """What was acknowledged must last: `batches` (id -> proposals at least), `decided`, `cancelled` (id -> calls then).
+    """What was acknowledged must last: `batches` (id -> proposals at least), `decided`, `cancelled` (id -> calls then),
+    `by_hand` (proposal id -> retries and resolutions).
 
     `adorn` is told of each world before it starts: for what makes it worse than it is.
     """
@@ -60,6 +63,7 @@ class Drill:
         self.batches: dict[str, int] = {}
         self.decided: dict[str, list[tuple[Verdict, str | None]]] = {}
         self.cancelled: dict[str, int] = {}
+        self.by_hand: Counter[str] = Counter()
         self.followers: dict[str, Follower] = {}
         self.failures: list[BaseException] = []
         self._watching: Supervisor
@@ -226,9 +230,11 @@ class Drill:
 
     async def retry(self, batch_id: str) -> None:
         self.cancelled.pop(batch_id, None)
-        await self.ask(
-            "RetryProposals", lambda w, key: w.retry.retry(CALLER, [], batch_id, (), "", key), lambda _: None
-        )
+
+        def heard(answers: Sequence[ItemAnswer]) -> None:
+            self.by_hand.update(answer.proposal_id for answer in answers if answer.kind is None)
+
+        await self.ask("RetryProposals", lambda w, key: w.retry.retry(CALLER, [], batch_id, (), "", key), heard)
 
     async def resolve(self, proposal_id: str, found: Resolution | None = None) -> None:
         """As somebody does who looked: the effect is there, or it is not; or who says how to go on."""
@@ -238,7 +244,7 @@ class Drill:
         await self.ask(
             "ResolveProposal",
             lambda w, key: w.resolve.resolve(CALLER, proposal_id, resolution, result, "looked", None, key),
-            lambda _: None,
+            lambda _: self.by_hand.update([proposal_id]),
         )
 
     # -- what there is

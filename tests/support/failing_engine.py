@@ -10,14 +10,14 @@ from sqlalchemy import Engine, event
 class FailingEngine:
     """Listens to an engine. `arm(n)`: the n-th statement from now on fails before it runs; `arm_commit`: COMMIT does.
 
-    Fails once. `statements` counts since the last `arm`, BEGIN and COMMIT included. `before_commit` is called, on the
-    writer's thread. Make it before the engine's first connection.
+    Fails once, with `error`. `statements` counts since the last `arm`, BEGIN and COMMIT included. `before_commit` is
+    called, on the writer's thread. Make it before the engine's first connection.
     """
 
     before_commit: Callable[[], None]
 
     def __init__(self, engine: Engine) -> None:
-        self._error = sqlite3.OperationalError("disk I/O error")
+        self.error: Exception = sqlite3.OperationalError("disk I/O error")
         self._fail_at = 0
         self._fail_commit = False
         self.statements = 0
@@ -63,7 +63,7 @@ class FailingEngine:
             self.before_commit()
         if self.statements == self._fail_at:
             self._fail_at = 0
-            raise self._error
+            raise self.error
         if statement == "COMMIT" and self._fail_commit:
             self._fail_commit = False
-            raise self._error
+            raise self.error

@@ -27,15 +27,19 @@ def write_halves(connection: Connection, writes: Sequence[BatchWrite], codec: Ev
 
 def _halves(connection: Connection, writes: Sequence[BatchWrite], codec: EventCodec, now: int) -> Committed:
     """Something in the group cannot be written: what it is shows when it is alone."""
+    savepoint = connection.begin_nested()
     try:
-        with connection.begin_nested():
-            return apply(connection, writes, codec, now)
+        committed = apply(connection, writes, codec, now)
     except Exception as error:
         if is_unavailable(error):
-            raise
+            raise  # all of it is given up: a full disk may have ended the transaction, and its savepoints with it
+        savepoint.rollback()
         if len(writes) == 1:
             _log.exception("batch %s cannot be written and is dropped", writes[0].batch.id)
             return Committed(unwritable={writes[0].batch.id})
+    else:
+        savepoint.commit()
+        return committed
     middle = len(writes) // 2
     first = _halves(connection, writes[:middle], codec, now)
     second = _halves(connection, writes[middle:], codec, now)

@@ -10,7 +10,7 @@ _OF_THE_DATA = ("21", "22", "23", "54")
 
 def is_unavailable(error: BaseException) -> bool:
     """Not now; it may be another time."""
-    if isinstance(error, OSError | exc.TimeoutError):  # TimeoutError is one
+    if isinstance(error, OSError | exc.TimeoutError) or _is_short_of_memory(error):  # TimeoutError is an OSError
         return True
     state = _state(error)
     if state:
@@ -27,6 +27,8 @@ def is_unavailable(error: BaseException) -> bool:
 
 def problem(error: BaseException) -> str:
     """For people: what the driver said, without the statement."""
+    if _is_short_of_memory(error):
+        return "out of memory"
     cause = getattr(error, "orig", None) or error
     if isinstance(cause, TimeoutError):
         return "it does not answer in time"
@@ -47,6 +49,11 @@ def taken_over(name: str) -> PreconditionError:
         f"another orchestrator has ended this one's start on {name}, which it had not heard of for too long: this one "
         "ends, and serves again once it is started again",
     )
+
+
+def _is_short_of_memory(error: BaseException) -> bool:
+    """This process, or SQLite within it."""
+    return isinstance(error, MemoryError) or isinstance(getattr(error, "orig", None), MemoryError)
 
 
 def _of_asyncpg(error: BaseException) -> bool:

@@ -135,8 +135,8 @@ class MemoryStore(MemoryOwnership, MemoryInbox):
                 found.append((kept.shell.id, head))
         return found
 
-    async def list_batches(self, tenant: str, where: BatchFilter, before_number: int | None, limit: int) -> BatchPage:
-        return find_batches(self._published(tenant), where, before_number, limit)
+    async def list_batches(self, tenant: str, where: BatchFilter, before: str | None, limit: int) -> BatchPage:
+        return find_batches(self._published(tenant), where, before, limit)
 
     async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
         found: list[StoredFrame] = []

@@ -9,11 +9,11 @@ from orchestrator_svc.ports.store import SoftCandidate
 from orchestrator_svc.ports.views import BatchFilter, BatchPage, ProposalCursor, ProposalFilter, ProposalView
 
 
-def find_batches(kept: Sequence[KeptBatch], where: BatchFilter, before_number: int | None, limit: int) -> BatchPage:
-    older = [one for one in reversed(kept) if before_number is None or one.number < before_number]
-    found = [one for one in older if _matches(one, where)]
+def find_batches(kept: Sequence[KeptBatch], where: BatchFilter, before: str | None, limit: int) -> BatchPage:
+    found = [one for one in kept if (before is None or one.shell.id < before) and _matches(one, where)]
+    found.sort(key=lambda one: one.shell.id, reverse=True)
     page = found[:limit]
-    return BatchPage([one.view() for one in page], page[-1].number if len(found) > limit else None)
+    return BatchPage([one.view() for one in page], page[-1].shell.id if len(found) > limit else None)
 
 
 def _matches(kept: KeptBatch, where: BatchFilter) -> bool:

@@ -7,11 +7,12 @@ import asyncio
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import event
+from sqlalchemy import ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 FAREWELL = 1.0
 """Seconds that the server has to see its connections closed."""
+_READ_ONLY = "25006"
 
 
 class Connections:
@@ -26,6 +27,7 @@ class Connections:
         self._engines.append(engine)
         event.listen(engine.sync_engine, "do_connect", self._connecting)
         event.listen(engine.sync_engine, "connect", self._connected)
+        event.listen(engine.sync_engine, "handle_error", _leave_what_only_reads)
         return engine
 
     def give_up(self) -> None:
@@ -51,3 +53,10 @@ class Connections:
         self._open.add(connection.driver_connection)
         if self.given_up:
             connection.driver_connection.terminate()
+
+
+def _leave_what_only_reads(context: ExceptionContext) -> None:
+    """A session may stay what it began as. Where its server writes again, or another one does in its place, a new one
+    can."""
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True

@@ -79,8 +79,8 @@ class SqlStore(SqlOwnership, SqlInbox):
     ) -> list[tuple[str, BatchHead]]:
         return await self._read(batches.session_heads, tenant, session_id, after_no, also)
 
-    async def list_batches(self, tenant: str, where: BatchFilter, before_number: int | None, limit: int) -> BatchPage:
-        return await self._list(listed_batches.list_batches, tenant, where, before_number, limit)
+    async def list_batches(self, tenant: str, where: BatchFilter, before: str | None, limit: int) -> BatchPage:
+        return await self._list(listed_batches.list_batches, tenant, where, before, limit)
 
     async def read_frames(self, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:
         return await self._read(batches.read_frames, number, after, limit_bytes)

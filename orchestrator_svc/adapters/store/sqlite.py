@@ -34,12 +34,13 @@ from orchestrator_svc.ports.codec import EventCodec
 from orchestrator_svc.ports.ownership import Beat
 from orchestrator_svc.ports.store import Committed, Incarnation
 from shared.kernel.clock import Clock
-from shared.kernel.errors import GreenlightError, PreconditionError, UnavailableError
+from shared.kernel.errors import PreconditionError, UnavailableError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 RETRY_AFTER = 1.0
 STANDBY_POLL = 0.02
+_MAY_PASS = (SQLAlchemyError, OSError, MemoryError)
 
 _log = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class SqliteStore(SqlStore):
         try:
             async with self._lister.connect() as connection:
                 return await connection.run_sync(read, *args, **kwargs)
-        except SQLAlchemyError as error:
+        except _MAY_PASS as error:
             raise self._unavailable(error) from error
 
     async def _write(self, write: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -166,10 +167,10 @@ class SqliteStore(SqlStore):
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
-        except SQLAlchemyError as error:
+        except _MAY_PASS as error:
             raise self._unavailable(error) from error
 
-    def _unavailable(self, error: SQLAlchemyError) -> GreenlightError | SQLAlchemyError:
+    def _unavailable(self, error: Exception) -> Exception:
         if not is_unavailable(error):
             return error
         if is_damaged(error):

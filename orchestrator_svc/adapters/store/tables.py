@@ -24,7 +24,7 @@ from orchestrator_svc.adapters.store.columns import metadata, number, small, tex
 from orchestrator_svc.adapters.store.dialects import PlainText
 
 # The revision that this code works with.
-REVISION = "0003"
+REVISION = "0004"
 
 sessions = Table(
     "sessions",
@@ -85,9 +85,8 @@ batches = Table(
     Column("wake_time", BigInteger),
     UniqueConstraint("tenant", "id", name="batches_by_id"),
 )
-Index("batches_by_number", batches.c.tenant, batches.c.batch_no)
 Index("batches_by_session", batches.c.tenant, batches.c.session_id, batches.c.session_no)
-Index("batches_of_session", batches.c.tenant, batches.c.session_id, batches.c.batch_no)
+Index("batches_of_session", batches.c.tenant, batches.c.session_id, batches.c.id)
 # Literals: with a parameter it is known only once that is bound whether a partial index serves a query.
 _ZERO, _ONE, _FINISHED = [literal_column(number, Integer) for number in ("0", "1", "5")]
 UNFINISHED = batches.c.state < _FINISHED
@@ -100,7 +99,7 @@ OWNED = batches.c.incarnation != _NOBODY
 DUE = and_(batches.c.incarnation == _NOBODY, batches.c.wake_time.is_not(None))
 # Finished, with events: `oldest` is the first one that is there.
 COMPACTABLE = and_(batches.c.state >= _FINISHED, batches.c.oldest <= batches.c.head)
-Index("batches_unfinished", batches.c.batch_no, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+Index("batches_unfinished", batches.c.id, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 Index("batches_owned", batches.c.incarnation, batches.c.batch_no, sqlite_where=OWNED, postgresql_where=OWNED)
 Index("batches_due", batches.c.wake_time, batches.c.batch_no, sqlite_where=DUE, postgresql_where=DUE)
 Index(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from executor_svc.adapters.journal.schema import connect
 from executor_svc.adapters.journal.sqlite import SqliteJournal
 from executor_svc.ports.journal import Acceptance, Entries
 from greenlight.executor.v1 import executor_pb2 as pb
@@ -83,6 +84,26 @@ async def test_accepted_is_on_disk_before_the_tool_starts_and_the_outcome_before
         assert reader.execute("SELECT standing, result FROM calls").fetchall() == [(2, b"[1]")]
         reader.close()
         assert outcome.journal_position == 2
+
+
+async def test_calls_that_come_together_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def traced(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    monkeypatch.setattr("executor_svc.adapters.journal.sqlite.connect", traced)
+    async with started(tmp_path) as (_, peer):
+        await peer.send(*(call(f"k{number}", "write", {"text": "x"}) for number in range(100)))
+        await peer.until(lambda: len(peer.outcomes) == 100)
+    transactions = "\n".join(said).split("\nCOMMIT")
+    accepted = [count for one in transactions if (count := one.count("INSERT INTO calls"))]
+    ended = [count for one in transactions if (count := one.count("UPDATE calls SET standing = 2"))]
+    assert sum(accepted) == sum(ended) == 100
+    assert len(accepted) < 10
+    assert len(ended) < 100
 
 
 async def test_other_effects_are_not_journalled(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import grpc.aio
 import pytest
 from google.protobuf import duration_pb2
+from grpc_status import rpc_status
 
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
@@ -140,7 +141,9 @@ async def test_a_request_far_beyond_the_limit(pair: Services):
     spec = batch_pb2.BatchSpec(template_yaml="x" * (65 << 20))
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await pair.stub.SubmitBatch(pb.SubmitBatchRequest(batch=spec))
-    assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    error: Any = raised.value
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert rpc_status.from_call(error) is None
     assert await pair.batches() == []
 
 

@@ -1,10 +1,11 @@
-"""The orchestrator's own templates: listed without their text, got one by one with it."""
+"""The orchestrator's own templates: listed without their text, got one by one with it, and run by name and version."""
 
 from pathlib import Path
 
+from greenlight.orchestrator.v1 import batch_pb2
 from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from tests.support.refusals import refusal
-from tests.support.services import services
+from tests.support.services import Services, services
 
 _GREETING = """\
 format: 1
@@ -17,7 +18,7 @@ parameters:
 agents:
   host:
     proposals:
-      greet: {tool: echo, arguments: {value: {$param: word}}}
+      greet: {tool: echo, arguments: {value: {$param: word}}, labels: {edition: "VERSION"}}
       again: {tool: echo, arguments: {value: {$from: greet}}}
 """
 
@@ -50,3 +51,22 @@ async def test_a_template_that_is_not_there(tmp_path: Path):
     assert unknown.short == version.short == ("NOT_FOUND", "TEMPLATE_UNKNOWN")
     assert "'nothing'; there are: greeting" in unknown.message
     assert "greeting has no version '2'; there are: 1" in version.message
+
+
+async def _submit(pair: Services, version: str) -> batch_pb2.Batch:
+    source = batch_pb2.TemplateSource(name="greeting", version=version, parameters_json='{"word":"hello"}')
+    request = pb.SubmitBatchRequest(batch=batch_pb2.BatchSpec(template=source))
+    return (await pair.stub.SubmitBatch(request)).batch
+
+
+async def test_the_version_that_is_named_runs_or_the_highest(tmp_path: Path):
+    async with services(tmp_path, templates=[_folder(tmp_path, "1.9", "1.10")]) as pair:
+        for named, runs in (("1.9", "1.9"), ("1.10", "1.10"), ("", "1.10")):
+            batch = await _submit(pair, named)
+            assert batch.template == f"greeting@{runs}"
+            summary = await pair.summary(batch.batch_id)
+            assert [answer.result_json for answer in summary.answers] == ['"hello"', '"hello"']
+            assert dict((await pair.proposal(batch.batch_id, "greet")).labels) == {"edition": runs}
+        refused = await refusal(_submit(pair, "2"))
+        assert refused.short == ("NOT_FOUND", "TEMPLATE_UNKNOWN")
+        assert len(await pair.batches()) == 3

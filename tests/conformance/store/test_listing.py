@@ -30,6 +30,26 @@ class TestListedBatches:
         first, below = await store.list_batches("default", BatchFilter(), None, 5)
         assert ([view.id for view in first], below) == (newest_first, None)
 
+    async def test_by_their_ids_whatever_came_on_record_first(self, store: Store) -> None:
+        """One that is recorded while somebody pages, behind a newer one, is on a later page."""
+        old, late, new = Builder(), Builder(), Builder()
+        await sent(store, new, "a")
+        await sent(store, old, "a")
+        first, below = await store.list_batches("default", BatchFilter(), None, 1)
+        assert ([view.id for view in first], below) == ([new.batch.id], new.batch.id)
+        await sent(store, late, "a")
+        rest, below = await store.list_batches("default", BatchFilter(), below, 2)
+        assert ([view.id for view in rest], below) == ([late.batch.id, old.batch.id], None)
+
+    @pytest.mark.parametrize("where", [BatchFilter(session_id="s"), BatchFilter(states=(BatchState.RUNNING,))])
+    async def test_so_are_those_of_a_session_and_those_that_run(self, store: Store, where: BatchFilter) -> None:
+        builders = [Builder(session_id="s") for _ in range(4)]
+        for builder in (builders[2], builders[0], builders[3], builders[1]):
+            await sent(store, builder, "a")
+        for page in range(1, 6):
+            found = await listed_batches(store, where, page=page)
+            assert [view.id for view in found] == [builder.batch.id for builder in reversed(builders)]
+
     async def test_by_what_they_are(self, store: Store) -> None:
         one, two = Builder(session_id="s1"), Builder(session_id="s2")
         one.batch.labels = {"team": "a", 'odd"key': 'x","y'}
@@ -97,6 +117,28 @@ class TestListedProposals:
         for page in range(1, 8):
             found = await listed(store, ProposalFilter(states=tuple(State)), page=page)
             assert [(view.batch_id, view.proposal.key) for view in found] == expected
+
+    @pytest.mark.parametrize("where", [ProposalFilter(states=tuple(State)), ProposalFilter(states=(State.APPROVED,))])
+    async def test_by_their_batches_ids_whatever_came_on_record_first(
+        self, store: Store, where: ProposalFilter
+    ) -> None:
+        builders = [Builder() for _ in range(6)]
+        for place in (3, 0, 4, 5, 1, 2):
+            await sent(store, builders[place], "a", "b")
+        expected = [(builder.batch.id, key) for builder in builders for key in ("a", "b")]
+        for page in range(1, 14):
+            found = await listed(store, where, page=page)
+            assert [(view.batch_id, view.proposal.key) for view in found] == expected
+
+    async def test_each_that_is_asked_for_is_on_one_page(self, store: Store) -> None:
+        """All of them expire at the same time, and their batches are recorded in another order than they were made."""
+        builders = [Builder() for _ in range(4)]
+        for builder in (builders[2], builders[0], builders[3], builders[1]):
+            await submitted(store, builder, builder.submit([judged(key, tier=Tier.SOFT) for key in "ab"]))
+        expected = sorted((builder.batch.id, key) for builder in builders for key in "ab")
+        for page in range(1, 10):
+            found = await listed(store, page=page)
+            assert sorted((view.batch_id, view.proposal.key) for view in found) == expected
 
     async def test_a_page_is_cut_where_it_grows_large(self, store: Store) -> None:
         builder = Builder()

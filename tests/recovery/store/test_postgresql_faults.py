@@ -208,6 +208,20 @@ class TestConnectionsThatEnd:
             await connection.close()
         assert await store.load_tools() == []
 
+    async def test_one_that_may_only_read_is_left(self, opener: PostgresqlOpener, postgres: PostgresServer) -> None:
+        """A session stays what it began as."""
+        store = await opener.open()
+        builder = await one(store)
+        changes = builder.dispatch("a")
+        await postgres.query("postgres", f'ALTER DATABASE "{name(opener)}" SET default_transaction_read_only = on')
+        await end_backends(postgres, "greenlight%")
+        assert "read-only transaction" in str(await attempt(store, changes))
+        with pytest.raises(UnavailableError, match="read-only transaction"):
+            await store.renew()
+        await postgres.query("postgres", f'ALTER DATABASE "{name(opener)}" RESET default_transaction_read_only')
+        assert (await commit(store, changes)).lost == set()
+        assert (await store.renew()).others == []
+
     async def test_a_server_that_restarts_is_waited_for(self) -> None:
         with postgres_server() as server:
             opener = PostgresqlOpener(server.url())

@@ -150,21 +150,27 @@ class TestFailingCommits:
         command = CommandRecord("r2", "SubmitBatch", b"hash", b"answer")
         return store, write(moved, added, new.submit([judged("x")], command)), old, new
 
+    @pytest.mark.parametrize(
+        ("error", "says"),
+        [(sqlite3.OperationalError("disk I/O error"), "disk I/O error"), (MemoryError(), "out of memory")],
+    )
     async def test_at_each_statement_nothing_is_written_and_a_retry_works(
-        self, opener: SqliteOpener, engine: FailingEngine
+        self, opener: SqliteOpener, engine: FailingEngine, error: Exception, says: str
     ) -> None:
+        """The driver says MemoryError where SQLite gets no memory."""
+        engine.error = error
         store, writes, old, new = await self.writes(opener)
         before = await dump(opener.path)
         statement = 0
         while True:
             statement += 1
             engine.arm(statement)
-            committed, error = await attempt(store, writes)
+            committed, told = await attempt(store, writes)
             if committed is not None:
                 break
-            assert error is not None
-            assert (error.reason, error.retry_after) == ("STORE_UNAVAILABLE", 1.0)
-            assert "disk I/O error" in error.message
+            assert told is not None
+            assert (told.reason, told.retry_after) == ("STORE_UNAVAILABLE", 1.0)
+            assert says in told.message
             assert await dump(opener.path) == before, f"at statement {statement}"
         assert statement > 10
         assert not committed.lost
@@ -235,6 +241,21 @@ class TestOtherProcesses:
         store = await opener.restart()
         assert await store.get_proposal("default", builder.batch.id, "a") is not None
 
+    async def test_a_folder_that_is_none_any_more_takes_nothing_until_it_is_back(self, tmp_path: Path) -> None:
+        opener = SqliteOpener(tmp_path / "data" / "store.db")
+        store = await opener.open()
+        builder = Builder()
+        changes = builder.submit([judged("a")])
+        folder = opener.path.parent
+        folder.rename(tmp_path / "away")
+        folder.touch()
+        with pytest.raises(UnavailableError, match="Not a directory"):
+            await commit(store, changes)
+        folder.unlink()
+        (tmp_path / "away").rename(folder)
+        await submitted(store, builder, changes)
+        await opener.close()
+
     async def test_a_full_disk_is_unavailable_and_then_works(self, opener: SqliteOpener) -> None:
         store = await opener.open()
         builder = Builder()
@@ -246,6 +267,22 @@ class TestOtherProcesses:
         assert await store.batch_head("default", builder.batch.id) is None
         _pragma(opener, f"max_page_count = {pages * 1000}")
         await submitted(store, builder, changes)
+
+    async def test_a_full_disk_is_told_of_beside_a_batch_that_cannot_be_written(self, opener: SqliteOpener) -> None:
+        """SQLite ends the transaction by itself, and the savepoints of the batches with it."""
+        store = await opener.open()
+        bad, good = Builder(), Builder()
+        await submitted(store, bad, bad.submit([judged("a")]))
+        await commit(store, bad.dispatch("a"))
+        changes = bad.succeed("a", result="\ud800"), good.submit([judged("p", title="x" * 100_000)])
+        pages = _pragma(opener, "page_count")
+        _pragma(opener, f"max_page_count = {pages}")
+        with pytest.raises(UnavailableError, match="database or disk is full"):
+            await commit(store, *changes)
+        assert await store.batch_head("default", good.batch.id) is None
+        _pragma(opener, f"max_page_count = {pages * 1000}")
+        assert (await commit(store, *changes)).unwritable == {bad.batch.id}
+        assert await store.batch_head("default", good.batch.id) is not None
 
 
 def _pragma(opener: SqliteOpener, text: str) -> int:

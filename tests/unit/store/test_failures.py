@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from sqlalchemy import exc
 
-from orchestrator_svc.adapters.store.failures import is_unavailable
+from orchestrator_svc.adapters.store.failures import is_unavailable, problem
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,9 @@ def test_what_cannot_be_written_is_not(error: type[asyncpg.PostgresError]) -> No
 
 def test_a_pool_that_has_none_left_is_waited_for() -> None:
     assert is_unavailable(exc.TimeoutError("QueuePool limit reached"))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), exc.StatementError("why", "INSERT", None, MemoryError())])
+def test_a_shortage_of_memory_is_waited_for(error: Exception) -> None:
+    assert is_unavailable(error)
+    assert problem(error) == "out of memory"

@@ -27,6 +27,8 @@ from tests.support.stores import EVERYTHING, SqliteOpener, commit, submitted
 State = ProposalState
 TABLES = re.compile(r"SCAN (batches|proposals|standings|sessions|frames)\b(?!.*batches_un(finished|published))")
 BY_ID = "sqlite_autoindex_batches_1"
+LAST = "f"
+"""An id behind all."""
 ENDED = (State.SUCCEEDED, State.FAILED)
 
 
@@ -71,11 +73,11 @@ def plan(engine: Engine, read: Callable[..., Any], *arguments: Any) -> list[str]
         (ProposalFilter(tool="noop"), "standings_asked"),
         (ProposalFilter(labels=(("x", "1"),)), "standings_asked"),
         (ProposalFilter(states=(State.PROPOSED,)), "standings_asked"),
-        (ProposalFilter(states=ENDED), "batches_by_number"),
-        (ProposalFilter(states=ENDED, agent="agent", tool="noop", tiers=(Tier.AUTO,)), "batches_by_number"),
-        (ProposalFilter(states=ENDED, labels=(("x", "1"),)), "batches_by_number"),
+        (ProposalFilter(states=ENDED), BY_ID),
+        (ProposalFilter(states=ENDED, agent="agent", tool="noop", tiers=(Tier.AUTO,)), BY_ID),
+        (ProposalFilter(states=ENDED, labels=(("x", "1"),)), BY_ID),
         (ProposalFilter(states=(State.RUNNING,)), "batches_unfinished"),
-        (ProposalFilter(states=tuple(State)), "batches_by_number"),
+        (ProposalFilter(states=tuple(State)), BY_ID),
     ],
 )
 async def test_proposals_of_a_tenant(store: tuple[Engine, Builder], where: ProposalFilter, index: str) -> None:
@@ -84,7 +86,7 @@ async def test_proposals_of_a_tenant(store: tuple[Engine, Builder], where: Propo
     assert not any(TABLES.search(step) or "TEMP B-TREE" in step for step in steps), steps
 
 
-@pytest.mark.parametrize("after", [ProposalCursor(1, 1, 0), ProposalCursor(NEVER, 1, 0)])
+@pytest.mark.parametrize("after", [ProposalCursor(1, "0", 0), ProposalCursor(NEVER, "0", 0)])
 async def test_later_pages(store: tuple[Engine, Builder], after: ProposalCursor) -> None:
     steps = plan(store[0], list_proposals, ProposalFilter(states=tuple(State)), after, 10, EVERYTHING)
     assert not any(TABLES.search(step) or "TEMP B-TREE" in step for step in steps), steps
@@ -107,17 +109,19 @@ async def test_proposals_of_a_session_and_of_a_batch(
 @pytest.mark.parametrize(
     ("where", "index"),
     [
-        (BatchFilter(), "batches_by_number"),
+        (BatchFilter(), BY_ID),
         (BatchFilter(session_id="s"), "batches_of_session"),
         (BatchFilter(states=(BatchState.RUNNING, BatchState.BLOCKED)), "batches_unfinished"),
-        (BatchFilter(states=(BatchState.SUCCEEDED,)), "batches_by_number"),
-        (BatchFilter(labels=(("x", "1"),)), "batches_by_number"),
+        (BatchFilter(states=(BatchState.SUCCEEDED,)), BY_ID),
+        (BatchFilter(labels=(("x", "1"),)), BY_ID),
         (BatchFilter(id_prefix="0"), BY_ID),
+        (BatchFilter(session_id="s", id_prefix="0"), "batches_of_session"),
     ],
 )
 async def test_batches(store: tuple[Engine, Builder], where: BatchFilter, index: str) -> None:
-    steps = plan(store[0], list_batches, where, 1 << 40, 10)
-    assert any(index in step for step in steps), steps
+    """What a page sorts is what is on it."""
+    steps = plan(store[0], list_batches, where, LAST, 10)
+    assert any(index in step and "id<?" in step for step in steps), steps
     assert not any(TABLES.search(step) for step in steps), steps
 
 
@@ -130,13 +134,14 @@ async def test_sessions_are_counted_by_what_is_unfinished_and_asked_for(store: t
 
 async def test_the_other_reads(store: tuple[Engine, Builder]) -> None:
     engine, builder = store
-    for read, arguments in (
-        (soft_candidates, ("s", 0)),
-        (session_heads, ("s", 3, [1])),
-        (get_batch_full, (builder.batch.id, EVERYTHING)),
+    for read, arguments, indexes in (
+        (soft_candidates, ("s", 0), {"batches_pending", "batches_expired"}),
+        (session_heads, ("s", 3, [1]), {"batches_by_session", "batches_reopened"}),
+        (get_batch_full, (builder.batch.id, EVERYTHING), {BY_ID}),
     ):
         steps = plan(engine, read, *arguments)
         assert not any(TABLES.search(step) for step in steps), steps
+        assert {match[0] for step in steps for match in re.finditer(r"\w*batches_\w+", step)} == indexes, steps
 
 
 @pytest.mark.parametrize("count", [compactable, compact])
@@ -156,6 +161,6 @@ async def test_a_page_looks_at_so_many_and_no_more(
         where = ProposalFilter(states=ENDED, agent="nobody")
         found, end = list_proposals(connection, "default", where, None, 10, EVERYTHING)
         assert end is not None
-        assert (found, end.number) == ([], 1)
+        assert (found, end.batch_id) == ([], store[1].batch.id)
         assert list_proposals(connection, "default", where, end, 10, EVERYTHING) == ([], None)
     store[0].dispose()

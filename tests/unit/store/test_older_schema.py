@@ -9,11 +9,16 @@ from sqlalchemy import Connection
 
 from orchestrator_svc.adapters.store.engines import writer_engine
 from tests.support.batches import Builder, judged
-from tests.support.stores import SqliteOpener, commit, submitted, taken_due
+from tests.support.stores import SqliteOpener, commit, listed_batches, submitted, taken_due
 
 _BACK = (
     "DROP TABLE transactions",
     "DROP TABLE inbox",
+    "CREATE INDEX batches_by_number ON batches (tenant, batch_no)",
+    "DROP INDEX batches_of_session",
+    "CREATE INDEX batches_of_session ON batches (tenant, session_id, batch_no)",
+    "DROP INDEX batches_unfinished",
+    "CREATE INDEX batches_unfinished ON batches (batch_no) WHERE state < 5",
     "DROP INDEX batches_owned",
     "DROP INDEX batches_due",
     "ALTER TABLE batches DROP COLUMN wake_time",
@@ -58,3 +63,5 @@ async def test_what_it_holds_goes_on(opener: SqliteOpener) -> None:
     assert end is not None
     assert before <= end - idle.batch.idle_timeout <= time_ns()
     assert [batch.id for batch in await taken_due(store, end)] == [idle.batch.id]
+    listed = [builder.batch.id for builder in (idle, done, running)]
+    assert [view.id for view in await listed_batches(store)] == listed

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
-from sqlalchemy import Connection, and_, func, select, union
+from sqlalchemy import Connection, and_, func, select, union_all
 
 from orchestrator_svc.adapters.store.documents import read_map
 from orchestrator_svc.adapters.store.reading.any_rows import AnyRow
@@ -48,12 +48,13 @@ def session_heads(
     hidden = connection.execute(select(func.min(batches.c.session_no)).where(of_session, UNPUBLISHED))
     until = hidden.scalar() or NEVER
     number = batches.c.session_no
-    statement = union(
+    statement = union_all(  # to compare rows SQLite would sort them by id, and go through a tenant's for that
         _HEAD.where(of_session, number > after_no, number < until),
         _HEAD.where(of_session, number.in_(also)),
         _HEAD.where(of_session, number < until, REOPENED),
     )
-    return [(row.id, _head(row)) for row in connection.execute(statement.order_by("session_no"))]
+    found = {row.id: _head(row) for row in connection.execute(statement.order_by("session_no"))}
+    return list(found.items())
 
 
 def read_frames(connection: Connection, number: int, after: int, limit_bytes: int) -> list[StoredFrame]:

@@ -11,7 +11,7 @@ from orchestrator_svc.adapters.store.reading.filters import carries, starts_with
 from orchestrator_svc.adapters.store.reading.views import PLACES
 from orchestrator_svc.adapters.store.tables import UNFINISHED, batches
 from orchestrator_svc.domain.states import BatchState
-from orchestrator_svc.ports.views import NEVER, BatchFilter, BatchPage
+from orchestrator_svc.ports.views import BatchFilter, BatchPage
 
 LOOKED_AT = 5_000
 """Batches that a page looks at: about."""
@@ -21,32 +21,29 @@ _PAGE = 500
 _UNFINISHED = frozenset(state for state in BatchState if not state.finished)
 
 
-def list_batches(
-    connection: Connection, tenant: str, where: BatchFilter, before_number: int | None, limit: int
-) -> BatchPage:
-    found, end = _find(connection, tenant, where, NEVER if before_number is None else before_number, limit)
+def list_batches(connection: Connection, tenant: str, where: BatchFilter, before: str | None, limit: int) -> BatchPage:
+    found, end = _find(connection, tenant, where, before, limit)
     totals = accumulate(row.total for row in found)
-    fit = [row.batch_no for row, total in zip(found, totals, strict=True) if total <= COUNTED]
-    fit = fit or [row.batch_no for row in found[:1]]
+    fit = [row for row, total in zip(found, totals, strict=True) if total <= COUNTED] or found[:1]
     if len(fit) < len(found):
-        end = fit[-1]
-    return BatchPage(views(connection, _whole(connection, fit)), end)
+        end = fit[-1].id
+    return BatchPage(views(connection, _whole(connection, [row.batch_no for row in fit])), end)
 
 
 def _find(
-    connection: Connection, tenant: str, where: BatchFilter, before: int, limit: int
-) -> tuple[list[AnyRow], int | None]:
-    """With the number below which to go on (None: that was all)."""
+    connection: Connection, tenant: str, where: BatchFilter, before: str | None, limit: int
+) -> tuple[list[AnyRow], str | None]:
+    """With the id below which to go on (None: that was all)."""
     found, passed = list[AnyRow](), 0
     for rows in _look(connection, tenant, where, before, limit):
         for row in rows:
             if _is_wanted(row, where):
                 if len(found) == limit:
-                    return found, found[-1].batch_no
+                    return found, found[-1].id
                 found.append(row)
         passed += len(rows)
         if passed >= LOOKED_AT:
-            return found, rows[-1].batch_no
+            return found, rows[-1].id
     return found, None
 
 
@@ -59,7 +56,7 @@ def _is_wanted(row: AnyRow, where: BatchFilter) -> bool:
 
 
 def _look(
-    connection: Connection, tenant: str, where: BatchFilter, before: int, limit: int
+    connection: Connection, tenant: str, where: BatchFilter, before: str | None, limit: int
 ) -> Iterator[Sequence[AnyRow]]:
     columns = (batches.c.batch_no, batches.c.id, batches.c.state, batches.c.labels, batches.c.total)
     statement = select(*columns).where(batches.c.published == 1)
@@ -69,32 +66,22 @@ def _look(
         statement = statement.where(UNFINISHED, unindexed(batches.c.tenant) == tenant)
     else:
         statement = statement.where(batches.c.tenant == tenant)
-        few = _numbers(connection, tenant, where.id_prefix)
-        if few is not None:
-            statement = statement.where(batches.c.batch_no.in_(few))
+    if where.id_prefix and not where.session_id:
+        statement = statement.where(starts_with(batches.c.id, where.id_prefix))
     size = _PAGE if where.states or where.labels or where.id_prefix else min(limit + 1, _PAGE)
     full = True
     while full:
-        page = statement.where(batches.c.batch_no < before).order_by(batches.c.batch_no.desc()).limit(size)
-        rows = connection.execute(page).all()
+        older = statement if before is None else statement.where(batches.c.id < before)
+        rows = connection.execute(older.order_by(batches.c.id.desc()).limit(size)).all()
         full = len(rows) == size
         if rows:
-            before = rows[-1].batch_no
+            before = rows[-1].id
             yield rows
-
-
-def _numbers(connection: Connection, tenant: str, id_prefix: str) -> Sequence[int] | None:
-    """Of the ids that begin like this, where they are few: the index of ids finds them, wherever they are."""
-    if not id_prefix:
-        return None
-    statement = select(batches.c.batch_no).where(batches.c.tenant == tenant, starts_with(batches.c.id, id_prefix))
-    numbers = connection.execute(statement.limit(PLACES + 1)).scalars().all()
-    return numbers if len(numbers) <= PLACES else None
 
 
 def _whole(connection: Connection, numbers: Sequence[int]) -> list[AnyRow]:
     found: list[AnyRow] = []
     for start in range(0, len(numbers), PLACES):
         statement = select(batches).where(batches.c.batch_no.in_(numbers[start : start + PLACES]))
-        found += connection.execute(statement.order_by(batches.c.batch_no.desc())).all()
+        found += connection.execute(statement.order_by(batches.c.id.desc())).all()
     return found

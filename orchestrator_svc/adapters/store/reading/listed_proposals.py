@@ -1,4 +1,4 @@
-"""ListProposals: what waits for a decision by its own index, the rest in the order of its key.
+"""ListProposals: what waits for a decision by its own index, the rest by batch id and ordinal.
 
 A page looks at so many rows and no more, however few of them match, so that no list reads a tenant's whole history:
 what a query cannot bound by itself (the inbox's filters, labels) is found out here, over columns that are narrow.
@@ -26,7 +26,6 @@ _PAGE = 1_000
 _HELD = 5_000
 """Proposals of the batches that are looked into at once: about."""
 _LAST_ORDINAL = 1 << 31
-_NONE: Sequence[AnyRow] = ()
 _OF_UNFINISHED = frozenset({ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.RUNNING})
 _KEY = (standings.c.batch_no, standings.c.ordinal)
 _NARROW = (*_KEY, SIZE, proposals.c.tier, proposals.c.agent, proposals.c.tool, proposals.c.labels)
@@ -48,24 +47,25 @@ def list_proposals(
     limit: int,
     limit_bytes: int,
 ) -> ProposalPage:
-    found, end = _find(connection, tenant, where, after or ProposalCursor(0, 0, -1), limit)
-    fit = fitting([row.size for row in found], limit_bytes)
+    found, end = _find(connection, tenant, where, after or ProposalCursor(0, "", -1), limit)
+    fit = fitting([row.size for row in found[:limit]], limit_bytes)
+    views = proposal_views(connection, _whole(connection, [(row.batch_no, row.ordinal) for row in found[:fit]]))
     if fit < len(found):
-        end = _place(found[fit - 1])
-    keys = [(row.batch_no, row.ordinal) for row in found[:fit]]
-    return ProposalPage(proposal_views(connection, _whole(connection, keys)), end)
+        end = ProposalCursor(found[fit - 1].due, views[-1].batch_id, found[fit - 1].ordinal)
+    return ProposalPage(views, end)
 
 
 def _find(
     connection: Connection, tenant: str, where: ProposalFilter, after: ProposalCursor, limit: int
 ) -> tuple[list[AnyRow], ProposalCursor | None]:
+    """With one more than `limit` where there are more."""
     found, passed = list[AnyRow](), 0
     for looked in _look(connection, tenant, where, after, limit):
         for row in looked.rows:
             if _is_wanted(row, where):
-                if len(found) == limit:
-                    return found, _place(found[-1])
                 found.append(row)
+                if len(found) > limit:
+                    return found, None
         passed += looked.passed
         if passed >= LOOKED_AT:
             return found, looked.end
@@ -80,9 +80,7 @@ def _look(
     if after.expire_time < NEVER and (not where.states or ProposalState.PROPOSED in where.states):
         yield from _asked(connection, tenant, where, after, size)
     if where.states:
-        start = (after.number, after.ordinal) if after.expire_time >= NEVER else (0, -1)
-        if after.ordinal == _LAST_ORDINAL:  # all of that batch: it must not count as looked at once more
-            start = (after.number + 1, -1)
+        start = (after.batch_id, after.ordinal) if after.expire_time >= NEVER else ("", -1)
         yield from _others(connection, tenant, where, start, None if where.labels else limit + 1)
 
 
@@ -95,50 +93,70 @@ def _is_wanted(row: AnyRow, where: ProposalFilter) -> bool:
     )
 
 
-def _place(row: AnyRow) -> ProposalCursor:
-    return ProposalCursor(row.due, row.batch_no, row.ordinal)
-
-
 def _asked(
     connection: Connection, tenant: str, where: ProposalFilter, after: ProposalCursor, size: int
 ) -> Iterator[_Looked]:
-    """Of a session or a batch: through its batches, which are few; of a tenant: by the index."""
+    """Of a session or a batch: through its batches, which are few; of a tenant: by the index, where batches of which
+    something expires at the very same time follow each other as their rows do."""
     place = (standings.c.expire_time, *_KEY)
-    statement = select(standings.c.expire_time.label("due"), *_NARROW).select_from(OF_BATCHES)
+    columns = (standings.c.expire_time.label("due"), batches.c.id.label("batch_id"), *_NARROW)
+    statement = select(*columns).select_from(OF_BATCHES)
     statement = statement.where(ASKED, batches.c.published == 1)
     if where.session_id or where.batch_id:
         statement = _of(statement, where).where(batches.c.tenant == tenant, PENDING)
     else:
         statement = statement.where(standings.c.tenant == tenant)
-    full = True
+    start, full = (after.expire_time, _number(connection, tenant, after.batch_id), after.ordinal), True
     while full:
-        page = statement.where(tuple_(*place) > tuple_(*after)).order_by(*place).limit(size)
+        page = statement.where(tuple_(*place) > tuple_(*start)).order_by(*place).limit(size)
         rows = connection.execute(page).all()
         full = len(rows) == size
         if rows:
-            after = _place(rows[-1])
-            yield _Looked(rows, len(rows), after)
+            last = rows[-1]
+            start = (last.due, last.batch_no, last.ordinal)
+            yield _Looked(rows, len(rows), ProposalCursor(last.due, last.batch_id, last.ordinal))
+
+
+def _number(connection: Connection, tenant: str, batch_id: str) -> int:
+    """0: there is none."""
+    if not batch_id:
+        return 0
+    statement = select(batches.c.batch_no).where(batches.c.tenant == tenant, batches.c.id == batch_id)
+    return connection.execute(statement).scalar() or 0
 
 
 def _others(
-    connection: Connection, tenant: str, where: ProposalFilter, start: tuple[int, int], limit: int | None
+    connection: Connection, tenant: str, where: ProposalFilter, start: tuple[str, int], limit: int | None
 ) -> Iterator[_Looked]:
-    """By batch number and ordinal; batches without a proposal in these states are passed by their counts."""
+    """By batch id and ordinal, from behind `start` on; those without a proposal in these states are passed by their
+    counts."""
     states = [int(state) for state in where.states]
     statement = select(literal(NEVER).label("due"), *_NARROW).select_from(PROPOSALS)
     statement = statement.where(standings.c.state.in_(states), not_(ASKED), *_filters(where))
     statement = statement.order_by(*_KEY).limit(limit)
-    while page := _batches(connection, tenant, where, start[0]):
+    while page := _batches(connection, tenant, where, start):
         holding = [row for row in page if any(orjson.loads(row.counts)[state] for state in states)]
         totals = list(accumulate(row.total for row in holding))
         if totals and totals[-1] > _HELD:
             holding = [row for row, total in zip(holding, totals, strict=True) if total <= _HELD] or holding[:1]
-            page = [row for row in page if row.batch_no <= holding[-1].batch_no]
-        of_these = statement.where(of_batches(connection, [row.batch_no for row in holding]))
-        rows = connection.execute(of_these.where(tuple_(*_KEY) > tuple_(*start))).all() if holding else _NONE
-        last, passed = page[-1].batch_no, len(page) + sum(row.total for row in holding)
-        yield _Looked(rows, passed, ProposalCursor(NEVER, last, _LAST_ORDINAL))
-        start = (last + 1, -1)
+            page = [row for row in page if row.id <= holding[-1].id]
+        rows: list[AnyRow] = []
+        for some in _rising(holding):
+            of_these = statement.where(of_batches(connection, [row.batch_no for row in some]))
+            if some[0].id == start[0]:
+                of_these = of_these.where(tuple_(*_KEY) > (some[0].batch_no, start[1]))
+            rows += connection.execute(of_these).all()
+        start, passed = (page[-1].id, _LAST_ORDINAL), len(page) + sum(row.total for row in holding)
+        yield _Looked(rows, passed, ProposalCursor(NEVER, *start))
+
+
+def _rising(rows: Sequence[AnyRow]) -> Iterator[Sequence[AnyRow]]:
+    """In parts whose numbers grow as their ids do: those of one orchestrator's batches do."""
+    start = 0
+    for end in range(1, len(rows) + 1):
+        if end == len(rows) or rows[end].batch_no < rows[end - 1].batch_no:
+            yield rows[start:end]
+            start = end
 
 
 def _filters(where: ProposalFilter) -> Iterator[ColumnElement[bool]]:
@@ -151,15 +169,17 @@ def _filters(where: ProposalFilter) -> Iterator[ColumnElement[bool]]:
         yield proposals.c.tool == where.tool
 
 
-def _batches(connection: Connection, tenant: str, where: ProposalFilter, number: int) -> Sequence[AnyRow]:
-    """The next ones from a number on."""
-    statement = select(batches.c.batch_no, batches.c.total, batches.c.counts)
-    statement = _of(statement, where).where(batches.c.published == 1, batches.c.batch_no >= number)
+def _batches(connection: Connection, tenant: str, where: ProposalFilter, start: tuple[str, int]) -> Sequence[AnyRow]:
+    """The next ones by id; that of `start` too, if something of it may come behind."""
+    id_, ordinal = start
+    statement = select(batches.c.batch_no, batches.c.id, batches.c.total, batches.c.counts)
+    statement = _of(statement, where).where(batches.c.published == 1)
+    statement = statement.where(batches.c.id > id_ if ordinal == _LAST_ORDINAL else batches.c.id >= id_)
     if _OF_UNFINISHED.issuperset(where.states) and not where.session_id and not where.batch_id:
         statement = statement.where(UNFINISHED, unindexed(batches.c.tenant) == tenant)
     else:
         statement = statement.where(batches.c.tenant == tenant)
-    return connection.execute(statement.order_by(batches.c.batch_no).limit(PLACES)).all()
+    return connection.execute(statement.order_by(batches.c.id).limit(PLACES)).all()
 
 
 def _of(statement: AnySelect, where: ProposalFilter) -> AnySelect:

@@ -189,6 +189,34 @@ async def test_one_whose_tool_cannot_look_is_left_alone() -> None:
         assert kept(held, batch_id).incarnation == world.incarnation.id, "the next start asks its executor anew"
 
 
+@pytest.mark.parametrize("by", ["the next command", "another start"])
+async def test_one_whose_tool_learns_to_look_meanwhile_is_looked_for_from_then_on(by: str) -> None:
+    held = Holdings()
+    world = world_of(held)
+    async with started(world) as replica:
+        batch_id = await cancelled(world, replica)
+        await pushed_out(world, batch_id)
+        replica.describe(PROBING)
+        replica.probe("send", lambda _: FOUND)
+        for _ in range(3):
+            await later(world, LONGEST)
+            await calm(world)
+        assert (await world.states(batch_id))["a"] == "OUTCOME_UNKNOWN"
+        if by == "the next command":
+            await world.cancel.batch(CALLER, batch_id, "once more", None)
+            await later(world, LONGEST)
+            await calm(world)
+            assert (await world.states(batch_id))["a"] == "SUCCEEDED"
+            return
+    replica.cut()
+    again = world_of(held, world)
+    async with running(again, ()):
+        replica.connect()
+        await later(again, LONGEST)
+        await calm(again)
+        assert (await again.states(batch_id))["a"] == "SUCCEEDED"
+
+
 async def test_many_that_are_due_at_once_have_each_their_look() -> None:
     """However few may be looked for at a time, and however few stay in memory."""
     held = Holdings()
