@@ -22,6 +22,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.fleet import EXECUTORS, Fleet, StoreKind, fleet
 from tests.chaos.journals import read_journals
 from tests.chaos.ledger import Ledger
+from tests.chaos.looks import WITH_PROBE
 from tests.chaos.unknowns import Evidence
 from tests.chaos.verdict import Figures, look
 
@@ -34,6 +35,7 @@ FINISHED = {
     batch_pb2.BATCH_STATE_REJECTED,
     batch_pb2.BATCH_STATE_CANCELLED,
 }
+UNKNOWN = [proposal_pb2.PROPOSAL_STATE_OUTCOME_UNKNOWN]
 MUST_BE_ZERO = ("lost", "doubled", "unfinished", "gaps", "unknown_wrong", "illegal_moves")
 
 
@@ -73,12 +75,14 @@ def processes(running: Fleet, figures: Figures) -> None:
 
 
 async def settle(client: GreenlightClient, figures: Figures, *, blocked: bool) -> None:
-    """Until everything has ended (or waits for a resolution); what has not by then is unfinished."""
+    """Until everything has ended (or waits for a resolution, which no tool finds); what has not by then is
+    unfinished."""
     until = time.monotonic() + PATIENCE
     while True:
         rest = [batch async for batch in client.list_batches() if batch.state not in FINISHED]
         if blocked:
-            rest = [batch for batch in rest if not only_unknown(batch)]
+            looked_for = {each.batch_id async for each in client.list_proposals(states=UNKNOWN, tool=WITH_PROBE)}
+            rest = [batch for batch in rest if not only_unknown(batch) or batch.batch_id in looked_for]
         if not rest:
             return
         if time.monotonic() > until:
@@ -93,9 +97,8 @@ def only_unknown(batch: batch_pb2.Batch) -> bool:
 
 
 async def resolve_all(client: GreenlightClient, ledger: Ledger) -> None:
-    """As somebody does who looks into the ledger. No start of an executor that got such a call runs any more."""
-    unknown = [proposal_pb2.PROPOSAL_STATE_OUTCOME_UNKNOWN]
-    async for proposal in client.list_proposals(states=unknown):
+    """As somebody does who looks into the ledger. Such a call has ended since, or the start of its executor has."""
+    async for proposal in client.list_proposals(states=UNKNOWN):
         there = ledger.effects[proposal.proposal_id] > 0
         try:
             await client.resolve(

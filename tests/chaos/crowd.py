@@ -10,7 +10,8 @@ from greenlight.orchestrator.v1 import event_pb2, proposal_pb2
 from greenlight_client import GreenlightClient, GreenlightError, call, finished, ref
 from tests.chaos.faults import Faults
 
-TOOLS = ("read", "read", "read", "write", "write", "note", "note", "send", "send", "pay")
+TOOLS = {"read": 6, "write": 4, "note": 4, "send": 1, "transfer": 3, "pay": 2}
+"""How often each is called, of 20 times."""
 AT_ONCE = 12
 PEOPLE = 4
 BUSY = 2
@@ -143,5 +144,6 @@ def _calls(draw: random.Random, first: int, count: int) -> list[proposal_pb2.Pro
             arguments["x"] = ref(after[0], "/n", default=0) if draw.random() < 0.5 else ref(after[0], "/n")
         made: list[Callable[[str], Any]] = [str, finished]
         edges = [draw.choice(made)(key) for key in after]
-        calls.append(call(draw.choice(TOOLS), arguments, key=f"k{number}", after=edges))
+        (tool,) = draw.choices([*TOOLS], [*TOOLS.values()])
+        calls.append(call(tool, arguments, key=f"k{number}", after=edges))
     return calls

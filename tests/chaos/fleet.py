@@ -20,7 +20,7 @@ from tests.support.postgresql import postgres_server
 from tests.support.proxy import CuttableProxy
 
 WINDOW = 4.0
-"""Seconds that a lost executor has to come back; longer than any stop or cut here."""
+"""Seconds that a lost executor has to come back; longer than any cut or start here that is not to outlast it."""
 CANCEL_GRACE = 5.0
 LEASE = 2.0
 ORCHESTRATORS = ("orchestrator-1", "orchestrator-2")
@@ -135,6 +135,7 @@ class Fleet:
             GREENLIGHT_RETRY_INITIAL_DELAY="0.2",
             GREENLIGHT_RETRY_MAX_DELAY="1",
             GREENLIGHT_RESOLVE_INTERVAL="0.2",
+            GREENLIGHT_PROBE_MAX_DELAY="2",
         )
         return Service(name, port, command, self.folder, env)
 

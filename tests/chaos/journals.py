@@ -1,4 +1,4 @@
-"""What the executors' journals hold after a run, read from their files: whether an outcome could have been known."""
+"""What the executors' journals hold, read from their files: after a run, whether an outcome could have been known."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from executor_svc.domain.outcome import FailureClass, KnownEffect
 _CALLS = """
 SELECT call_id, standing, boot_no, ending, effect, (SELECT max(boot_no) FROM boots) FROM calls
 """
+_UNDER_WAY = "SELECT 1 FROM calls WHERE standing = ? AND boot_no = (SELECT max(boot_no) FROM boots) LIMIT 1"
 
 
 class Word(Enum):
@@ -43,6 +44,12 @@ def read_journals(files: Mapping[str, Path]) -> dict[str, Journal]:
             words = {row[0]: _word(*row[1:]) for row in connection.execute(_CALLS)}
         found[executor_id] = Journal(service, words)
     return found
+
+
+def is_at_work(file: Path) -> bool:
+    """Whether its executor, which lives, runs a NON_IDEMPOTENT call."""
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+        return connection.execute(_UNDER_WAY, (int(Standing.ACCEPTED),)).fetchone() is not None
 
 
 def _word(standing: int, boot_no: int, ending: str, effect: str, last_boot: int) -> Word:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 
 class Ledger:
-    """By proposal id: effects, idempotency keys; by call id: effects, how often it began, and when it ended (ns).
+    """By proposal id: effects, when the first one was (ns), idempotency keys; by call id: effects, how often it began,
+    and when it ended (ns).
 
     `held`: calls that held their executor's event loop, by their own word.
     """
@@ -13,6 +14,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.effects: Counter[str] = Counter()
         self.effects_of_call: Counter[str] = Counter()
+        self.first_effect: dict[str, int] = {}
         self.keys: defaultdict[str, set[str]] = defaultdict(set)
         self.began: Counter[str] = Counter()
         self.ended: dict[str, int] = {}
@@ -26,6 +28,7 @@ class Ledger:
             elif what == "effect":
                 self.effects[proposal_id] += 1
                 self.effects_of_call[call_id] += 1
+                self.first_effect.setdefault(proposal_id, int(time))
             elif what == "held":
                 self.held.add(call_id)
             else:

@@ -57,11 +57,18 @@ def _problem(event: event_pb2.Event, call_id: str, executor_id: str, evidence: E
 
 
 def longest_reached(executor: str, since: int, until: int, hits: Sequence[Hit]) -> float:
-    """Seconds at a stretch without a fault of this executor, of the database, or of the active orchestrator."""
+    """Seconds at a stretch without a fault of this executor, of the database, or of the active orchestrator: the one
+    that stands by becomes that while the other one is away."""
     others = {*EXECUTORS, "standby"} - {executor}
-    away = sorted((hit.start, hit.end) for hit in hits if hit.who not in others)
+    active = [hit for hit in hits if hit.who == "active"]
+    promoted = [hit for hit in hits if hit.who == "standby" and any(_overlap(hit, other) for other in active)]
+    away = sorted((hit.start, hit.end) for hit in [*(hit for hit in hits if hit.who not in others), *promoted])
     longest, there = 0, since
     for start, end in [*away, (until, until)]:
         longest = max(longest, min(start, until) - there)
         there = max(there, end)
     return longest / _SECOND
+
+
+def _overlap(one: Hit, other: Hit) -> bool:
+    return one.start < other.end and other.start < one.end

@@ -1,5 +1,6 @@
 """What a run came to: everything on record against what clients were told, the ledger, and the executors' journals."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -11,6 +12,7 @@ from tests.chaos.answers import SUCCEEDED, contradicted, doubled, is_non_idempot
 from tests.chaos.crowd import Crowd, Story
 from tests.chaos.faults import Faults
 from tests.chaos.fleet import ORCHESTRATORS
+from tests.chaos.looks import wrong_looks
 from tests.chaos.unknowns import Evidence, wrong_unknowns
 
 LATE = {"outcome_arrived_late", "outcome_probed", "proposal_resolved"}
@@ -18,7 +20,8 @@ LATE = {"outcome_arrived_late", "outcome_probed", "proposal_resolved"}
 
 @dataclass(slots=True)
 class Figures:
-    """The last line of a run. `about`: what is wrong, in words."""
+    """The last line of a run. `executor_lost`: of how many `unknown` outcomes the executor did not come back in time.
+    `looked`: how often a tool looked for an effect, and said something new. `about`: what is wrong, in words."""
 
     batches: int = 0
     kills: int = 0
@@ -30,6 +33,8 @@ class Figures:
     illegal_moves: int = 0
     reattached: int = 0
     unknown: int = 0
+    executor_lost: int = 0
+    looked: int = 0
     effects: int = 0
     about: list[str] = field(default_factory=list[str])
 
@@ -119,9 +124,17 @@ def _outcomes(
         figures.count("doubled", what)
     for what in mismatched(proposals, events):
         figures.count("lost", what)
-    for what in (*wrong_unknowns(proposals, events, evidence), *contradicted(proposals, events, evidence.ledger)):
+    ledger = evidence.ledger
+    wrong = (
+        wrong_unknowns(proposals, events, evidence),
+        wrong_looks(events, ledger),
+        contradicted(proposals, events, ledger),
+    )
+    for what in itertools.chain(*wrong):
         figures.count("unknown_wrong", what)
     figures.unknown += sum(event.WhichOneof("detail") == "outcome_unknown" for event in events)
+    figures.executor_lost += sum(event.outcome_unknown.failure.reason == "EXECUTOR_LOST" for event in events)
+    figures.looked += sum(event.WhichOneof("detail") == "outcome_probed" for event in events)
     by_hand = resolved(events)
     figures.reattached += sum(
         _reattached(proposal.attempts[-1], evidence)

@@ -19,8 +19,10 @@ from tests.support.broken_promises import (
     UnguardedStore,
     answer_first,
     dispatch_first,
+    found_anyway,
     in_file,
     never_fenced,
+    never_found,
     never_journalled,
     publish_first,
 )
@@ -102,6 +104,12 @@ async def test_an_executor_process_that_minds_no_epoch(tmp_path: Path, postgres:
         await taken.link.until_answered(f"{taken.batch_id}/s/1")
         with pytest.raises(AssertionError, match="it had to ask"):
             await told_at_once(taken, tmp_path)
+
+
+async def test_a_probe_that_does_not_look() -> None:
+    for spoil, problem in ((found_anyway, "was found, and had no effect"), (never_found, "had its effect twice")):
+        with pytest.raises(AssertionError, match=problem):
+            await run(SCENARIOS["looked_for"], Stop(spoil_tools=spoil), MemoryDisk())
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,13 @@
 import json
 from collections import Counter
 
-from greenlight.orchestrator.v1 import event_pb2
+from greenlight.orchestrator.v1 import event_pb2, proposal_pb2
 from orchestrator_svc.domain.lifecycle import MOVES
 from orchestrator_svc.domain.proposal import UNFINISHED, Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import attempt_at
 from orchestrator_svc.domain.states import Resolution
-from orchestrator_svc.domain.tool import Effect
+from orchestrator_svc.domain.tool import Effect, KnownEffect
 from orchestrator_svc.ports.views import BatchView
 from tests.support.drill import Drill
 from tests.support.engine_world import events
@@ -57,6 +57,7 @@ async def check(drill: Drill) -> None:
         proposals = await drill.proposals(batch.id)
         _check_moves(history, proposals)
         _check_ledger(drill, batch.id, history, proposals)
+        _check_words(drill, batch.id, history, proposals)
         _check_results(drill, batch.id, history, proposals)
     await _check_followers(drill)
     await _check_reminders(drill)
@@ -127,6 +128,20 @@ def _check_ledger(drill: Drill, batch_id: str, history: list[event_pb2.Event], p
         assert numbers == list(range(1, len(numbers) + 1))
         if proposal.effect is Effect.NON_IDEMPOTENT:
             assert drill.tools.effects[proposal_id] <= 1 + again[proposal.key], f"{proposal_id} had its effect twice"
+
+
+def _check_words(drill: Drill, batch_id: str, history: list[event_pb2.Event], proposals: list[Proposal]) -> None:
+    """What is said to have had no effect, by its executor or because it was looked for, has none; what was found is
+    there."""
+    found = {event.key for event in history if event.outcome_probed.finding == proposal_pb2.PROBE_FINDING_FOUND}
+    for proposal in proposals:
+        proposal_id = f"{batch_id}/{proposal.key}"
+        if proposal.key in found:
+            assert drill.tools.effects[proposal_id], f"{proposal_id} was found, and had no effect"
+        for attempt in proposal.attempts:
+            none = attempt.failure is not None and attempt.failure.known_effect is KnownEffect.NONE
+            call_id = f"{proposal_id}/{attempt.number}"
+            assert not none or not drill.tools.effects_of_call[call_id], f"{call_id} is said to have had no effect"
 
 
 def _is_run_again(event: event_pb2.Event) -> bool:

@@ -12,7 +12,8 @@ from executor_svc.application.owners import Owners
 from executor_svc.application.run import Run
 from orchestrator_svc.application.engine.grouping import Recording
 from orchestrator_svc.domain.changes import BatchWrite
-from orchestrator_svc.domain.proposal import ProposalState
+from orchestrator_svc.domain.probing import Look
+from orchestrator_svc.domain.proposal import Finding, ProposalState
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.ports.feed import News
 from orchestrator_svc.ports.store import Committed, Incarnation, Store
@@ -157,6 +158,16 @@ def never_journalled(tools: Workshop) -> None:
 class _Blank(dict[str, tuple[str, Ending | None]]):
     def __setitem__(self, key: str, value: tuple[str, Ending | None]) -> None:
         pass
+
+
+def found_anyway(tools: Workshop) -> None:
+    """The tool says that the effect is there, without looking."""
+    tools.replica.probe("transfer", lambda call: Look(Finding.FOUND, "{}"))
+
+
+def never_found(tools: Workshop) -> None:
+    """The tool says that the effect is not there, without looking."""
+    tools.replica.probe("transfer", lambda call: Look(Finding.NOT_FOUND))
 
 
 def answer_first(world: World, kind: str) -> None:

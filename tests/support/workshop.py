@@ -23,8 +23,9 @@ _NON_IDEMPOTENT = {tool.key for tool in WITH_PROBE if tool.effect is Effect.NON_
 class Workshop:
     """`script`: key -> how its calls end, one after the other; then they succeed, each with a result of its own.
 
-    `effects`: proposal id -> how often its tool did what it does. `results`: call id -> what it gave. `talks`: keys of
-    calls that say how far they are. `keeps_journal`: a start of the executor knows what the one before it was sent.
+    `effects`: proposal id -> how often its tool did what it does; `effects_of_call`: by call id. `results`: call id ->
+    what it gave. `talks`: keys of calls that say how far they are. `keeps_journal`: a start of the executor knows what
+    the one before it was sent.
     """
 
     def __init__(self, script: Mapping[str, Sequence[Ending]], talks: Sequence[str], seed: int) -> None:
@@ -33,6 +34,7 @@ class Workshop:
         self.replica: Replica = self.executors.add(WITH_PROBE)
         self.replica.probe("transfer", self._look)
         self.effects: Counter[str] = Counter()
+        self.effects_of_call: Counter[str] = Counter()
         self.results: dict[str, str] = {}
         self.keeps_journal = True
         self._script, self._talks, self._random = script, talks, random.Random(seed)
@@ -56,7 +58,7 @@ class Workshop:
         self.replica.chunk(call_id, 1, '"a"')
 
     def end(self, call_id: str) -> None:
-        proposal_id, key = call_id.rpartition("/")[0], call_id.split("/")[1]
+        key = call_id.split("/")[1]
         if key in self._talks:
             self.begin(call_id)
         script = self._script.get(key, ())
@@ -66,7 +68,7 @@ class Workshop:
         ending = replace(script[number]) if number < len(script) else Ending(result, None)
         in_vain = ending.failure is not None and ending.failure.reason == IN_VAIN.reason
         if not in_vain and (ending.failure is None or ending.failure.known_effect is not KnownEffect.NONE):
-            self.effects[proposal_id] += 1
+            self._have_effect(call_id)
         if ending.result is not None:
             self.results[call_id] = ending.result
         self.replica.end(call_id, ending)
@@ -95,10 +97,14 @@ class Workshop:
         with its journal or without."""
         for call_id in self.replica.held:
             if self._random.random() < 0.5:
-                self.effects[call_id.rpartition("/")[0]] += 1
+                self._have_effect(call_id)
         self.replica = self.executors.add(WITH_PROBE, journal_lost=not self.keeps_journal)
         self.replica.probe("transfer", self._look)
         self._starts.append(self.replica)
+
+    def _have_effect(self, call_id: str) -> None:
+        self.effects[call_id.rpartition("/")[0]] += 1
+        self.effects_of_call[call_id] += 1
 
     def _look(self, call: Call) -> Look:
         """In the world as it is."""

@@ -54,6 +54,7 @@ def test_a_lost_executor_is_excused_while_it_could_not_be_reached(tmp_path: Path
     assert judged(tmp_path, lost, Word.CUT_OFF, away("executor-1", 95, 97))
     assert judged(tmp_path, lost, Word.CUT_OFF, away("executor-2", 95, 101))
     assert judged(tmp_path, lost, Word.CUT_OFF, away("standby", 95, 101))
+    assert judged(tmp_path, lost, Word.CUT_OFF, away("active", 90, 96), away("standby", 95, 101)) == []
 
 
 def test_nothing_excuses_a_journal_that_cannot_say(tmp_path: Path) -> None:
