@@ -180,7 +180,7 @@ class Sender:
         call = self._call(batch, proposal)
         flight = Flight(call.id, batch, proposal, call.attempt, target, now)
         self._flights.add(flight)
-        if proposal.effect is Effect.READ:
+        if proposal.effect is Effect.READ and proposal.references is None:
             at_once.append(call)
         else:
             self._flights.hold(flight)

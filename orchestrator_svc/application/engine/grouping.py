@@ -1,6 +1,6 @@
 """What waits to be recorded, batch by batch, and which of it makes the next transaction: bounded, round robin."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,14 +33,14 @@ Item = tuple[Changes, Recording | None]
 class Waiting:
     """A queue a batch; `rows` and `bytes` are of all.
 
-    A batch keeps its place from `add` to `done`: also while its part of a group is committed.
+    A batch keeps its place from `add` to `done`: also while its part of a group is committed. It has one turn, among
+    the urgent ones or in the ring, exactly while something of it waits.
     """
 
     def __init__(self) -> None:
         self._queues: dict[str, deque[Item]] = {}
-        self._urgent: deque[str] = deque()
-        self._ring: deque[str] = deque()
-        self._scheduled: set[str] = set()
+        self._urgent: OrderedDict[str, None] = OrderedDict()
+        self._ring: OrderedDict[str, None] = OrderedDict()
         self.rows = self.bytes = 0
 
     def __bool__(self) -> bool:
@@ -54,9 +54,11 @@ class Waiting:
         changes = recording.changes
         batch_id = changes.batch.id
         queue = self._queues.setdefault(batch_id, deque())
-        if changes.urgent or batch_id not in self._scheduled:
-            self._scheduled.add(batch_id)
-            (self._urgent if changes.urgent else self._ring).append(batch_id)
+        if changes.urgent:
+            self._ring.pop(batch_id, None)
+            self._urgent[batch_id] = None
+        elif batch_id not in self._urgent:
+            self._ring[batch_id] = None
         parts = changes.parts()
         for part in parts[:-1]:
             queue.append((part, None))
@@ -71,22 +73,21 @@ class Waiting:
         served: set[str] = set()
         most = GROUP_ROWS if len(self._queues) > 1 else ALONE_ROWS
         while (self._urgent or self._ring) and rows < most and size < GROUP_BYTES:
-            batch_id = self._urgent.popleft() if self._urgent else self._ring.popleft()
+            turns = self._urgent or self._ring
+            batch_id = next(iter(turns))
             if batch_id in served and len(served) > 1:
-                self._ring.appendleft(batch_id)
                 break
             served.add(batch_id)
-            self._scheduled.discard(batch_id)
-            queue = self._queues.get(batch_id)
+            del turns[batch_id]
+            queue = self._queues[batch_id]
             turn, fitting = 0, min(TURN_ROWS, most - rows)
             while queue and turn < fitting and size < GROUP_BYTES:
                 group.append(item := queue.popleft())
                 turn += item[0].rows
                 size += item[0].bytes
             rows += turn
-            if queue and batch_id not in self._scheduled:
-                self._scheduled.add(batch_id)
-                self._ring.append(batch_id)
+            if queue:
+                self._ring[batch_id] = None
         return group
 
     def done(self, group: list[Item]) -> None:
@@ -99,6 +100,8 @@ class Waiting:
 
     def drop(self, batch_id: str) -> list[Item]:
         """Returns what still waited of it."""
+        self._urgent.pop(batch_id, None)
+        self._ring.pop(batch_id, None)
         rest = list(self._queues.pop(batch_id, ()))
         self.rows -= sum(changes.rows for changes, _ in rest)
         self.bytes -= sum(changes.bytes for changes, _ in rest)

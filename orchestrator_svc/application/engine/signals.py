@@ -138,14 +138,14 @@ class SignalHandler:
                 self._reattaching.saw_position(sent.target.executor_id, signal.position)
                 self.on_late(LateEnding(sent, signal.ending, signal.position))
             return
-        if not flight.current:
-            self._executors.acknowledge(flight.target, [flight.call_id])
+        self._to_acknowledge.setdefault(flight.batch.id, {}).setdefault(flight.target, []).append(flight.call_id)
+        if not flight.current:  # what made it so may have yet to be recorded
+            _append(work, flight, lambda batch, changes: None)
             return
         ending = signal.ending
         if flight.sent and ending.tool is not None:
             elapsed = int((signal.received - flight.sent) * _NANO)
             ending.wire = max(0, elapsed - ending.tool - (ending.executor_queue or 0))
-        self._to_acknowledge.setdefault(flight.batch.id, {}).setdefault(flight.target, []).append(flight.call_id)
         proposal = flight.proposal
         if flight.asked and not proposal.cancel_requested:
             ending.failure = _of_one_asked(ending.failure)

@@ -102,6 +102,18 @@ def test_people_go_before_machines() -> None:
     assert [batch_id for batch_id, _ in turns(waiting.take())] == [person.batch.id, machine.batch.id]
 
 
+def test_urgent_changes_of_several_batches_in_turn_leave_nobody_waiting() -> None:
+    waiting, people, machine = Waiting(), [Builder(), Builder()], Builder()
+    for _ in range(3):
+        for builder in people:
+            fill(waiting, builder, 1, urgent=True)
+    fill(waiting, machine, 1)
+    group = waiting.take()
+    assert turns(group) == [*((builder.batch.id, 3) for builder in people), (machine.batch.id, 1)]
+    waiting.done(group)
+    assert not waiting
+
+
 def test_what_a_person_changes_comes_after_what_its_batch_has_waiting() -> None:
     waiting, other, builder = Waiting(), Builder(), Builder()
     fill(waiting, other, 1)
@@ -150,7 +162,7 @@ def test_what_is_dropped_is_out_of_the_count() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([1, 2, 90]), st.booleans(), st.booleans()), max_size=16))
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([1, 2, 90]), st.booleans(), st.booleans()), max_size=40))
 def test_nothing_is_lost_doubled_or_out_of_order(steps: list[tuple[int, int, bool, bool]]) -> None:
     waiting, builders = Waiting(), [Builder() for _ in range(6)]
     put: dict[str, list[Changes]] = {builder.batch.id: [] for builder in builders}
@@ -158,6 +170,7 @@ def test_nothing_is_lost_doubled_or_out_of_order(steps: list[tuple[int, int, boo
 
     def take() -> None:
         group = waiting.take()
+        assert group or not waiting, "the recorder sleeps when a group is empty"
         rows = Counter(changes.batch.id for changes, _ in group)
         assert sum(rows.values()) <= GROUP_ROWS
         for changes, _ in group:

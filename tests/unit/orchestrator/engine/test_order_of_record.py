@@ -37,6 +37,19 @@ async def test_a_read_goes_out_before_its_record(world: World, store: HeldStore)
         assert store.waiting == 1
 
 
+async def test_a_read_that_is_bound_to_a_result_goes_out_after_its_record(world: World, store: HeldStore) -> None:
+    """Else another result might come after a stop, and with it the same call id with other arguments."""
+    async with started(world) as replica:
+        await world.run(spec("read", "a"), spec("read", "b", arguments='{"x":{"$from":"a"}}'))
+        store.hold()
+        replica.end(replica.held[0], ok())
+        await world.settle()
+        assert replica.held == []
+        store.release()
+        await world.settle()
+        assert keys(replica.held) == ["b/1"]
+
+
 @pytest.mark.parametrize("tool", ["write", "send"])
 async def test_an_effect_goes_out_after_its_record(world: World, store: HeldStore, tool: str) -> None:
     async with started(world) as replica:

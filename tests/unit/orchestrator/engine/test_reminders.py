@@ -5,9 +5,13 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.executor.memory_replica import Replica
+from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.domain.states import Resolution
+from orchestrator_svc.ports.executor import Ask
 from tests.support.engine_world import events, failed, keys, later, ok, spec, started
+from tests.support.held_store import HeldStore
 from tests.support.world import CALLER, World
 
 
@@ -61,6 +65,28 @@ async def test_an_unknown_outcome_is_settled_by_it() -> None:
         ends_unheard(world, replica, batch_id)
         replica.remind(f"{batch_id}/a/1")
         assert await until_acknowledged(world, replica) == ["a/1"]
+        assert await world.states(batch_id) == {"a": "SUCCEEDED"}
+
+
+async def test_heard_twice_it_is_acknowledged_once_it_is_on_record() -> None:
+    """Who takes up a batch to record what it was reminded of asks the call's executor too."""
+    store = HeldStore(MemoryStore(ProtobufEventCodec()))
+    world = World(store.port)
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"))
+        flight = world.engine.flights.pop(f"{batch_id}/a/1")
+        assert flight is not None
+        replica.end(flight.call_id, ok())
+        store.hold()
+        replica.remind(flight.call_id)
+        await world.settle()
+        world.engine.flights.add(flight)
+        replica.attach([Ask(flight.call_id, flight.recorded_boot, flight.proposal.effect, 0, flight.token)])
+        await world.settle()
+        assert not flight.current
+        assert replica.acknowledged == []
+        store.release()
+        assert {*await until_acknowledged(world, replica)} == {"a/1"}
         assert await world.states(batch_id) == {"a": "SUCCEEDED"}
 
 
