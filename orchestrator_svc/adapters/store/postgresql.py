@@ -123,6 +123,7 @@ class PostgresqlStore(SqlStore):
         kept = False
         try:
             found = await self._reaching(beat)
+            self._connections.can_write()
             kept = True
             return found
         finally:

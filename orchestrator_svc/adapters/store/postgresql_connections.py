@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from sqlalchemy import ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 FAREWELL = 1.0
 """Seconds that the server has to see its connections closed."""
@@ -22,12 +23,14 @@ class Connections:
         self.given_up = False
         self._engines: list[AsyncEngine] = []
         self._open = WeakSet[Any]()
+        self._entries = WeakSet[ConnectionPoolEntry]()
+        self._only_read = False
 
     def of(self, engine: AsyncEngine) -> AsyncEngine:
         self._engines.append(engine)
         event.listen(engine.sync_engine, "do_connect", self._connecting)
         event.listen(engine.sync_engine, "connect", self._connected)
-        event.listen(engine.sync_engine, "handle_error", _leave_what_only_reads)
+        event.listen(engine.sync_engine, "handle_error", self._leave_what_only_reads)
         return engine
 
     def give_up(self) -> None:
@@ -35,6 +38,13 @@ class Connections:
         self.given_up = True
         for connection in list(self._open):
             connection.terminate()
+
+    def can_write(self) -> None:
+        """A session has written. Others that began since one could not may be of the server that only reads: they would
+        go on reading there, and it may be behind for ever."""
+        if self._only_read:
+            self._only_read = False
+            self._leave_all()
 
     async def close(self) -> None:
         """All that are idle."""
@@ -49,14 +59,21 @@ class Connections:
         if self.given_up:
             raise ConnectionError("it was given up")
 
-    def _connected(self, connection: Any, _: object) -> None:
+    def _connected(self, connection: Any, entry: ConnectionPoolEntry) -> None:
         self._open.add(connection.driver_connection)
+        self._entries.add(entry)
         if self.given_up:
             connection.driver_connection.terminate()
 
+    def _leave_what_only_reads(self, context: ExceptionContext) -> None:
+        """A session may stay what it began as. Where its server writes again, or another one does in its place, a new
+        one can."""
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+            context.is_disconnect = True
+            self._only_read = True
+            self._leave_all()
 
-def _leave_what_only_reads(context: ExceptionContext) -> None:
-    """A session may stay what it began as. Where its server writes again, or another one does in its place, a new one
-    can."""
-    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
-        context.is_disconnect = True
+    def _leave_all(self) -> None:
+        """Each when it is used next."""
+        for entry in list(self._entries):
+            entry.invalidate(soft=True)

@@ -6,9 +6,9 @@ from orchestrator_svc.domain.proposal import ProposalState
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import Store
-from orchestrator_svc.ports.views import BatchFilter, ProposalCursor, ProposalFilter, ProposalView
+from orchestrator_svc.ports.views import NEVER, BatchFilter, ProposalCursor, ProposalFilter, ProposalView
 from tests.support.batches import MINUTE, Builder, judged
-from tests.support.stores import commit, listed, listed_batches, submitted
+from tests.support.stores import EVERYTHING, commit, listed, listed_batches, submitted
 
 State = ProposalState
 
@@ -139,6 +139,16 @@ class TestListedProposals:
         for page in range(1, 10):
             found = await listed(store, page=page)
             assert sorted((view.batch_id, view.proposal.key) for view in found) == expected
+
+    @pytest.mark.parametrize("due", [NEVER, 1])
+    async def test_a_place_that_no_proposal_can_have(self, store: Store, due: int) -> None:
+        """Tokens are made by the service, and what comes back may be anybody's."""
+        builders = [await sent(store, Builder(), "a") for _ in range(2)]
+        after = ProposalCursor(due, builders[0].batch.id, 1 << 62)
+        where = ProposalFilter(states=tuple(State))
+        found, end = await store.list_proposals("default", where, after, 10, EVERYTHING)
+        expected = builders if due < NEVER else builders[1:]
+        assert ([view.batch_id for view in found], end) == ([builder.batch.id for builder in expected], None)
 
     async def test_a_page_is_cut_where_it_grows_large(self, store: Store) -> None:
         builder = Builder()

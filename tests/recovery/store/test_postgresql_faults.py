@@ -15,11 +15,12 @@ from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
 from orchestrator_svc.adapters.store.postgresql_migrating import lock_schema
 from orchestrator_svc.adapters.store.tables import REVISION
 from orchestrator_svc.domain.changes import Changes
-from orchestrator_svc.ports.store import Store
+from orchestrator_svc.ports.store import BatchHead, Store
 from shared.kernel.errors import InvalidError, PreconditionError, UnavailableError
 from tests.bench.processes import free_port
 from tests.support.batches import Builder, judged
 from tests.support.postgresql import PASSWORD, PostgresServer, postgres_server
+from tests.support.proxy import CuttableProxy
 from tests.support.stores import PostgresqlOpener, commit, submitted
 
 pytestmark = pytest.mark.postgresql
@@ -222,6 +223,26 @@ class TestConnectionsThatEnd:
         assert (await commit(store, changes)).lost == set()
         assert (await store.renew()).others == []
 
+    async def test_so_are_those_that_read_at_a_server_that_is_behind(
+        self, opener: PostgresqlOpener, postgres: PostgresServer
+    ) -> None:
+        """The name leads there for a while, and sessions begin until the last moment."""
+        with postgres_server() as behind:
+            await behind.query("postgres", f'CREATE DATABASE "{name(opener)}" TEMPLATE "{await behind.migrated()}"')
+            await behind.query("postgres", f'ALTER DATABASE "{name(opener)}" SET default_transaction_read_only = on')
+            leads_to = postgres
+            async with CuttableProxy(lambda: f"127.0.0.1:{leads_to.port}") as proxy:
+                opener.url = postgres.url(name(opener), port=int(proxy.address.rpartition(":")[2]))
+                store = await opener.open()
+                builder = await one(store)
+                leads_to = behind
+                await proxy.cut()
+                assert "read-only transaction" in str(await attempt(store, builder.dispatch("a")))
+                assert not any(await heads(store, builder))
+                leads_to = postgres
+                assert (await store.renew()).others == []
+                assert all(await heads(store, builder))
+
     async def test_a_server_that_restarts_is_waited_for(self) -> None:
         with postgres_server() as server:
             opener = PostgresqlOpener(server.url())
@@ -249,6 +270,12 @@ async def attempt(store: Store, *changes: Changes) -> BaseException | None:
     except UnavailableError as error:
         return error
     return None
+
+
+async def heads(store: Store, builder: Builder) -> list[BatchHead | None]:
+    """As all sessions that read see it."""
+    reads = [store.batch_head("default", builder.batch.id) for _ in range(postgresql_engines.READERS)]
+    return await asyncio.gather(*reads)
 
 
 def held(opener: PostgresqlOpener) -> AsyncConnection:

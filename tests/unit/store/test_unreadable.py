@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator_svc.adapters.store.reading import whole
 from orchestrator_svc.ports.store import Store
+from shared.kernel.errors import UnavailableError
 from tests.support.batches import AnyArguments, Builder, judged
 from tests.support.stores import SqliteOpener, submitted, taken_due
 
@@ -29,4 +31,21 @@ async def test_the_others_go_on_after_a_start(tmp_path: Path, caplog: pytest.Log
     assert f"batch {bad.batch.id} cannot be read" in caplog.text
     with pytest.raises(ValueError, match="invalid literal"):
         await store.take("default", bad.batch.id, AnyArguments())
+    await opener.close()
+
+
+async def test_where_memory_is_short_none_is_left_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opener = SqliteOpener(tmp_path / "store.db")
+    store = await opener.open()
+    builders = [await one(store), await one(store)]
+    store = await opener.open()
+
+    def short(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as shortage:
+        shortage.setattr(whole, "read_proposal", short)
+        with pytest.raises(UnavailableError, match="out of memory"):
+            await taken_due(store)
+    assert [batch.id for batch in await taken_due(store)] == [builder.batch.id for builder in builders]
     await opener.close()

@@ -144,7 +144,7 @@ def _others(
         for some in _rising(holding):
             of_these = statement.where(of_batches(connection, [row.batch_no for row in some]))
             if some[0].id == start[0]:
-                of_these = of_these.where(tuple_(*_KEY) > (some[0].batch_no, start[1]))
+                of_these = of_these.where(tuple_(*_KEY) > tuple_(some[0].batch_no, start[1]))
             rows += connection.execute(of_these).all()
         start, passed = (page[-1].id, _LAST_ORDINAL), len(page) + sum(row.total for row in holding)
         yield _Looked(rows, passed, ProposalCursor(NEVER, *start))

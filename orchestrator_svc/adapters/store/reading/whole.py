@@ -40,6 +40,8 @@ def load_taken(
     for row in rows:
         try:
             loaded.append(_read(row, found.get(row.batch_no, []), judge))
+        except MemoryError:
+            raise  # of the process, not of the batch: all of them are handed out another time
         except Exception:
             _log.exception("batch %s cannot be read: it is left as it is on record", row.id)
     return loaded
