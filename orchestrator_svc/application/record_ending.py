@@ -15,6 +15,7 @@ from orchestrator_svc.application.engine.late import LateEnding, LateEndings
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.settling import Ending, arrive, attempt_at, awaits
+from orchestrator_svc.domain.tool import Effect
 from orchestrator_svc.ports.store import Store
 
 PRINCIPAL = "service:orchestrator"
@@ -50,13 +51,18 @@ class RecordEnding:
     async def _is_on_record(self, sent: Sent) -> bool:
         """By a look, for it most often is: the batch stays where it is.
 
-        Raises NotFoundError (BATCH_UNKNOWN), also where there is no such attempt of that executor.
+        Raises NotFoundError (BATCH_UNKNOWN), also where there is no such attempt of that executor. A READ may have been
+        sent before its record, which a stop forgot: nobody will ask how that ended.
         """
         view = await self._store.get_proposal(sent.tenant, sent.batch_id, sent.key)
-        attempt = attempt_at(view.proposal, sent.attempt, sent.target.executor_id) if view is not None else None
-        if view is None or attempt is None:
+        if view is None:
             raise unknown_batch(sent.batch_id)
-        return not awaits(view.proposal, attempt)
+        attempt = attempt_at(view.proposal, sent.attempt, sent.target.executor_id)
+        if attempt is not None:
+            return not awaits(view.proposal, attempt)
+        if view.proposal.effect is not Effect.READ:
+            raise unknown_batch(sent.batch_id)
+        return True
 
     async def _record(self, caller: Caller, batch: Batch, of: Arriving, key: RequestKey | None) -> Operation[None]:
         def operation(batch: Batch, changes: Changes) -> None:

@@ -95,6 +95,8 @@ class Flights:
         return len(self._by_call)
 
     def add(self, flight: Flight) -> None:
+        """In place of an earlier one of the same call, wherever that is expected to end."""
+        self.pop(flight.call_id)
         self._by_call[flight.call_id] = flight
         self._strays.pop(flight.call_id, None)
         calls = self._by_target.get(flight.target)

@@ -6,7 +6,8 @@ asked for is recorded when the store is back.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from orchestrator_svc.application.engine.grouping import Item, Recording, Waiting
 from orchestrator_svc.domain.changes import Changes, merge
@@ -214,8 +215,7 @@ class Recorder:
         if not changes:
             return Committed()
         writes, pause = merge(changes), FIRST_PAUSE
-        self._since = self._clock.monotonic()
-        try:
+        with self._trying():
             while True:
                 try:
                     return await self._store.commit(writes)
@@ -225,6 +225,13 @@ class Recorder:
                     self.failing = error
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
+
+    @contextmanager
+    def _trying(self) -> Iterator[None]:
+        """The patience of those who wait is counted from here."""
+        self._since = self._clock.monotonic()
+        try:
+            yield
         finally:
             self._since = self._tell_at = None
 
@@ -281,9 +288,11 @@ class Recorder:
         if not times:
             return
         try:
-            await self._store.commit_record_times(times)
+            with self._trying():
+                await self._store.commit_record_times(times)
         except UnavailableError as error:
             _log.warning("record times are lost: %s", error)
+        self._recover()  # whether it takes commits shows at the next one
 
 
 def _request(changes: Changes) -> tuple[str, str]:

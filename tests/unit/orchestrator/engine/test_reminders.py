@@ -118,6 +118,16 @@ async def test_of_a_call_under_way_here_it_is_heard_as_ever() -> None:
         assert await world.states(batch_id) == {"a": "RUNNING"}
 
 
+async def without(what: str, world: World, batch_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on that is not on record."""
+    view = await world.store.get_proposal("default", batch_id, "a")
+    assert view is not None
+    (attempt,) = view.proposal.attempts
+    view.proposal.attempts = (attempt._replace(executor_id="another"),) if what == "executor" else ()
+    found = None if what == "batch" else view
+    monkeypatch.setattr(world.store, "get_proposal", AsyncMock(return_value=found))
+
+
 @pytest.mark.parametrize("what", ["batch", "attempt", "executor"])
 async def test_what_is_not_on_record_is_left_to_others(
     what: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -125,17 +135,25 @@ async def test_what_is_not_on_record_is_left_to_others(
     """Another installation may have the same executor; or a backup was put back."""
     world = World()
     async with started(world) as replica:
-        batch_id = await ended(world, replica)
-        view = await world.store.get_proposal("default", batch_id, "a")
-        assert view is not None
-        (attempt,) = view.proposal.attempts
-        view.proposal.attempts = (attempt._replace(executor_id="another"),) if what == "executor" else ()
-        found = None if what == "batch" else view
-        monkeypatch.setattr(world.store, "get_proposal", AsyncMock(return_value=found))
+        batch_id = await ended(world, replica, "write")
+        await without(what, world, batch_id, monkeypatch)
         replica.remind(f"{batch_id}/a/1")
         await world.settle()
         assert replica.acknowledged == []
         assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("what", ["attempt", "executor"])
+async def test_a_read_whose_record_a_stop_forgot_is_acknowledged(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes out before its record. Whoever goes on may have sent it elsewhere, or not yet."""
+    world = World()
+    async with started(world) as replica:
+        batch_id = await ended(world, replica)
+        before = await events(world, batch_id)
+        await without(what, world, batch_id, monkeypatch)
+        replica.remind(f"{batch_id}/a/1")
+        assert await until_acknowledged(world, replica) == ["a/1"]
+        assert await events(world, batch_id) == before
 
 
 async def test_one_that_failed_and_was_sent_again_is_acknowledged() -> None:

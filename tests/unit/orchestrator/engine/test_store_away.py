@@ -1,5 +1,6 @@
 """A store that takes no commits: callers are told in time and honestly, and nothing of their work is forgotten."""
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -91,6 +92,28 @@ async def test_a_submission_is_told_and_lives_once_the_store_is_back(world: Worl
             replica.release()
             await world.settle()
         assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "SUCCEEDED"}
+
+
+async def test_one_that_comes_while_how_long_it_took_is_written_is_told_too(
+    world: World, store: HeldStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, back = asyncio.Event(), asyncio.Event()
+
+    async def hangs(times: object) -> None:
+        began.set()
+        await back.wait()
+
+    monkeypatch.setattr("orchestrator_svc.application.engine.recorder.RECORD_TIMES_AFTER", 0.001)
+    monkeypatch.setattr(store, "commit_record_times", hangs, raising=False)
+    async with started(world) as replica:
+        await world.run(spec("read", "first"))
+        await began.wait()
+        check_honest(await told(submit(world), world))
+        assert world.engine.recorder.stalled
+        back.set()
+        await world.settle()
+        assert not world.engine.recorder.stalled
+        assert keys(replica.held) == ["first/1", "a/1", "b/1"]
 
 
 async def test_a_decision_is_told_and_stands_once_the_store_is_back(world: World, store: HeldStore) -> None:
