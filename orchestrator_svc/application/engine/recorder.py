@@ -6,7 +6,7 @@ asked for is recorded when the store is back.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from orchestrator_svc.application.engine.grouping import Item, Recording, Waiting
@@ -227,7 +227,7 @@ class Recorder:
                     pause = min(2 * pause, LONGEST_PAUSE)
 
     @contextmanager
-    def _trying(self) -> Iterator[None]:
+    def _trying(self) -> Generator[None]:
         """The patience of those who wait is counted from here."""
         self._since = self._clock.monotonic()
         try:
