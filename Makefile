@@ -179,9 +179,20 @@ interop: $(DEV_DONE) $(GO_TOOLS_DONE) ## grpcurl, a Go client from the generated
 services: $(DEV_DONE) $(JAEGER_DONE) ## A batch's trace, read back from a real Jaeger
 	@tools/run_tests.sh interop/jaeger $(PYTEST_ARGS)
 
+# Two runs, each with a server of its own, so that make -j does both at once.
+ON_POSTGRESQL := -m "postgresql or faketime" $(PYTEST_ARGS)
+
 .PHONY: test-postgresql
-test-postgresql: $(DEV_DONE) ## What needs a real PostgreSQL, which it starts, or a clock that is set (its server programs; libfaketime)
-	@tools/run_tests.sh . -m "postgresql or faketime" $(PYTEST_ARGS)
+test-postgresql: test-postgresql-store test-postgresql-processes ## What needs a real PostgreSQL, which it starts, or a clock that is set (its server programs; libfaketime)
+	@:
+
+.PHONY: test-postgresql-store
+test-postgresql-store: $(DEV_DONE) ## Of these, those of the store and of several orchestrators in one process
+	@tools/run_tests.sh . --ignore-glob='tests/recovery/test_*.py' $(ON_POSTGRESQL)
+
+.PHONY: test-postgresql-processes
+test-postgresql-processes: $(DEV_DONE) ## And those of killed, stopped and cut off processes
+	@tools/run_tests.sh recovery --ignore=tests/recovery/store --ignore=tests/recovery/wakeups $(ON_POSTGRESQL)
 
 .PHONY: wheels
 wheels: $(DEV_DONE) ## Build both wheels, install them in an empty environment, run a batch from an empty folder

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Self
 
+from tests.support.proxy import closed
+
 
 @dataclass(slots=True, eq=False)
 class _Line:
@@ -37,11 +39,12 @@ class HalfOpenProxy:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
-        self._server.close()
+        await closed(self._server)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await asyncio.sleep(0)
 
     async def until_held(self, text: str) -> None:
         while not any(text.encode() in line.held for line in self._lines):  # noqa: ASYNC110 - another process writes

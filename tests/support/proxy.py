@@ -5,6 +5,15 @@ from collections.abc import Callable
 from typing import Self
 
 _HEARD = 1 << 16
+_UNTIL_SERVED = 8
+"""Turns of the loop: more than it takes from accepting a connection to its handler."""
+
+
+async def closed(server: asyncio.Server) -> None:
+    """Whoever was accepted just before is served by then, and can be cut off as the others."""
+    server.close()
+    for _ in range(_UNTIL_SERVED):
+        await asyncio.sleep(0)
 
 
 class CuttableProxy:
@@ -32,8 +41,9 @@ class CuttableProxy:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
-        self._server.close()
+        await closed(self._server)
         await self.cut()
+        await asyncio.sleep(0)
 
     async def cut(self) -> None:
         """Breaks every connection that there is."""
