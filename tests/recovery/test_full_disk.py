@@ -17,7 +17,7 @@ from greenlight.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorService
 from greenlight.tool.v1 import tool_pb2
 from tests.bench.processes import Process, environment, python, running
 from tests.recovery.test_killed_process import call, executor, until_known, until_started
-from tests.support.refusals import Refusal, refusal
+from tests.support.refusals import Refusal, answered, refusal
 from tests.support.services import states
 
 pytestmark = pytest.mark.slow
@@ -72,16 +72,6 @@ class Client:
         request = pb.DecideProposalsRequest(decisions=[decision], request_id=DECISION)
         return self.stub.DecideProposals(request, timeout=DEADLINE)
 
-    async def answered(self, make: Any) -> Any:
-        """The same request again and again, as its refusals ask for."""
-        while True:
-            try:
-                return await make()
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                    raise
-                await asyncio.sleep(0.05)
-
 
 @asynccontextmanager
 async def connected(process: Process) -> AsyncGenerator[Client]:
@@ -132,8 +122,8 @@ async def fill_and_free(client: Client, disk: Fault, folder: Path, *, held: floa
 
     for name in ("w", "hard", "second"):
         (folder / f"{name}.gate").touch()
-    second_id = (await client.answered(lambda: client.submit(SECOND, second))).batch.batch_id
-    await client.answered(lambda: client.approve(asked))
+    second_id = (await answered(lambda: client.submit(SECOND, second))).batch.batch_id
+    await answered(lambda: client.approve(asked))
     for batch_id, keys in ((first_id, ("r", "w", "hard")), (second_id, ("second",))):
         waited = await client.stub.WaitBatch(pb.WaitBatchRequest(batch_id=batch_id, until=pb.UNTIL_FINISHED))
         assert states(waited.summary.answers) == dict.fromkeys(keys, "SUCCEEDED")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import grpc.aio
 import pytest
 
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
@@ -16,7 +15,7 @@ from greenlight.orchestrator.v1 import orchestrator_pb2 as pb
 from greenlight.tool.v1 import tool_pb2
 from tests.recovery.test_postgresql_processes import until_health
 from tests.support.postgresql import PostgresServer, postgres_server
-from tests.support.refusals import refusal
+from tests.support.refusals import answered, refusal
 from tests.support.starts import (
     call,
     executor,
@@ -102,17 +101,6 @@ async def until_said(client: Any, says: str) -> None:
         if any("STORE_UNAVAILABLE" in problem and says in problem for problem in problems):
             return
         await asyncio.sleep(0.01)
-
-
-async def answered(make: Callable[[], Any]) -> Any:
-    """The same request again and again, as its refusals ask for."""
-    while True:
-        try:
-            return await make()
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                raise
-            await asyncio.sleep(0.05)
 
 
 async def check_refused(request: Any, says: str) -> None:

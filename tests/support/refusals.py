@@ -1,6 +1,7 @@
 """What a refused RPC says, taken apart: a reason always, and where they fit, fields and a time to come again."""
 
-from collections.abc import AsyncIterable, Awaitable
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,17 @@ async def refusal(call: Awaitable[Any] | AsyncIterable[Any]) -> Refusal:
     status = rpc_status.from_call(error)
     assert status is not None, error
     return _taken_apart(error.code().name, status)
+
+
+async def answered(make: Callable[[], Awaitable[Any]]) -> Any:
+    """The same request again and again, as refusals that are UNAVAILABLE ask for."""
+    while True:
+        try:
+            return await make()
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            await asyncio.sleep(0.05)
 
 
 async def _read(stream: AsyncIterable[Any]) -> None:

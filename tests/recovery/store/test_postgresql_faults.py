@@ -9,8 +9,6 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator_svc.adapters.store import postgresql, postgresql_engines
-from orchestrator_svc.adapters.store.columns import metadata
-from orchestrator_svc.adapters.store.guard import POSTGRESQL
 from orchestrator_svc.adapters.store.postgresql import PostgresqlStore
 from orchestrator_svc.adapters.store.postgresql_migrating import lock_schema
 from orchestrator_svc.adapters.store.tables import REVISION
@@ -290,35 +288,3 @@ async def until_waiting(postgres: PostgresServer) -> None:
     sql = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'greenlight writer%' AND wait_event_type = 'Lock'"
     while not await postgres.query("postgres", sql):  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.01)
-
-
-class TestSchema:
-    async def test_migrations_make_what_the_tables_say(self, postgres: PostgresServer) -> None:
-        async with postgres.database(await postgres.migrated()) as migrated, postgres.database() as direct:
-            engine = postgresql_engines.writer_engine(postgresql_engines.parse_url(direct), "direct")
-            async with engine.begin() as connection:
-                await connection.run_sync(metadata.create_all)
-            await engine.dispose()
-            for sql in (
-                "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name "
-                "FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version' "
-                "ORDER BY table_name, ordinal_position",
-                "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version' "
-                "ORDER BY indexdef",
-            ):
-                found = [
-                    [tuple(row) for row in await postgres.query(url.rpartition("/")[2], sql)]
-                    for url in (migrated, direct)
-                ]
-                assert found[0] == found[1]
-
-    async def test_the_guard_goes_by_number_however_few_batches_there_are(self, opener: PostgresqlOpener) -> None:
-        """A plan is kept: made on a small table, it must do for a large one."""
-        await one(await opener.open())
-        async with held(opener) as connection:
-            types = POSTGRESQL.partition("unnest(")[2].partition("\n  )")[0]
-            nothing = [f"NULL{part[part.index(':') :]}" for part in types.replace("\n", " ").split(",")]
-            text = POSTGRESQL.replace(types, ", ".join(nothing))
-            plan = [row[0] for row in (await connection.exec_driver_sql(f"EXPLAIN {text}")).all()]
-        assert any("Index Scan using batches_pkey" in step for step in plan), plan
-        assert not any("Seq Scan on batches" in step for step in plan), plan

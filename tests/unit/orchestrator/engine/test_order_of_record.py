@@ -5,7 +5,7 @@ import pytest
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.application.decide import DecisionSpec
-from orchestrator_svc.domain.proposal import Verdict
+from orchestrator_svc.domain.proposal import ProposalSpec, Verdict
 from orchestrator_svc.domain.states import OnInvalid
 from orchestrator_svc.domain.tool import Tier
 from shared.kernel.errors import UnavailableError
@@ -37,23 +37,21 @@ async def test_a_read_goes_out_before_its_record(world: World, store: HeldStore)
         assert store.waiting == 1
 
 
-async def test_a_read_that_is_bound_to_a_result_goes_out_after_its_record(world: World, store: HeldStore) -> None:
-    """Else another result might come after a stop, and with it the same call id with other arguments."""
+@pytest.mark.parametrize(
+    "second",
+    [
+        spec("write", "b", "a"),
+        spec("send", "b", "a"),
+        # Else another result might come after a stop, and with it the same call id with other arguments.
+        spec("read", "b", arguments='{"x":{"$from":"a"}}'),
+    ],
+    ids=["write", "send", "read_of_a_result"],
+)
+async def test_an_effect_and_what_is_bound_to_a_result_go_out_after_their_record(
+    world: World, store: HeldStore, second: ProposalSpec
+) -> None:
     async with started(world) as replica:
-        await world.run(spec("read", "a"), spec("read", "b", arguments='{"x":{"$from":"a"}}'))
-        store.hold()
-        replica.end(replica.held[0], ok())
-        await world.settle()
-        assert replica.held == []
-        store.release()
-        await world.settle()
-        assert keys(replica.held) == ["b/1"]
-
-
-@pytest.mark.parametrize("tool", ["write", "send"])
-async def test_an_effect_goes_out_after_its_record(world: World, store: HeldStore, tool: str) -> None:
-    async with started(world) as replica:
-        batch_id = await world.run(spec("read", "a"), spec(tool, "b", "a"))
+        batch_id = await world.run(spec("read", "a"), second)
         store.hold()
         replica.end(replica.held[0], ok())
         await world.settle()
