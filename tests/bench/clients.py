@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import sys
 import tempfile
 import time
@@ -19,6 +20,8 @@ from tests.bench.processes import Process, environment, free_port, python, runni
 from tests.bench.services import Services
 
 CEILING = Path(__file__).with_name("ceiling")
+# Its executor, and the same with a tool that takes 50 ms.
+NOOP, SLOW = CEILING / "ex.py", Path(__file__).with_name("slow_ceiling.py")
 # Exactly 200 bytes, the same for both pairs and for the peers.
 ARGUMENTS = '{"text":"' + "x" * 189 + '"}'
 
@@ -81,10 +84,10 @@ class Ceiling:
     async def run(self, count: int) -> float:
         new = self.messages.Call
         calls = [new(id=str(i), tool="noop", args=self.arguments) for i in range(count)]
-        events = 0
+        events, last = 0, 0.0
         async for frame in self.stub.Run(self.messages.Batch(calls=calls)):
             events += len(frame.events)
-        last = time.perf_counter()
+            last = time.perf_counter()
         assert events == 4 * count, events
         return last
 
@@ -111,14 +114,15 @@ def _generated() -> Iterator[Path]:
 
 
 @contextmanager
-def ceiling_pair(folder: Path) -> Iterator[tuple[Process, str]]:
+def ceiling_pair(folder: Path, executor_program: Path) -> Iterator[tuple[Process, str]]:
     """The ceiling as two processes; yields its orchestrator and the address."""
     with _generated() as generated:
         ex, orch = free_port(), free_port()
         # It leaves its database behind when it is stopped: with the rest of what is deleted.
         folder.mkdir(parents=True, exist_ok=True)
-        env = environment(EX=str(ex), OR=str(orch), PYTHONPATH=str(generated), TMPDIR=str(folder))
-        with running("ceiling-executor", python(str(CEILING / "ex.py")), folder, env) as executor:
+        path = os.pathsep.join([str(generated), str(CEILING)])
+        env = environment(EX=str(ex), OR=str(orch), PYTHONPATH=path, TMPDIR=str(folder))
+        with running("ceiling-executor", python(str(executor_program)), folder, env) as executor:
             executor.listening(ex)
             with running("ceiling-orchestrator", python(str(CEILING / "orch.py")), folder, env) as orchestrator:
                 orchestrator.listening(orch)
@@ -126,7 +130,7 @@ def ceiling_pair(folder: Path) -> Iterator[tuple[Process, str]]:
 
 
 @asynccontextmanager
-async def ceiling(folder: Path) -> AsyncIterator[Ceiling]:
-    with ceiling_pair(folder) as (_, address):
+async def ceiling(folder: Path, executor_program: Path = NOOP) -> AsyncIterator[Ceiling]:
+    with ceiling_pair(folder, executor_program) as (_, address):
         async with grpc.aio.insecure_channel(address) as channel:
             yield Ceiling(channel)
