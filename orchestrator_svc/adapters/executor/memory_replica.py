@@ -308,8 +308,8 @@ class Replica:
             position = self.journal.position if call_id in self.journal.calls else 0
             ending.over = call_id not in self.stuck
             self._mailbox.post(Ended(call_id, ending, self._clock.monotonic(), position))
-            if self._unsent:
-                self._deliver()
+        if self._unsent:
+            self._deliver()
 
     def _tell(self, call_id: str, signal: Signal) -> None:
         if self.connected and call_id in self.slots.open:

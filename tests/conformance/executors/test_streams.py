@@ -39,6 +39,21 @@ async def test_a_lost_stream_takes_its_slots_along_and_comes_back(world: World, 
     assert member.ran() == []
 
 
+async def test_a_call_gets_the_slot_of_one_that_nobody_hears_any_more(world: World, watcher: Watcher):
+    member = await world.add(slots=1)
+    target = await watcher.connected()
+    world.executors.send(target, [make_waiting("b/a/1")])
+    await watcher.next(Started, call_id="b/a/1")
+    await member.cut()
+    await watcher.next(Lost)
+    await member.reconnect()
+    assert await watcher.connected() == target
+    world.executors.send(target, [make_call("b/b/1")])
+    await member.open_gate("a")
+    assert (await watcher.next(Ended)).call_id == "b/b/1"
+    assert watcher.unread(Ended) == []
+
+
 async def test_an_ending_that_nobody_heard_is_kept_for_who_asks(world: World, watcher: Watcher):
     member = await world.add()
     target = await watcher.connected()
