@@ -77,7 +77,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
     clock, ids, decline = SystemClock(), IdSource(), Decline()
     async with AsyncExitStack() as stack:
         stack.enter_context(_guarded(settings.threads))
-        identity, journal = await _open_journal(stack, settings, clock, ids)
+        identity, journal = await _open_journal(stack, settings, clock, ids, decline)
         supervisor = await stack.enter_async_context(Supervisor(decline.fail))
         spans = await _open_spans(stack, settings, identity, clock)
         threads = ThreadPool(settings.threads)
@@ -133,16 +133,21 @@ async def _until_told(stopped: asyncio.Event, decline: Decline) -> None:
 
 
 async def _open_journal(
-    stack: AsyncExitStack, settings: Settings, clock: SystemClock, ids: IdSource
+    stack: AsyncExitStack, settings: Settings, clock: SystemClock, ids: IdSource, decline: Decline
 ) -> tuple[Identity, JournalWriter]:
     """Who this is, is written there."""
     path, boot_id = settings.data / _JOURNAL, ids.new()
     journal = SqliteJournal(path, clock)
     opened = await journal.open(boot_id, ids.new())
-    stack.push_async_callback(journal.close)
+    stack.push_async_callback(_close_journal, journal, decline)
     if opened.copied:
         _log.warning("the journal %s was copied or moved here: of calls before now it can say nothing", path)
-    return Identity(opened.executor_id, boot_id), JournalWriter(journal, clock, opened.position)
+    return Identity(opened.executor_id, boot_id, opened.earlier), JournalWriter(journal, clock, opened.position)
+
+
+async def _close_journal(journal: SqliteJournal, decline: Decline) -> None:
+    """As long as threads of tools go on, no other start may say that their calls are over."""
+    await journal.close(at_work=decline.executor is not None and bool(decline.executor.working()))
 
 
 def _executor(

@@ -61,6 +61,11 @@ def cancels_of(request: pb.ExecuteRequest) -> Iterator[tuple[str, int]]:
         yield call_id, _epoch(tokens[index]) if index < len(tokens) else 0
 
 
+def starts_of(request: pb.ExecuteRequest) -> dict[str, str]:
+    """By call id: which start each of the probes was sent to, as far as that is said."""
+    return {call.id: boot_id for call, boot_id in zip(request.probes.calls, request.probe_boot_ids, strict=False)}
+
+
 def _origin(origin: pb.Origin) -> Origin:
     return Origin(
         tenant=origin.tenant,

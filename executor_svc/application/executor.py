@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from executor_svc.application import admission
@@ -33,10 +33,12 @@ _LAST_WRITES = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who answers: `executor_id` stands for the installation, `boot_id` for one start."""
+    """Who answers: `executor_id` stands for the installation, `boot_id` for one start, `earlier` for those before it of
+    which its journal knows everything."""
 
     executor_id: str
     boot_id: str
+    earlier: frozenset[str] = frozenset()
 
 
 class Executor:
@@ -67,7 +69,8 @@ class Executor:
         self._runner = Runner(clock, self._streams, self._ledger, journal, identity.boot_id, pace or Pace(), observer)
         self._owners = Owners(self._runner.running)
         self._attaching = Attaching(identity.boot_id, self._runner, self._owners, self._ledger, self._streams, journal)
-        self._probing = Probing(self._registry, self._runner, self._ledger, self._streams, clock)
+        known = identity.earlier | {identity.boot_id, ""}
+        self._probing = Probing(self._registry, self._runner, self._ledger, self._streams, known, clock)
 
     def open(self) -> None:
         """Starts the watchdog."""
@@ -187,9 +190,9 @@ class Executor:
         """Answers what became of a call; if it runs, its outcome goes to this stream from now on."""
         self._attaching.attach(stream, ask)
 
-    def probe(self, stream: Stream, calls: Sequence[Call]) -> None:
-        """Looks for the effects of calls; every one is answered on the stream."""
-        self._probing.ask(stream, calls)
+    def probe(self, stream: Stream, calls: Sequence[Call], sent_to: Mapping[str, str]) -> None:
+        """Looks for the effects of calls; every one is answered on the stream. `sent_to`: call id -> start."""
+        self._probing.ask(stream, calls, sent_to)
 
     async def call_once(self, call: Call, hosted: Hosted) -> Outcome:
         """Runs one call outside of any stream and waits for it; given up, it is cancelled."""

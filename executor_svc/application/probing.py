@@ -1,6 +1,6 @@
 """Lets tools look for the effect of calls whose outcome is unknown: each look is a run of its own, as a READ call's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -33,20 +33,30 @@ class _Look(Outbox):
 
 
 class Probing:
-    """Looks take free slots of the executor, and none of the stream that asks. Every call asked about is answered."""
+    """Looks take free slots of the executor, and none of the stream that asks. Every call asked about is answered.
 
-    def __init__(self, registry: Registry, runner: Runner, ledger: Ledger, streams: Streams, clock: Clock) -> None:
+    `known`: the starts whose calls are over, unless they run here."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        runner: Runner,
+        ledger: Ledger,
+        streams: Streams,
+        known: Collection[str],
+        clock: Clock,
+    ) -> None:
         self._registry, self._runner, self._ledger, self._streams = registry, runner, ledger, streams
-        self._clock = clock
+        self._known, self._clock = known, clock
         self._numbers = count(1)
 
-    def ask(self, stream: Stream, calls: Sequence[Call]) -> None:
+    def ask(self, stream: Stream, calls: Sequence[Call], sent_to: Mapping[str, str]) -> None:
         for call in calls:
             probe = self._find(call)
             if isinstance(probe, str):
                 stream.outbox.put(ProbeEntry(call.id, problem=probe))
             else:
-                self._look(stream, call, probe)
+                self._look(stream, call, probe, sent_to.get(call.id, ""))
         self._streams.divide(self._runner.total)
         self._runner.wake()
 
@@ -63,9 +73,9 @@ class Probing:
             return "all slots are taken"
         return hosted.probe
 
-    def _look(self, stream: Stream, call: Call, probe: Hosted) -> None:
+    def _look(self, stream: Stream, call: Call, probe: Hosted, sent_to: str) -> None:
         # Asked before the look begins: what ends during it may have its effect behind the look's back.
-        still_running = self._is_at_work(call.id)
+        still_running = sent_to not in self._known or self._is_at_work(call.id)
         sink = Stream()
 
         def ended(outcome: Outcome) -> None:

@@ -17,12 +17,14 @@ class Acceptance(NamedTuple):
 
 class Opened(NamedTuple):
     """What a journal says when it is opened. `copied`: it is not where it was at the last start, so that nothing can be
-    said of the starts before this one. `first`: it was made now."""
+    said of the starts before this one. `first`: it was made now. `earlier`: the latest starts before this one of which
+    it holds every call that they accepted."""
 
     executor_id: str
     position: int
     first: bool
     copied: bool
+    earlier: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -61,7 +63,9 @@ class Journal(Protocol):
         """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self, *, at_work: bool = False) -> None:
+        """`at_work`: tools of this start go on. Nobody else opens it then before this process has ended."""
+        ...
 
     async def write(self, entries: Entries) -> Written:
         """One transaction, durable when it returns: first acceptances, then endings, fences, acknowledgements.

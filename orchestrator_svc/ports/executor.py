@@ -112,7 +112,7 @@ class Attached(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """Answer to a probe. `still_running`: the call ran there when the look began."""
+    """Answer to a probe. `still_running`: the call ran there when the look began, or nobody there can know of it."""
 
     call_id: str
     target: Target
@@ -231,9 +231,10 @@ class Executors(Protocol):
         one before; takes a slot for each. False: not connected."""
         ...
 
-    def probe(self, call: Call, preferred: str) -> Target | None:
-        """Lets the call's tool look for its effect, as it was sent: on the executor `preferred` if that can, else on
-        any that can. Takes no slot. `Looked` comes once, unless that target is `Lost` first. None: none can."""
+    def probe(self, call: Call, sent_to: Target) -> Target | None:
+        """Lets the call's tool look for its effect, as it was sent: there if that can, else on another start of that
+        executor, else on any that can. Takes no slot. `Looked` comes once, unless that target is `Lost` first. None:
+        none can."""
         ...
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:

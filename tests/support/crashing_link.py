@@ -64,10 +64,10 @@ class CrashingLink:
             self.fuse.holds("after attach")
         return attached
 
-    def probe(self, call: Call, preferred: str) -> Target | None:
+    def probe(self, call: Call, sent_to: Target) -> Target | None:
         target = None
         if self.fuse.holds(f"before probe {_keys([call])}"):
-            target = self.inner.probe(call, preferred)
+            target = self.inner.probe(call, sent_to)
             self.fuse.holds(f"after probe {_keys([call])}")
         return target
 

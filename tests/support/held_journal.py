@@ -37,8 +37,8 @@ class HeldJournal:
     async def open(self, boot_id: str, executor_id: str) -> Opened:
         return await self._journal.open(boot_id, executor_id)
 
-    async def close(self) -> None:
-        await self._journal.close()
+    async def close(self, *, at_work: bool = False) -> None:
+        await self._journal.close(at_work=at_work)
 
     async def write(self, entries: Entries) -> Written:
         self.arrived.set()

@@ -31,11 +31,12 @@ class MemoryJournal:
         if self.copied:
             self._boots = dict.fromkeys(self._boots, False)
         copied, self.copied = self.copied, False
+        earlier = frozenset(boot_id for boot_id, trusted in self._boots.items() if trusted)
         self._boots[boot_id], self._boot_id, self._open = True, boot_id, True
-        return Opened(self._executor_id, self._position, first, copied)
+        return Opened(self._executor_id, self._position, first, copied, earlier)
 
-    async def close(self) -> None:
-        self._open = False
+    async def close(self, *, at_work: bool = False) -> None:
+        self._open = at_work
 
     async def write(self, entries: Entries) -> Written:
         if self.failing is not None:

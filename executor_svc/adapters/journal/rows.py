@@ -7,7 +7,7 @@ from typing import Any
 
 from executor_svc.domain.journalled import Entry, Standing, ending_of
 from executor_svc.domain.outcome import Failure, FailureClass, KnownEffect, Outcome
-from executor_svc.ports.journal import Acceptance
+from executor_svc.ports.journal import Acceptance, Opened
 
 _ACCEPTED, _ENDED, _FORGOTTEN, _FENCED = (int(standing) for standing in Standing)
 _INSERT = "INSERT INTO calls (call_id, standing, boot_no, since, digest) VALUES (?, ?, ?, ?, ?)"
@@ -28,6 +28,8 @@ SELECT call_id, standing, ifnull(boot_id, ''), digest, ending, effect, calls.pos
     queue_seconds, run_seconds, failure, result
 FROM json_each(?) AS wanted JOIN calls ON call_id = wanted.value LEFT JOIN boots USING (boot_no)
 """
+# Who was started more often since asks for no older one.
+_EARLIER = "SELECT boot_id FROM boots WHERE trusted ORDER BY boot_no DESC LIMIT 1000"
 _PRUNE = f"""
 DELETE FROM calls WHERE call_id IN (
     SELECT call_id FROM calls WHERE standing IN ({_FORGOTTEN}, {_FENCED}) AND since < ? ORDER BY since LIMIT ?
@@ -37,9 +39,9 @@ DELETE FROM calls WHERE call_id IN (
 
 def begin_boot(
     connection: sqlite3.Connection, boot_id: str, executor_id: str, now: int, place: tuple[str, str]
-) -> tuple[int, str, int, bool, bool]:
-    """Returns (boot number, executor id, position, first, copied). `place`: device and inode of the file, as text:
-    either may be larger than SQLite's integers."""
+) -> tuple[int, Opened]:
+    """Returns the boot number as well. `place`: device and inode of the file, as text: either may be larger than
+    SQLite's integers."""
     row = connection.execute("SELECT executor_id, position FROM journal").fetchone()
     first = row is None
     if first:
@@ -49,10 +51,11 @@ def begin_boot(
     copied = last is not None and last != place
     if copied:
         connection.execute("UPDATE boots SET trusted = 0")
+    earlier = frozenset(earlier for (earlier,) in connection.execute(_EARLIER))
     insert = "INSERT INTO boots (boot_id, start_time, device, inode, trusted) VALUES (?, ?, ?, ?, 1)"
     boot_no = connection.execute(insert, (boot_id, now, *place)).lastrowid
     assert boot_no is not None
-    return boot_no, known_id, position, first, copied
+    return boot_no, Opened(known_id, position, first, copied, earlier)
 
 
 def accept(connection: sqlite3.Connection, calls: Sequence[Acceptance], boot_no: int, now: int) -> dict[str, Entry]:

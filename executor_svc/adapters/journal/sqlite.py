@@ -37,8 +37,8 @@ class SqliteJournal:
     async def open(self, boot_id: str, executor_id: str) -> Opened:
         return await self._in_thread(lambda: self._open(boot_id, executor_id))
 
-    async def close(self) -> None:
-        await self._in_thread(self._close)
+    async def close(self, *, at_work: bool = False) -> None:
+        await self._in_thread(lambda: self._close(at_work))
         await asyncio.to_thread(self._thread.shutdown)
 
     async def write(self, entries: Entries) -> Written:
@@ -81,18 +81,20 @@ class SqliteJournal:
             file = self._path.stat()
             place = (str(file.st_dev), str(file.st_ino))
             with self._transaction() as connection:
-                began = rows.begin_boot(connection, boot_id, executor_id, self._clock.time_ns(), place)
+                now = self._clock.time_ns()
+                self._boot_no, opened = rows.begin_boot(connection, boot_id, executor_id, now, place)
         except BaseException:
             self._close()
             raise
-        self._boot_no, known_id, self._position, first, copied = began
-        return Opened(known_id, self._position, first, copied)
+        self._position = opened.position
+        return opened
 
-    def _close(self) -> None:
+    def _close(self, at_work: bool = False) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._lock.release()
+        if not at_work:
+            self._lock.release()
 
     def _write(self, entries: Entries) -> Written:
         now, held = self._clock.time_ns(), dict[str, Entry]()

@@ -94,15 +94,14 @@ class GrpcExecutors:
         stream.attach(asks)
         return True
 
-    def probe(self, call: Call, preferred: str) -> Target | None:
-        able = [stream for stream in self._streams.values() if stream.can_probe(call.tool)]
+    def probe(self, call: Call, sent_to: Target) -> Target | None:
+        able = {stream.target: stream for stream in self._streams.values() if stream.can_probe(call.tool)}
         if not able:
             return None
-        chosen = next((stream for stream in able if stream.target.executor_id == preferred), None) or random.choice(
-            able
-        )
-        chosen.probe(call)
-        return chosen.target
+        others = [target for target in able if target.executor_id == sent_to.executor_id] or list(able)
+        chosen = sent_to if sent_to in able else random.choice(others)
+        able[chosen].probe(call, sent_to.boot_id)
+        return chosen
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
         if stream := self._streams.get(target):

@@ -96,13 +96,14 @@ class MemoryExecutors:
         replica.attach(asks)
         return True
 
-    def probe(self, call: Call, preferred: str) -> Target | None:
-        able = [replica for replica in self._serving(call.tool) if replica.tools[call.tool].probes]
+    def probe(self, call: Call, sent_to: Target) -> Target | None:
+        able = {replica.target: replica for replica in self._serving(call.tool) if replica.tools[call.tool].probes}
         if not able:
             return None
-        chosen = next((replica for replica in able if replica.target.executor_id == preferred), able[0])
-        chosen.look(call)
-        return chosen.target
+        others = [target for target in able if target.executor_id == sent_to.executor_id] or list(able)
+        chosen = sent_to if sent_to in able else others[0]
+        able[chosen].look(call, sent_to.boot_id)
+        return chosen
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
         if replica := self._connected(target):

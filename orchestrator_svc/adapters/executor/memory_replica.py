@@ -92,6 +92,7 @@ class Replica:
         self._clock = clock
         self._runs: dict[ToolKey, Run] = {}
         self._probes: dict[ToolKey, Probe] = {}
+        self._looked_for: dict[str, str] = {}
         self._unsent: list[Call] = []
         self._held: dict[str, Call] = {}
         self._owners = Owners()
@@ -120,7 +121,8 @@ class Replica:
         self._probes[ToolKey(name, version)] = probe
 
     def answer_look(self, call_id: str, look: Look) -> None:
-        still_running = call_id in self._held or call_id in self.stuck
+        known = self._looked_for[call_id] in ("", *self.journal.boots)
+        still_running = not known or call_id in self._held or call_id in self.stuck
         self._mailbox.post(Looked(call_id, self.target, look, still_running))
 
     def remind(self, call_id: str) -> None:
@@ -214,8 +216,9 @@ class Replica:
             elif call_id in self._held and self._admits(call_id, token.epoch) and not self.stubborn:
                 self.end(call_id, Ending(None, STOPPED if call_id in self._started else CANCELLED))
 
-    def look(self, call: Call) -> None:
+    def look(self, call: Call, boot_id: str) -> None:
         self.probed.append(call.id)
+        self._looked_for[call.id] = boot_id
         if call.tool in self._probes:
             self.answer_look(call.id, self._probes[call.tool](call))
 

@@ -35,6 +35,7 @@ class Outbox:
         self._acknowledgements: list[str] = []
         self._attaches: list[pb.Attach] = []
         self._probes: list[Call] = []
+        self._probe_boots: list[str] = []
 
     def put_calls(self, calls: Iterable[Call]) -> None:
         self._calls += calls
@@ -53,8 +54,9 @@ class Outbox:
         self._attaches += [write_attach(ask) for ask in asks]
         self.wake.set()
 
-    def put_probe(self, call: Call) -> None:
+    def put_probe(self, call: Call, boot_id: str) -> None:
         self._probes.append(call)
+        self._probe_boots.append(boot_id)
         self.wake.set()
 
     @property
@@ -102,7 +104,8 @@ class Outbox:
     def _add_probes(self, request: pb.ExecuteRequest) -> None:
         count = frame_length(self._probes[: FRAME_CALLS + 1])
         self._frames.write(self._probes[:count], request.probes)
-        del self._probes[:count]
+        request.probe_boot_ids.extend(self._probe_boots[:count])
+        del self._probes[:count], self._probe_boots[:count]
 
     def _next_calls(self) -> Sequence[Call]:
         ready = self._fitting() if self._slots.exceeded else self._calls

@@ -90,9 +90,10 @@ class Stream:
     def can_probe(self, tool: ToolKey) -> bool:
         return not self.draining and tool in self.usable and self._descriptors[tool].probes
 
-    def probe(self, call: Call) -> None:
+    def probe(self, call: Call, boot_id: str) -> None:
+        """`boot_id`: of the start that it was sent to."""
         self._looking.add(call.id)
-        self.outbox.put_probe(call)
+        self.outbox.put_probe(call, boot_id)
 
     def use_tools(self, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
         self.usable = frozenset(key for key in usable if key in self._descriptors)

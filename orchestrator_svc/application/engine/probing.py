@@ -165,7 +165,8 @@ class Probing:
 
     def _ask(self, search: _Search, now: float) -> bool:
         call = self._call_of(search.batch, search.proposal)
-        search.asked, search.over = self._executors.probe(call, search.last.executor_id), search.last.over
+        sent_to = Target(search.last.executor_id, search.last.boot_id)
+        search.asked, search.over = self._executors.probe(call, sent_to), search.last.over
         if search.asked is None:  # none is connected now
             search.due, search.delay = now + search.delay, min(search.delay * 2, self._longest)
             self._next = min(self._next, search.due)

@@ -1,10 +1,13 @@
 """What an async tool gives to the loop's threads is its call's, which is not over before: unless it has its result."""
 
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from greenlight.executor.v1 import executor_pb2 as pb
+from shared.kernel.errors import GreenlightError
 from tests.support.executor import Executor, Peer, call, executor, failure, origin, result
 from tests.support.gates import GATES
 from tests.support.toolboxes import lending
@@ -34,9 +37,9 @@ async def begun(peer: Peer, key: str, gate: str = "gate", tool: str = "pay", **g
     return made
 
 
-async def look(peer: Peer, made: pb.Call) -> pb.ProbeAnswer:
+async def look(peer: Peer, made: pb.Call, *sent_to: str) -> pb.ProbeAnswer:
     before = len(peer.all("probe_answers"))
-    await peer.send(probes=pb.CallFrame(origins=[origin()], calls=[made]))
+    await peer.send(probes=pb.CallFrame(origins=[origin()], calls=[made]), probe_boot_ids=sent_to)
     await peer.until(lambda: len(peer.all("probe_answers")) > before)
     return peer.all("probe_answers")[-1]
 
@@ -169,3 +172,27 @@ async def test_it_keeps_its_slot():
         await peer.until(lambda: peer.stuck == 1 and peer.slots.total == 0)
         GATES.open("gate")
         await peer.until(lambda: peer.stuck == 0 and peer.slots.total == 1)
+
+
+async def test_as_long_as_it_goes_on_nobody_else_answers_for_it(tmp_path: Path):
+    async with executor(TOOLBOX, data=tmp_path) as exe:
+        await begun(await exe.connect(), "a")
+    with pytest.raises(GreenlightError, match="JOURNAL_LOCKED"):
+        async with executor(TOOLBOX, data=tmp_path):
+            pass
+    GATES.open("gate")
+
+
+async def test_nobody_says_that_a_call_of_a_copied_journal_is_over(tmp_path: Path):
+    async with executor(TOOLBOX, data=tmp_path / "first") as exe:
+        earlier = exe.boot_id
+    shutil.copytree(tmp_path / "first", tmp_path / "copy")
+    async with executor(TOOLBOX, data=tmp_path / "first") as exe:
+        peer = await exe.connect()
+        assert not (await look(peer, call("a", "pay", {"gate": "gate", "amount": 5}), earlier)).still_running
+    async with executor(TOOLBOX, data=tmp_path / "copy") as copy:
+        assert copy.service.executor.identity.executor_id == exe.service.executor.identity.executor_id
+        peer = await copy.connect()
+        for boot_id in (earlier, exe.boot_id):
+            assert (await look(peer, call("a", "pay", {"gate": "gate", "amount": 5}), boot_id)).still_running
+        assert not (await look(peer, call("a", "pay", {"gate": "gate", "amount": 5}), copy.boot_id)).still_running

@@ -4,20 +4,22 @@ import pytest
 
 from orchestrator_svc.domain.probing import Look
 from orchestrator_svc.domain.proposal import Finding
-from orchestrator_svc.ports.executor import Call, Ended, Looked, Lost, Started
+from orchestrator_svc.ports.executor import Call, Ended, Looked, Lost, Started, Target
 from tests.conformance.executors.worlds import Member, World
 from tests.support.calls import ECHO, WAIT, make_call, make_waiting
 from tests.support.watching import Watcher
 
+NOBODY = Target("", "")
 
-async def joined(world: World, watcher: Watcher) -> tuple[Member, str]:
-    """A new member that may be used, and its executor's id."""
+
+async def joined(world: World, watcher: Watcher) -> tuple[Member, Target]:
+    """A new member that may be used."""
     member = await world.add()
-    return member, (await watcher.connected()).executor_id
+    return member, await watcher.connected()
 
 
-async def look(world: World, watcher: Watcher, call: Call, preferred: str = "") -> Looked:
-    target = world.executors.probe(call, preferred)
+async def look(world: World, watcher: Watcher, call: Call, sent_to: Target = NOBODY) -> Looked:
+    target = world.executors.probe(call, sent_to)
     assert target is not None
     answer = await watcher.next(Looked)
     assert (answer.call_id, answer.target) == (call.id, target)
@@ -40,34 +42,45 @@ async def test_a_tool_says_what_it_found(world: World, watcher: Watcher, gate: s
 
 
 async def test_it_says_whether_the_call_is_at_work_there(world: World, watcher: Watcher):
-    member, executor_id = await joined(world, watcher)
+    member, sent_to = await joined(world, watcher)
     call = make_waiting("batch-1/a/1", "a")
     chosen = world.executors.choose(WAIT)
     assert chosen is not None
     target, free = chosen
     assert world.executors.send(target, [call])
     await watcher.next(Started)
-    answer = await look(world, watcher, call, executor_id)
+    answer = await look(world, watcher, call, sent_to)
     assert (answer.look.finding, answer.still_running) == (Finding.NOT_FOUND, True)
     await member.open_gate("a")
     assert (await watcher.next(Ended)).ending.over
-    assert not (await look(world, watcher, call, executor_id)).still_running
+    assert not (await look(world, watcher, call, sent_to)).still_running
     assert world.executors.choose(WAIT) == (target, free), "it takes no slot"
 
 
-async def test_the_preferred_one_is_asked_if_it_can(world: World, watcher: Watcher):
+async def test_the_start_that_it_was_sent_to_is_asked_if_it_can(world: World, watcher: Watcher):
     _, first = await joined(world, watcher)
     member, second = await joined(world, watcher)
-    for preferred in (first, second, second, first):
-        answer = await look(world, watcher, make_waiting("batch-1/a/1", "b"), preferred)
-        assert answer.target.executor_id == preferred
-    await member.stop()
-    await watcher.next(Lost)
+    for sent_to in (first, second, second, first):
+        answer = await look(world, watcher, make_waiting("batch-1/a/1", "b"), sent_to)
+        assert answer.target == sent_to
+    await member.restart()
+    third = await watcher.connected()
     answer = await look(world, watcher, make_waiting("batch-1/a/1", "b"), second)
-    assert answer.target.executor_id == first
+    assert (answer.target, answer.still_running) == (third, False), "another start of the same executor knows that one"
+    await member.stop()
+    await watcher.several(Lost, 2)
+    answer = await look(world, watcher, make_waiting("batch-1/a/1", "b"), second)
+    assert answer.target == first
+
+
+async def test_of_a_start_that_it_does_not_know_it_cannot_say_that_it_is_over(world: World, watcher: Watcher):
+    _, target = await joined(world, watcher)
+    sent_to = Target(target.executor_id, "boot of a copy")
+    assert (await look(world, watcher, make_waiting("batch-1/a/1", "b"), sent_to)).still_running
+    assert not (await look(world, watcher, make_waiting("batch-1/a/1", "b"), target)).still_running
 
 
 async def test_nobody_is_asked_who_cannot(world: World, watcher: Watcher):
-    assert world.executors.probe(make_waiting("batch-1/a/1"), "") is None
+    assert world.executors.probe(make_waiting("batch-1/a/1"), NOBODY) is None
     await joined(world, watcher)
-    assert world.executors.probe(make_call("batch-1/a/1", ECHO), "") is None
+    assert world.executors.probe(make_call("batch-1/a/1", ECHO), NOBODY) is None

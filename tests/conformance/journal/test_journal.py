@@ -135,6 +135,16 @@ async def test_every_start_is_kept(book: Book) -> None:
     assert book.journal is not None
     known = await book.journal.known_boots(["boot-1", "boot-2", "boot-3", "boot-4", ""])
     assert known == {"boot-1", "boot-2", "boot-3"}
+    assert (await book.start()).earlier == {"boot-1", "boot-2", "boot-3"}
+
+
+async def test_nobody_opens_it_while_tools_of_a_start_go_on(book: Book) -> None:
+    await book.start()
+    journal, book.journal = book.journal, None
+    assert journal is not None
+    await journal.close(at_work=True)
+    with pytest.raises(PreconditionError, match="JOURNAL_LOCKED"):
+        await book.one().open("boot-3", "executor")
 
 
 async def test_a_copy_answers_for_no_start_before_it(book: Book) -> None:
@@ -143,7 +153,8 @@ async def test_a_copy_answers_for_no_start_before_it(book: Book) -> None:
     opened = await book.start()
     assert opened.copied
     assert opened.executor_id == "executor-1"
-    await book.start()
+    assert opened.earlier == set()
+    assert (await book.start()).earlier == {"boot-3"}
     assert book.journal is not None
     assert await book.journal.known_boots(["boot-1", "boot-2", "boot-3", "boot-4"]) == {"boot-3", "boot-4"}
 

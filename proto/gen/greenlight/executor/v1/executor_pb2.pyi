@@ -99,6 +99,7 @@ class ExecuteRequest(_message.Message):
     ATTACHES_FIELD_NUMBER: _builtins.int
     PROBES_FIELD_NUMBER: _builtins.int
     CANCEL_TOKENS_FIELD_NUMBER: _builtins.int
+    PROBE_BOOT_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """First message of the stream only."""
@@ -127,6 +128,12 @@ class ExecuteRequest(_message.Message):
     def cancel_tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___FencingToken]:
         """Whose the `cancels` are, one for each of them in their order. Where there are fewer, the rest have none."""
 
+    @_builtins.property
+    def probe_boot_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The executor start that each of the `probes` was sent to, in their order. Where there are fewer, the rest are this
+        start's.
+        """
+
     def __init__(
         self,
         *,
@@ -137,10 +144,11 @@ class ExecuteRequest(_message.Message):
         attaches: _abc.Iterable[Global___Attach] | None = ...,
         probes: Global___CallFrame | None = ...,
         cancel_tokens: _abc.Iterable[Global___FencingToken] | None = ...,
+        probe_boot_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "hello", b"hello", "probes", b"probes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "attaches", b"attaches", "cancel_tokens", b"cancel_tokens", "cancels", b"cancels", "frame", b"frame", "hello", b"hello", "probes", b"probes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "attaches", b"attaches", "cancel_tokens", b"cancel_tokens", "cancels", b"cancels", "frame", b"frame", "hello", b"hello", "probe_boot_ids", b"probe_boot_ids", "probes", b"probes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -744,7 +752,9 @@ class ProbeAnswer(_message.Message):
     message: _builtins.str
     """With FAILED: why. May hold untrusted text of the tool."""
     still_running: _builtins.bool
-    """When the probe began the call ran here, or its tool did not stop, or a thread of it went on."""
+    """When the probe began the call ran here, or its tool did not stop, or a thread of it went on; or it was sent to a start
+    that this executor knows nothing of, as one whose journal is a copy.
+    """
     def __init__(
         self,
         *,
