@@ -71,7 +71,8 @@ class Operating(Connected):
     ) -> proposal_pb2.Proposal:
         """Says what became of a proposal whose outcome is unknown; `reason` tells who looked where.
 
-        `result` (a value, or JSON text) goes with "succeeded". "run_again" sends it again, though the earlier attempt
+        "failed" means that it had no effect: a retry sends it again. `result` (a value, or JSON text) goes with
+        "succeeded": it had an effect, if not the one that was wanted. "run_again" sends it again, though the earlier attempt
         may still be running. Raises PreconditionError where there is nothing to resolve.
         """
         request = orchestrator_pb2.ResolveProposalRequest(

@@ -179,7 +179,7 @@ async def test_who_resolved_it_as_what_and_why_is_on_record_and_when_it_was_sent
     assert proposal.attempts[0] == attempt
 
 
-async def test_resolved_as_failed_and_run_again(pair: Services):
+async def test_resolved_as_failed_it_had_no_effect_and_a_retry_sends_it_again(pair: Services):
     batch_id = await _unknown(pair)
     again = pb.ResolveProposalRequest(
         proposal_id=f"{batch_id}/a", resolution=event_pb2.RESOLUTION_RUN_AGAIN, reason="it never arrived"
@@ -191,6 +191,11 @@ async def test_resolved_as_failed_and_run_again(pair: Services):
     await pair.stub.ResolveProposal(over)
     summary = await pair.summary(batch_id, pb.UNTIL_FINISHED)
     assert states(summary.answers) == {"a": "FAILED", "b": "SKIPPED"}
+    assert summary.answers[0].failure.known_effect == tool_pb2.KNOWN_EFFECT_NONE
+    answer = await pair.stub.RetryProposals(pb.RetryProposalsRequest(proposal_ids=[f"{batch_id}/a"]))
+    assert _items(answer) == [("OK", "")]
+    await pair.summary(batch_id)
+    assert GATES.runs == ["doubtful", "doubtful", "doubtful"]
 
 
 async def test_what_cannot_be_resolved(pair: Services):

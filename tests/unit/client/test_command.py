@@ -88,6 +88,16 @@ def test_nobody_there(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None
     assert "greenlight up" in result.output
 
 
+def test_what_failed_means_where_an_outcome_is_unknown_is_one_thing() -> None:
+    help_text = " ".join(CliRunner().invoke(build(), ["resolve", "--help"], env={"COLUMNS": "200"}).output.split())
+    assert "It had no effect. A retry sends it again." in help_text
+    documents = _DOCUMENT.parent
+    assert "`--failed` means that it had no effect" in _DOCUMENT.read_text(encoding="utf-8")
+    assert "| a person said that it had no effect | RetryProposals" in (documents / "errors.md").read_text("utf-8")
+    proto = documents.parent / "proto" / "greenlight" / "orchestrator" / "v1" / "event.proto"
+    assert "// It had no effect: it is FAILED, and a retry sends it again." in proto.read_text("utf-8")
+
+
 def test_services_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("greenlight_client.cli.services.find_spec", lambda name: None)
     result = CliRunner().invoke(build(), ["up"])

@@ -31,8 +31,8 @@ def register(app: typer.Typer) -> None:
 async def resolve(
     terminal: Terminal,
     proposal: options.ProposalArgument,
-    succeeded: Annotated[bool, typer.Option("--succeeded", help="It happened.")] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="It did not happen, or not as wanted; it is over.")] = False,
+    succeeded: Annotated[bool, typer.Option("--succeeded", help="It had an effect.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="It had no effect. A retry sends it again.")] = False,
     run_again: Annotated[
         bool, typer.Option("--run-again", help="Send it again, though the earlier attempt may still be running.")
     ] = False,
@@ -89,7 +89,8 @@ def _wanted(said: int, reason: str) -> str:
 
 
 async def _what(terminal: Terminal) -> ResolutionName | None:
-    terminal.say("What became of it? s: it succeeded; f: it did not, and is over; r: run it again; else: leave it")
+    terminal.say("What became of it? s: it had an effect; f: it had none, and a retry sends it again;")
+    terminal.say("r: send it again now, though it may have had one; else: leave it")
     return _ANSWERS.get((await terminal.ask("[s/f/r]")).lower()[:1])
 
 

@@ -31,9 +31,9 @@ class _ResolutionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Resolution
     DESCRIPTOR: _descriptor.EnumDescriptor
     RESOLUTION_UNSPECIFIED: _Resolution.ValueType  # 0
     RESOLUTION_SUCCEEDED: _Resolution.ValueType  # 1
-    """It had its effect, with this result."""
+    """It had an effect, if not the one that was wanted, with this result."""
     RESOLUTION_FAILED: _Resolution.ValueType  # 2
-    """It had none, or not the one that was wanted; it is over."""
+    """It had no effect: it is FAILED, and a retry sends it again. One that is FAILED with effect DONE stays as it is."""
     RESOLUTION_RUN_AGAIN: _Resolution.ValueType  # 3
     """Send it again. The earlier attempt may still be running."""
 
@@ -41,9 +41,9 @@ class Resolution(_Resolution, metaclass=_ResolutionEnumTypeWrapper): ...
 
 RESOLUTION_UNSPECIFIED: Resolution.ValueType  # 0
 RESOLUTION_SUCCEEDED: Resolution.ValueType  # 1
-"""It had its effect, with this result."""
+"""It had an effect, if not the one that was wanted, with this result."""
 RESOLUTION_FAILED: Resolution.ValueType  # 2
-"""It had none, or not the one that was wanted; it is over."""
+"""It had no effect: it is FAILED, and a retry sends it again. One that is FAILED with effect DONE stays as it is."""
 RESOLUTION_RUN_AGAIN: Resolution.ValueType  # 3
 """Send it again. The earlier attempt may still be running."""
 Global___Resolution: _TypeAlias = Resolution  # noqa: Y015

@@ -1012,6 +1012,7 @@ class ResolveProposalRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     proposal_id: _builtins.str
     resolution: _event_pb2.Resolution.ValueType
+    """Whether it had an effect: FAILED means none, and that a retry sends it again."""
     result_json: _builtins.str
     """With SUCCEEDED: the result as JSON text. Empty = null."""
     reason: _builtins.str
