@@ -72,8 +72,8 @@ class Operating(Connected):
         """Says what became of a proposal whose outcome is unknown; `reason` tells who looked where.
 
         "failed" means that it had no effect: a retry sends it again. `result` (a value, or JSON text) goes with
-        "succeeded": it had an effect, if not the one that was wanted. "run_again" sends it again, though the earlier attempt
-        may still be running. Raises PreconditionError where there is nothing to resolve.
+        "succeeded": it had an effect, if not the one that was wanted. "run_again" sends it again, though the earlier
+        attempt may still be running. Raises PreconditionError where there is nothing to resolve.
         """
         request = orchestrator_pb2.ResolveProposalRequest(
             proposal_id=proposal_id,
