@@ -9,7 +9,8 @@ from greenlight.executor.v1 import executor_pb2 as pb
 from greenlight_tool import strict_json
 from shared.kernel.errors import FieldViolation, InvalidError
 
-_EXACT = 2**53
+# What the double 2^53 was written as cannot be told: 2^53 + 1 is rounded to it.
+_EXACT = 2**53 - 1
 
 
 def arguments_of(request: pb.CallToolRequest) -> str:
@@ -40,7 +41,7 @@ def _exact(value: Any, path: str) -> Any:
         if not value.is_integer():
             return value
         if abs(value) > _EXACT:
-            raise _invalid(path, "an integer beyond 2^53 is not exact here: use arguments_json")
+            raise _invalid(path, "an integer beyond 2^53 - 1 is not exact here: use arguments_json")
         return int(value)
     if isinstance(value, dict):
         return {name: _exact(member, f"{path}.{name}") for name, member in cast(dict[str, Any], value).items()}

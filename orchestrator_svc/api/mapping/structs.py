@@ -9,7 +9,8 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from orchestrator_svc.api.mapping.faults import Faults
 
-_EXACT = 1 << 53
+# What the double 2^53 was written as cannot be told: 2^53 + 1 is rounded to it.
+_EXACT = (1 << 53) - 1
 
 
 def struct_text(struct: Struct, place: str, faults: Faults) -> str:
@@ -51,6 +52,6 @@ class _Reader:
         if not number.is_integer():
             return number
         if abs(number) > _EXACT:
-            self.faults.add(place, f"an integer beyond 2^53 is not exact as a double; send it by {self.twin}")
+            self.faults.add(place, f"an integer beyond 2^53 - 1 is not exact as a double; send it by {self.twin}")
             return 0
         return int(number)

@@ -124,11 +124,11 @@ def _typed(**members: Any) -> proposal_pb2.ProposalSpec:
 
 
 async def test_the_struct_twin(pair: Services):
-    value = {"whole": 3.0, "part": 0.5, "negative": -2.0, "list": [1.0, True, None, "x"], "most": float(1 << 53)}
+    value = {"whole": 3.0, "part": 0.5, "negative": -2.0, "list": [1.0, True, None, "x"], "most": float((1 << 53) - 1)}
     summary = await pair.run(_typed(value=value))
     proposal = await pair.proposal(summary.batch.batch_id, "one")
     assert proposal.proposed_arguments_json == (
-        '{"value":{"list":[1,true,null,"x"],"most":9007199254740992,"negative":-2,"part":0.5,"whole":3}}'
+        '{"value":{"list":[1,true,null,"x"],"most":9007199254740991,"negative":-2,"part":0.5,"whole":3}}'
     )
 
 
@@ -136,6 +136,8 @@ async def test_the_struct_twin(pair: Services):
     ("value", "field", "says"),
     [
         (float(1 << 54), "arguments.value", "arguments_json"),
+        (float((1 << 53) + 1), "arguments.value", "beyond 2^53 - 1"),
+        (-float((1 << 53) + 1), "arguments.value", "beyond 2^53 - 1"),
         ({"deep": [1, -1e300]}, "arguments.value.deep[1]", "arguments_json"),
         (float("nan"), "arguments.value", "not JSON"),
         (float("inf"), "arguments.value", "not JSON"),

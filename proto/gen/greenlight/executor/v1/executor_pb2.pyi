@@ -856,7 +856,7 @@ class CallToolRequest(_message.Message):
     """JSON text, exact."""
     @_builtins.property
     def arguments(self) -> _struct_pb2.Struct:
-        """For people who type; integers beyond 2^53 are refused."""
+        """For people who type; integers beyond 2^53 - 1 are refused."""
 
     def __init__(
         self,

@@ -283,7 +283,7 @@ class ProposalSpec(_message.Message):
     """Empty = derived: SHA-256 over tenant, proposal id and bound digest. At most 256 characters, without U+0000."""
     @_builtins.property
     def arguments(self) -> _struct_pb2.Struct:
-        """For people who type; integers beyond 2^53 are refused."""
+        """For people who type; integers beyond 2^53 - 1 are refused."""
 
     @_builtins.property
     def depends_on(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dependency]: ...
