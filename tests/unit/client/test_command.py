@@ -77,6 +77,15 @@ def test_usage(words: list[str], code: ExitCode, said: str) -> None:
     assert said in result.output
 
 
+def test_a_file_that_nests_too_deeply_is_wrong_also_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 100_000 + "]" * 100_000)
+    result = CliRunner().invoke(build(), ["submit", str(path), "--json"])
+    assert result.exit_code == ExitCode.USAGE
+    assert '"message":' in result.stdout
+    assert "not JSON: nested deeper than 64" in result.stdout
+
+
 @pytest.mark.parametrize(
     "words", [["--server", "127.0.0.1:1", "batches"], ["batches", "--server", "127.0.0.1:1"], ["run", "t"]]
 )

@@ -30,6 +30,17 @@ def test_parameters_that_are_none(pairs: list[str]) -> None:
         inputs.parameters(pairs)
 
 
+@pytest.mark.parametrize("depth", [120, 3_000, 200_000])
+def test_what_nests_too_deeply_to_be_sent(depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    with pytest.raises(UsageError, match="--param amount: nested deeper than 64"):
+        inputs.parameters([f"amount={deep}"])
+    with pytest.raises(UsageError, match="x: not JSON: nested deeper than 64"):
+        inputs.proposals('[{"tool":"t","arguments":{"value":' + deep + "}}]", "x", {})
+    with pytest.raises(inputs.NotJsonError, match="nested deeper than 64"):
+        inputs.ordered_json(deep)
+
+
 def test_labels() -> None:
     assert inputs.labels(["team=a", "x="]) == {"team": "a", "x": ""}
     with pytest.raises(UsageError):

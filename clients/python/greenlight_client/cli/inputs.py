@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,8 @@ from google.protobuf import json_format
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight_client.calls import Source, template, template_yaml
 
+_NESTED = 100  # arguments may nest 64 deep, and stand in a proposal: the orchestrator says which are deeper
+
 
 class UsageError(Exception):
     """What was typed is wrong; the message says what, and nothing was sent."""
@@ -18,6 +21,10 @@ class UsageError(Exception):
 
 class NotJsonError(UsageError):
     """A text that was to be JSON is not."""
+
+
+class _TooDeepError(ValueError):
+    """It nests so deeply that it cannot even be sent."""
 
 
 def parameters(pairs: list[str]) -> dict[str, Any]:
@@ -29,14 +36,19 @@ def parameters(pairs: list[str]) -> dict[str, Any]:
             raise UsageError(f"--param wants name=value, not {pair!r}")
         if name in result:
             raise UsageError(f"--param {name} is given twice")
-        result[name] = json_or_text(text)
+        try:
+            result[name] = json_or_text(text)
+        except _TooDeepError as error:
+            raise UsageError(f"--param {name}: {error}") from error
     return result
 
 
 def json_or_text(text: str) -> Any:
     """`3` is a number, `"3"` and `three` are text."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return _json(text, parse_constant=_refuse_constant)
+    except _TooDeepError:
+        raise
     except ValueError:
         return text
 
@@ -80,7 +92,7 @@ def proposals(text: str, name: str, given: dict[str, Any]) -> batch_pb2.BatchSpe
     if given:
         raise UsageError(f"{name}: --param is for templates")
     try:
-        document = json.loads(text, object_pairs_hook=_without_duplicates)
+        document = _json(text, object_pairs_hook=_without_duplicates)
     except ValueError as error:
         raise UsageError(f"{name}: not JSON: {error}") from error
     body = cast(dict[str, Any], document if isinstance(document, dict) else {"proposals": document})
@@ -104,12 +116,30 @@ def ordered_json(text: str) -> str:
     Raises NotJsonError.
     """
     try:
-        value = json.loads(
-            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_number
-        )
-    except (ValueError, RecursionError) as error:
+        value = _json(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_number)
+    except ValueError as error:
         raise NotJsonError(f"not JSON: {error}") from error
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _json(text: str, **hooks: Any) -> Any:
+    """What the text says. Raises ValueError."""
+    try:
+        value = json.loads(text, **hooks)
+    except RecursionError:
+        raise _TooDeepError("nested deeper than 64") from None
+    level = [value]
+    for _ in range(_NESTED):
+        level = [inner for item in level for inner in _members(item)]
+    if level:
+        raise _TooDeepError("nested deeper than 64")
+    return value
+
+
+def _members(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast(dict[str, Any], value).values()
+    return cast(list[Any], value) if isinstance(value, list) else ()
 
 
 def _number(text: str) -> int | float:
