@@ -6,6 +6,7 @@ Either way gRPC watches the health of each, and asks none that drains or stands 
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, cast
@@ -31,6 +32,9 @@ _OPTIONS: list[tuple[str, int | str]] = [
 _LOOPBACK = ("127.", "localhost", "[::1]")
 _MANY = ("dns:", "ipv4:", "ipv6:")
 _LISTS = ("ipv4:", "ipv6:")  # in these commas are gRPC's own
+_OTHERS = ("unix:", "unix-abstract:", "vsock:", "xds:")  # gRPC's, which have no port
+_SCHEME = re.compile(r"dns:(//[^/]*/)?|ipv4:|ipv6:")
+_ADDRESS = re.compile(r"(\[[^\s\[\]]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 _SERVICE: str = orchestrator_pb2.DESCRIPTOR.services_by_name["OrchestratorService"].full_name
 SERVICE_CONFIG = (
     '{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": "' + _SERVICE + '"}}'
@@ -44,7 +48,7 @@ class Servers:
     """What is called is `stub`. `several`: a request that one of them did not answer may be answered by another."""
 
     def __init__(self, server: str, credentials: grpc.ChannelCredentials | None) -> None:
-        """Raises ValueError where `server` has an empty entry."""
+        """Raises ValueError where `server` is no address."""
         found = targets(server)
         self.several = len(found) > 1 or found[0].startswith(_MANY)
         self._channels = [_open(target, credentials, spread=self.several) for target in found]
@@ -98,11 +102,19 @@ class _Chosen:
 
 
 def targets(server: str) -> list[str]:
-    """The entries of a list divided by commas. Raises ValueError where one is empty."""
+    """The entries of a list divided by commas. Raises ValueError where one is no HOST:PORT."""
     found = [server] if server.startswith(_LISTS) else [part.strip() for part in server.split(",")]
-    if not all(found):
+    if not all(map(_is_target, found)):
         raise ValueError(f"server must be HOST:PORT, or several divided by commas, not {server!r}")
     return found
+
+
+def _is_target(target: str) -> bool:
+    # What gRPC makes of it otherwise is another server: no port is 443, and 65,537 is 1.
+    if target.startswith(_OTHERS):
+        return True
+    addresses = (_ADDRESS.fullmatch(part.strip()) for part in _SCHEME.sub("", target, count=1).split(","))
+    return all(address is not None and 0 < int(address[2]) < 65_536 for address in addresses)
 
 
 def channel_options(target: str, *, spread: bool = False) -> Sequence[tuple[str, int | str]]:

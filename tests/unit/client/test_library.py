@@ -206,6 +206,11 @@ def test_a_list_of_servers() -> None:
     assert targets("a:1") == ["a:1"]
     assert targets("a:1, b:2") == ["a:1", "b:2"]
     assert targets("ipv4:10.0.0.1:1,10.0.0.2:1") == ["ipv4:10.0.0.1:1,10.0.0.2:1"]
-    for wrong in ("", "a:1,", ",", " "):
+    for right in ("[::1]:1", "ipv6:[::1]:1,[::2]:2", "dns:///a:1", "dns://10.0.0.1:53/a.b.:1", "dns:a:1", "unix:/a/b"):
+        assert targets(right) == [right]
+    for wrong in (
+        *("", "a:1,", ",", " ", "localhost", "a:", ":1", "a:0", "a:65536", "a:99999", "a:port", "a b:1", "http://a:1"),
+        *("::1:1", "[::1]", "dns:///a", "dns://10.0.0.1:53/a", "ipv4:1.2.3.4", "ipv4:1.2.3.4:1,1.2.3.5", "a:1,b"),
+    ):
         with pytest.raises(ValueError, match="server must be HOST:PORT"):
             targets(wrong)

@@ -80,4 +80,4 @@ def _root(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    context.obj = Settings(server or DEFAULT_SERVER, tenant, principal, json)
+    context.obj = Settings(DEFAULT_SERVER if server is None else server, tenant, principal, json)

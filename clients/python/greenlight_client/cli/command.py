@@ -75,10 +75,11 @@ def _with_shared_options(function: Command, *, connected: bool) -> Callable[...,
     def invoke(**given: Any) -> None:
         # What stands before the command's name (or in the environment) holds where the command itself is told nothing.
         before: Settings = given.pop("context").obj
+        server, tenant, principal = (given.pop(name, None) for name in ("server", "tenant", "principal"))
         settings = Settings(
-            server=given.pop("server", None) or before.server,
-            tenant=given.pop("tenant", None) or before.tenant,
-            principal=given.pop("principal", None) or before.principal,
+            server=before.server if server is None else server,
+            tenant=before.tenant if tenant is None else tenant,
+            principal=before.principal if principal is None else principal,
             json_lines=given.pop("json") or before.json_lines,
         )
         raise typer.Exit(execute(Terminal(settings), lambda terminal: function(terminal, **given)))
