@@ -29,6 +29,12 @@ def test_a_batch_in_lines() -> None:
     ]
 
 
+def test_without_the_submission_no_time_is_made_up() -> None:
+    log = Log().submitted(1).added("a").dispatched(0.5, "a").succeeded(2, "a")
+    del log.events[0]
+    assert _lines(log) == ["agent/a running", "agent/a done in 1.50 s"]
+
+
 def test_a_resolution_says_as_what_by_whom_and_why() -> None:
     log = Log().submitted(1).added("a").dispatched(0, "a")
     detail = event_pb2.ProposalResolved(

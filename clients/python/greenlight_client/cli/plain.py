@@ -1,4 +1,7 @@
-"""Without a terminal: one plain line for each event that tells something, with the seconds since the submission."""
+"""Without a terminal: one plain line for each event that tells something, with the seconds since the submission.
+
+Where that is not known (a stream that began later) a line has no time.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -26,9 +29,11 @@ class PlainLines:
         if not text:
             return None
         at = moment(event.time)
-        since = (at - model.submitted).total_seconds() if at is not None and model.submitted is not None else 0.0
+        since = ""
+        if at is not None and model.submitted is not None:
+            since = f"+{(at - model.submitted).total_seconds():.3f}s "
         subject = f"{clean(row.agent)}/{clean(row.key)}" if row is not None else "batch"
-        return clean(f"+{since:.3f}s {subject} {text}", _LONGEST)
+        return clean(f"{since}{subject} {text}", _LONGEST)
 
     def _proposal_text(self, event: event_pb2.Event, row: Row) -> str | None:
         detail = event.WhichOneof("detail")

@@ -7,6 +7,7 @@ from typing import Protocol
 from greenlight.orchestrator.v1 import batch_pb2, event_pb2, proposal_pb2
 from greenlight_client.cli.board import Board
 from greenlight_client.cli.clock import now
+from greenlight_client.cli.formats import moment
 from greenlight_client.cli.interruptions import Interruptions
 from greenlight_client.cli.live import LiveView
 from greenlight_client.cli.model import BatchModel, Row
@@ -96,6 +97,7 @@ class Watcher:
         self._view: View | None = None
         self._interruptions = Interruptions(self._note)
         self._gone = ""
+        self._looked_up: set[str] = set()
 
     def interrupted(self, error: GreenlightError | None) -> None:
         """For `on_interruption`."""
@@ -133,7 +135,9 @@ class Watcher:
                     async for event in stream:
                         self._interruptions.event_came()
                         self._on_event(event)
-                        view.event_applied(event, *self.board.apply(event))
+                        model, row = self.board.apply(event)
+                        await self._look_up_submission(model)
+                        view.event_applied(event, model, row)
                 except Exception as error:  # raised again below, and not as a group
                     failure = error
                 for helper in helpers:
@@ -146,6 +150,17 @@ class Watcher:
         if failure is not None:
             raise failure
         return stream.summary
+
+    async def _look_up_submission(self, model: BatchModel) -> None:
+        """Once, where the stream began after the batch's first event."""
+        if model.submitted is not None or model.batch_id in self._looked_up or self._terminal.settings.json_lines:
+            return
+        self._looked_up.add(model.batch_id)
+        try:
+            found = await self._client.get_batch(model.batch_id)
+        except GreenlightError:
+            return  # its lines are without times
+        model.submitted = moment(found.batch.create_time)
 
     async def _redraw(self, view: View) -> None:
         while True:

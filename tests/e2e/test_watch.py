@@ -1,0 +1,36 @@
+"""Watching from later on, and a whole session."""
+
+import re
+
+import pytest
+
+from greenlight_client.cli.exit_codes import ExitCode
+from tests.e2e.pair import Pair
+
+SLOW = {"key": "slow", "tool": "steps", "arguments": {"number": 2, "seconds": 0.4}}
+MEMO = {"key": "memo", "tool": "note", "arguments": {"text": "b"}}
+
+
+def _times(lines: str) -> list[float]:
+    """The seconds of each line."""
+    return [float(time) for time in re.findall(r"^\+(\S+)s ", lines, re.MULTILINE)]
+
+
+def test_lines_of_later_events_have_the_seconds_since_the_submission(shared: Pair) -> None:
+    batch = shared.submit([SLOW])
+    whole = shared.greenlight("watch", batch)
+    later = shared.greenlight("watch", batch, "--after", "3")
+    assert later.err.splitlines()[-2].endswith("batch succeeded: 1 of 1 succeeded")
+    times = _times(later.err)
+    assert times[-1] > 0.4
+    assert times == pytest.approx(_times(whole.err)[-len(times) :], abs=0.1)
+
+
+def test_lines_of_what_a_turn_sets_free_too(shared: Pair) -> None:
+    batch = shared.submit([MEMO, SLOW], "--session", "lines")
+    assert shared.greenlight("watch", batch, "--until", "blocked").code == ExitCode.AWAITING_DECISION
+    turn = shared.greenlight("confirm", "lines", "--all", "--until", "finished")
+    assert turn.code == ExitCode.SUCCEEDED, turn.err
+    times = _times(turn.err)
+    assert times[0] > 0.4
+    assert times == pytest.approx(_times(shared.greenlight("watch", batch).err)[-len(times) :], abs=0.1)
