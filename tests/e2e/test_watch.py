@@ -34,3 +34,15 @@ def test_lines_of_what_a_turn_sets_free_too(shared: Pair) -> None:
     times = _times(turn.err)
     assert times[0] > 0.4
     assert times == pytest.approx(_times(shared.greenlight("watch", batch).err)[-len(times) :], abs=0.1)
+
+
+def test_what_was_watched_of_a_session_counts_as_shown_by_its_token(shared: Pair) -> None:
+    batch = shared.submit([MEMO], "--session", "token")
+    watched = shared.greenlight("watch", "--session", "token", "--until", "blocked", "--json")
+    assert [item["type"] for item in watched.objects][-2:] == ["position", "summary"]
+    (position,) = watched.of("position")
+    later = shared.submit([MEMO], "--session", "token")
+    turn = shared.greenlight("confirm", "token", "--shown-through", position["session_token"], "--json")
+    (confirmation,) = turn.of("confirmation")
+    assert confirmation["confirmed"] == [f"{batch}/memo"]
+    assert confirmation["not_shown"] == [f"{later}/memo"]

@@ -40,7 +40,11 @@ async def confirm(
     ] = None,
     agent: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only of these agents. Repeatable.")] = None,
     shown_through: Annotated[
-        str, typer.Option(metavar="TOKEN", help="A session token: what was proposed up to it counts as shown.")
+        str,
+        typer.Option(
+            metavar="TOKEN",
+            help="`watch --session ID --json` ends with it: what was proposed up to it counts as shown.",
+        ),
     ] = "",
     everything: Annotated[bool, typer.Option("--all", help="Everything that is pending now.")] = False,
     until: options.TurnUntilOption = "blocked",

@@ -128,10 +128,10 @@ async def watch(
                 on_interruption=watcher.interrupted,
                 on_compacted=watcher.compacted,
             )
-        return await follow(terminal, watcher, stream)
+        return await follow(terminal, watcher, stream, session)
 
 
-async def follow(terminal: Terminal, watcher: Watcher, stream: EventStream) -> ExitCode:
+async def follow(terminal: Terminal, watcher: Watcher, stream: EventStream, session: str | None = None) -> ExitCode:
     """Watches to the end and shows what everything came to; cancelled by Ctrl-C, it says how to go on."""
     try:
         summary = await watcher.follow(stream)
@@ -140,6 +140,8 @@ async def follow(terminal: Terminal, watcher: Watcher, stream: EventStream) -> E
             where = terminal.again("watch", stream.batch_id)
             terminal.say(Text(f"detached; the batch goes on. Watch it again: {clean(where)}"))
         raise
+    if session is not None:
+        terminal.json_object("position", {"session_token": stream.session_token})
     return show_summary(terminal, summary)
 
 
