@@ -1,6 +1,7 @@
 """Watching from later on, and a whole session."""
 
 import re
+import signal
 
 import pytest
 
@@ -46,3 +47,19 @@ def test_what_was_watched_of_a_session_counts_as_shown_by_its_token(shared: Pair
     (confirmation,) = turn.of("confirmation")
     assert confirmation["confirmed"] == [f"{batch}/memo"]
     assert confirmation["not_shown"] == [f"{later}/memo"]
+
+
+def test_ctrl_c_of_a_sessions_watch_names_the_session(shared: Pair) -> None:
+    shared.submit([MEMO], "--session", "left")
+    with shared.started("watch", "--session", "left") as watch:
+        assert watch.stderr is not None
+        watch.stderr.readline()
+        watch.send_signal(signal.SIGINT)
+        _, rest = watch.communicate(timeout=10)
+    assert watch.returncode == ExitCode.INTERRUPTED
+    assert "detached; the session goes on. Watch it again: greenlight watch --session left" in rest
+
+
+def test_a_turn_in_which_nothing_waits_says_so(shared: Pair) -> None:
+    shared.submit([SLOW], "--session", "nothing")
+    assert "nothing is SOFT and waits in session nothing" in shared.greenlight("confirm", "nothing", "--all").err

@@ -71,7 +71,10 @@ async def confirm(
             max_wait=options.duration(wait),
             on_interruption=watcher.interrupted,
         )
-        say_confirmation(terminal, await stream.confirmed())
+        confirmation = await stream.confirmed()
+        say_confirmation(terminal, confirmation)
+        if board is None and not confirmation.ByteSize():
+            terminal.say(f"nothing is SOFT and waits in session {clean(session)}")
         return await _follow(terminal, watcher, stream, session)
 
 

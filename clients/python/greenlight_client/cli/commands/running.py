@@ -136,7 +136,10 @@ async def follow(terminal: Terminal, watcher: Watcher, stream: EventStream, sess
     try:
         summary = await watcher.follow(stream)
     except asyncio.CancelledError:
-        if stream.batch_id:
+        if session is not None:
+            where = terminal.again("watch", "--session", session)
+            terminal.say(Text(f"detached; the session goes on. Watch it again: {clean(where)}"))
+        elif stream.batch_id:
             where = terminal.again("watch", stream.batch_id)
             terminal.say(Text(f"detached; the batch goes on. Watch it again: {clean(where)}"))
         raise
