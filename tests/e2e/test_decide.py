@@ -102,6 +102,18 @@ def test_the_same_in_another_order_is_no_change(shared: Pair) -> None:
     assert "there is nothing to decide" in late.err
 
 
+def test_an_edit_shows_the_defaults_that_run(shared: Pair) -> None:
+    batch = shared.submit([{"key": "b", "tool": "broken", "tier": "TIER_HARD", "arguments": {"unless": "mended"}}])
+    done = shared.greenlight("edit", f"{batch}/b", "--arguments", "{}", "--yes")
+    changed = [line for line in done.err.splitlines() if line.startswith(("+ ", "- "))]
+    assert changed == ['-  "unless": "mended"', '+  "unless": ""']
+    (ran,) = shared.greenlight("show", f"{batch}/b", "--json").of("proposal")
+    assert ran["bound_arguments_json"] == '{"unless":""}'
+    again = shared.submit([{"key": "b", "tool": "broken", "tier": "TIER_HARD"}])
+    same = shared.greenlight("edit", f"{again}/b", "--arguments", "{}", "--yes")
+    assert "nothing changed" in same.err
+
+
 def test_arguments_that_do_not_fit_are_refused(shared: Pair) -> None:
     batch = shared.submit([PUBLISH])
     done = shared.greenlight("edit", f"{batch}/out", "--arguments", '{"text": 3}', "--yes")

@@ -115,11 +115,15 @@ def ordered_json(text: str) -> str:
 
     Raises NotJsonError.
     """
+    return json.dumps(strict_json(text, parse_float=_number), ensure_ascii=False, sort_keys=True)
+
+
+def strict_json(text: str, **hooks: Any) -> Any:
+    """What the text says. Raises NotJsonError."""
     try:
-        value = _json(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_number)
+        return _json(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, **hooks)
     except ValueError as error:
         raise NotJsonError(f"not JSON: {error}") from error
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _json(text: str, **hooks: Any) -> Any:

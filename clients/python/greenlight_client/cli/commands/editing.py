@@ -12,6 +12,7 @@ from greenlight_client.cli import ids, inputs, options
 from greenlight_client.cli.cards import difference, shown_arguments
 from greenlight_client.cli.command import command, show_refusal
 from greenlight_client.cli.commands.approving import agreed
+from greenlight_client.cli.defaults import with_defaults
 from greenlight_client.cli.editor import edited_text
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.inputs import UsageError
@@ -48,30 +49,38 @@ async def edit(
             message = f"{item.proposal_id} is {state}: there is nothing to decide"
             show_refusal(terminal, grpc.StatusCode.FAILED_PRECONDITION, message)
             return ExitCode.REFUSED
+        schema = await _schema_of(client, item)
         if arguments is not None:
             text = inputs.read_text(Path(arguments[1:])) if arguments.startswith("@") else arguments
-            return await _once(terminal, client, item, text, yes=yes)
+            return await _once(terminal, client, item, schema, text, yes=yes)
         if not terminal.can_ask:
             raise UsageError("nobody is there to edit: give --arguments JSON or --arguments @FILE")
-        return await _until_right(terminal, client, item, editor, yes=yes)
+        return await _until_right(terminal, client, item, schema, editor, yes=yes)
+
+
+async def _schema_of(client: GreenlightClient, item: proposal_pb2.Proposal) -> str:
+    async for tool in client.list_tools(item.tool):
+        if tool.descriptor.version == item.version:
+            return tool.descriptor.arguments_schema_json
+    return ""
 
 
 async def _once(
-    terminal: Terminal, client: GreenlightClient, item: proposal_pb2.Proposal, text: str, *, yes: bool
+    terminal: Terminal, client: GreenlightClient, item: proposal_pb2.Proposal, schema: str, text: str, *, yes: bool
 ) -> ExitCode:
-    answer = await _offered(terminal, client, item, text, yes=yes)
+    answer = await _offered(terminal, client, item, schema, text, yes=yes)
     return show_item_answers(terminal, [answer], "approved, edited:") if answer else ExitCode.AWAITING_DECISION
 
 
 async def _until_right(
-    terminal: Terminal, client: GreenlightClient, item: proposal_pb2.Proposal, editor: str, *, yes: bool
+    terminal: Terminal, client: GreenlightClient, item: proposal_pb2.Proposal, schema: str, editor: str, *, yes: bool
 ) -> ExitCode:
     """What was typed is not lost where it is no JSON, or does not fit: it can be edited again."""
     text = indented_json(shown_arguments(item)) + "\n"
     while True:
         text = await edited_text(editor, text, ".json")
         try:
-            answer = await _offered(terminal, client, item, text, yes=yes)
+            answer = await _offered(terminal, client, item, schema, text, yes=yes)
             if answer is None:
                 return ExitCode.AWAITING_DECISION
             code = show_item_answers(terminal, [answer], "approved, edited:")
@@ -86,9 +95,10 @@ async def _until_right(
 
 
 async def _offered(
-    terminal: Terminal, client: GreenlightClient, item: proposal_pb2.Proposal, text: str, *, yes: bool
+    terminal: Terminal, client: GreenlightClient, item: proposal_pb2.Proposal, schema: str, text: str, *, yes: bool
 ) -> orchestrator_pb2.ProposalAnswer | None:
     """What came of it; None where nothing was sent. Raises NotJsonError."""
+    text = with_defaults(text, schema)
     change = difference(shown_arguments(item), text)
     if not change.plain:
         terminal.say("nothing changed; `greenlight approve` approves it as it is")
