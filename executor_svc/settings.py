@@ -9,6 +9,8 @@ from typing import Annotated, cast
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.runtime.server import listen_address
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -69,6 +71,12 @@ class Settings(BaseSettings):
         if isinstance(value, list):
             value = ",".join(map(str, cast(list[object], value)))
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        listen_address(value)
+        return value
 
     @field_validator("log_level")
     @classmethod

@@ -10,6 +10,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator_svc.adapters.executor.resolver import Endpoint
+from shared.runtime.server import listen_address
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -98,6 +99,12 @@ class Settings(BaseSettings):
     sampled_per_second: float = Field(
         500, ge=0, description="Calls with spans, in batches of more than 100 proposals; smaller ones always have them"
     )
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        listen_address(value)
+        return value
 
     @field_validator("log_level")
     @classmethod

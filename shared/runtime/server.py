@@ -22,6 +22,14 @@ _LAST_PORT = 65_535
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 
 
+def listen_address(text: str) -> tuple[str, int]:
+    """Of `HOST:PORT` or `[IPV6]:PORT`; port 0 is a free one. Raises ValueError."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match[3]) > _LAST_PORT:  # gRPC itself would take the rest of a division
+        raise ValueError(f"{text!r}: an address is HOST:PORT")
+    return match[1] or match[2], int(match[3])
+
+
 class ListenError(Exception):
     """The address cannot be served on; the message says which."""
 
@@ -97,11 +105,12 @@ class GrpcServer:
             self._on_lost("accepting calls", error or asyncio.CancelledError("cancelled, and not by its owner"))
 
     def _bind(self) -> int:
-        match = _ADDRESS.fullmatch(self._listen)
-        if match is None or int(match[3]) > _LAST_PORT:  # gRPC itself would take the rest of a division
-            raise ListenError(f"cannot listen on {self._listen!r}: an address is HOST:PORT")
         try:
-            _try_to_bind(match[1] or match[2], int(match[3]))
+            host, port = listen_address(self._listen)
+        except ValueError as error:
+            raise ListenError(f"cannot listen on {error}") from error
+        try:
+            _try_to_bind(host, port)
             return self.grpc.add_insecure_port(self._listen)
         except (OSError, UnicodeError, RuntimeError) as error:
             raise ListenError(f"cannot listen on {self._listen}: taken, or no address of this host") from error

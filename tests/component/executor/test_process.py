@@ -263,6 +263,7 @@ async def test_unsafe_is_said_aloud(start: Any):
     [
         (["--toolbox", "nowhere"], 1, "toolbox nowhere: there is no such module"),
         (["--toolbox", "tools", "--listen", "203.0.113.1:1"], 1, "cannot listen on 203.0.113.1:1"),
+        (["--toolbox", "tools", "--listen", "nohost"], 2, "listen: Value error, 'nohost': an address is HOST:PORT"),
         ([], 2, "no tools"),
     ],
 )
