@@ -126,6 +126,9 @@ class Toolset:
         opened = OpenTools(toolboxes, self._clock, self._threads)
         await opened.open(self._supervisor)
         self.current = opened
+        for spec in (tool.spec for tool in opened.tools):
+            if spec.effect is Effect.NON_IDEMPOTENT and spec.tier is Tier.AUTO:
+                _log.warning("tool %s %s is NON_IDEMPOTENT and AUTO: it runs without a decision", *spec.key)
         return opened
 
 

@@ -96,6 +96,24 @@ def test_what_cannot_be_loaded_says_which_and_why(folder: Folder, text: str, sai
     assert "mine.py" in str(raised.value)
 
 
+async def test_an_effect_that_counts_and_needs_no_decision_is_said(
+    folder: Folder, supervisor: Supervisor, caplog: pytest.LogCaptureFixture
+):
+    path = folder.write(
+        "mine.py",
+        """
+        @tool(effect="NON_IDEMPOTENT", tier="AUTO")
+        async def pay() -> None: ...
+        @tool(effect="NON_IDEMPOTENT")
+        async def asked() -> None: ...
+        @tool(effect="IDEMPOTENT", tier="AUTO")
+        async def keep() -> None: ...
+        """,
+    )
+    await toolset(supervisor, path).open()
+    assert caplog.messages == ["tool pay 1 is NON_IDEMPOTENT and AUTO: it runs without a decision"]
+
+
 @pytest.mark.parametrize("reference", ["nowhere.py", "no_such_module", "no.such.module", ""])
 def test_what_is_not_there(folder: Folder, reference: str):
     with pytest.raises(ToolboxError):
