@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from greenlight.orchestrator.v1 import batch_pb2
+from greenlight_client import GreenlightClient
 from greenlight_client.cli import inputs, options
-from greenlight_client.cli.ids import only
+from greenlight_client.cli.ids import batch_id, only, proposal_id
 from greenlight_client.cli.inputs import UsageError
 
 
@@ -170,4 +171,20 @@ def test_ids_by_a_unique_beginning() -> None:
         only("pri", ids, "proposal")
     with pytest.raises(UsageError, match="no proposal begins with 'x'"):
         only("x", ids, "proposal")
-    assert only("ABC", ["abcdef"], "batch") == "abcdef"
+    assert only("Pa", ["Pay", "pay", "pay-none"], "proposal") == "Pay"
+    with pytest.raises(UsageError, match="no proposal begins with 'X'"):
+        only("X", ["x"], "proposal")
+    keys = ["p1", "p2", "p3", "p4", "p5", "p6"]
+    with pytest.raises(UsageError, match=r"p1, p2, p3, p4, p5$"):
+        only("p", keys[:5], "proposal")
+    with pytest.raises(UsageError, match=r"p1, p2, p3, p4, p5 \.\.\.$"):
+        only("p", keys, "proposal")
+
+
+async def test_a_batch_by_its_whole_id_in_either_case_and_never_by_nothing() -> None:
+    client = GreenlightClient()
+    whole = "01A2027B-9506-7074-B9E9-7F8D612D4444"
+    assert await batch_id(client, whole) == whole.lower()
+    for typed in ("", "/s"):
+        with pytest.raises(UsageError, match="a batch is named by its id"):
+            await (proposal_id if typed else batch_id)(client, typed)

@@ -12,19 +12,21 @@ _CANDIDATES = 5
 
 async def batch_id(client: GreenlightClient, typed: str) -> str:
     """The one batch whose id begins with `typed`; `last` is the newest."""
+    if not typed:
+        raise UsageError("a batch is named by its id, a unique beginning of it, or `last`")
     if len(typed) == _WHOLE_ID:
-        return typed
+        return typed.lower()
     prefix = "" if typed == NEWEST else typed.lower()
     found: list[str] = []
-    async for batch in client.list_batches(batch_id_prefix=prefix, page_size=_CANDIDATES):
+    async for batch in client.list_batches(batch_id_prefix=prefix, page_size=_CANDIDATES + 1):
         found.append(batch.batch_id)
         if typed == NEWEST:
             return batch.batch_id
-        if len(found) == _CANDIDATES:
+        if len(found) > _CANDIDATES:
             break
     if typed == NEWEST and not found:
         raise UsageError("there is no batch yet")
-    return only(typed, found, "batch")
+    return only(prefix, found, "batch")
 
 
 async def proposal_id(client: GreenlightClient, typed: str) -> str:
@@ -41,13 +43,15 @@ async def proposal_id(client: GreenlightClient, typed: str) -> str:
 
 
 def only(typed: str, ids: Sequence[str], what: str) -> str:
-    """The id that is `typed`, else the only one that begins with it."""
+    """The id that is `typed`, else the only one that begins with it, in this case."""
     if typed in ids:
         return typed
-    fitting = [item for item in ids if item.startswith((typed.lower(), typed))]
+    fitting = [item for item in ids if item.startswith(typed)]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
         raise UsageError(f"no {what} begins with {typed!r}")
     shown = ", ".join(fitting[:_CANDIDATES])
-    raise UsageError(f"more than one {what} begins with {typed!r}: {shown}{' ...' if len(fitting) > 4 else ''}")
+    raise UsageError(
+        f"more than one {what} begins with {typed!r}: {shown}{' ...' if len(fitting) > _CANDIDATES else ''}"
+    )
