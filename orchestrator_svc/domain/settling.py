@@ -167,6 +167,7 @@ def _failed(
 def _retry(batch: Batch, changes: Changes, proposal: Proposal, failure: Failure, timing: Timing, made: Tally) -> None:
     number = made.refused if failure.refused else made.counted
     proposal.next_time = changes.time + delay(failure, number, proposal.retry)
+    proposal.failure = None  # where it had been unknown; the attempt has its own
     proposal.open_dependencies = 0
     batch.move(changes, proposal, State.APPROVED)
     changes.emit(proposal, events.AttemptRetrying(failure, proposal.next_time, timing))

@@ -47,7 +47,9 @@ async def test_not_found_of_an_attempt_that_is_over_it_is_tried_again() -> None:
         replica.end(replica.held[0], possible())
         await later(world, 1)
         assert keys(replica.held) == ["a/2"]
-        first = (await world.proposal(f"{batch_id}/a")).attempts[0]
+        again = await world.proposal(f"{batch_id}/a")
+        assert again.failure is None
+        first = again.attempts[0]
         assert first.failure is not None
         assert first.failure.known_effect is KnownEffect.NONE
         replica.end(replica.held[0], possible())
