@@ -1,5 +1,8 @@
 """Old events go: the command removes them, and the library and the other commands go on without them."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from greenlight_client import EventsCompactedError, GreenlightClient, call
@@ -27,12 +30,29 @@ def test_prune_then_watch_show_and_trace(shared: Pair) -> None:
     assert "sum" in watched.out
     in_session = shared.greenlight("watch", "--session", "old", "--json", *tenant)
     assert in_session.code == 0
-    assert [body["oldest_sequence"] for body in in_session.of("compacted")] == [int(counted[0]["events"]) + 1]
+    assert [body["oldest_sequence"] for body in in_session.of("compacted")] == [str(int(counted[0]["events"]) + 1)]
     assert "sum" in shared.greenlight("show", "last", *tenant).out
     traced = shared.greenlight("trace", "last", *tenant)
     assert traced.code == ExitCode.REFUSED
     assert "EVENTS_COMPACTED" in traced.err
     assert "greenlight show" in traced.err
+
+
+def test_trace_draws_what_is_left(shared: Pair, tmp_path: Path) -> None:
+    tenant, gate = ("--tenant", "pruned-and-retried"), tmp_path / "mended"
+    fails = {"key": "fix", "tool": "broken", "arguments": {"unless": str(gate)}}
+    assert shared.run([fails], *tenant).code == ExitCode.FAILED
+    assert shared.greenlight("prune", "--older-than", "0", *tenant).code == 0
+    gate.touch()
+    assert shared.greenlight("retry", "last/fix", *tenant).code == 0
+    assert shared.greenlight("watch", "last", *tenant).code == 0
+    traced = shared.greenlight("trace", "last", *tenant)
+    assert traced.code == 0, traced.err
+    assert "this is what is left of them" in traced.err
+    assert "succeeded" in traced.out.splitlines()[0]
+    assert re.search(r"^fix .*█", traced.out, re.MULTILINE)
+    spans = shared.greenlight("trace", "last", "--json", *tenant).of("span")
+    assert [span["phase"] for span in spans][-1] == "run"
 
 
 async def test_the_library_raises_or_passes_over(shared: Pair) -> None:

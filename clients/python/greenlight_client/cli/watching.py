@@ -24,6 +24,17 @@ _ASKED_AT_MOST = 200
 _HINTS = 5
 
 
+def show_compacted(terminal: Terminal, error: EventsCompactedError) -> None:
+    """With --json; numbers of 64 bits are strings there."""
+    body = {"batch_id": error.batch_id, "oldest_sequence": str(error.oldest_sequence)}
+    terminal.json_object("compacted", body)
+
+
+def what_is_left(error: EventsCompactedError) -> str:
+    """For people."""
+    return f"old events of batch {error.batch_id} are gone: this is what is left of them"
+
+
 class View(Protocol):
     """What a watcher sees."""
 
@@ -112,9 +123,8 @@ class Watcher:
 
     def compacted(self, error: EventsCompactedError) -> None:
         """For `on_compacted`."""
-        body = {"batch_id": error.batch_id, "oldest_sequence": error.oldest_sequence}
-        self._terminal.json_object("compacted", body)
-        self._gone = f"old events of batch {error.batch_id} are gone: this is what is left of them"
+        show_compacted(self._terminal, error)
+        self._gone = what_is_left(error)
         self._note(self._gone)
 
     async def follow(self, stream: EventStream) -> batch_pb2.Summary:

@@ -35,10 +35,11 @@ class Span:
 
 @dataclass(slots=True)
 class Waterfall:
-    """`add` every event of a batch, in order, then `finish`."""
+    """`add` every event of a batch, in order, then `finish`. `begin`: when the first of them was."""
 
     model: BatchModel = field(default_factory=BatchModel)
     spans: list[Span] = field(default_factory=list[Span])
+    begin: datetime | None = None
     _open: dict[str, Span] = field(default_factory=dict[str, Span])
     _waited_for_by: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
@@ -46,6 +47,7 @@ class Waterfall:
         """Moves the model on, and closes and opens phases by what it shows."""
         row = self.model.apply(event)
         at = moment(event.time)
+        self.begin = self.begin or at
         if row is None or at is None:
             return
         if event.HasField("proposal_added"):

@@ -11,9 +11,12 @@ from greenlight_client.cli.clock import now
 from greenlight_client.cli.command import command
 from greenlight_client.cli.exit_codes import ExitCode
 from greenlight_client.cli.formats import duration_text
+from greenlight_client.cli.model import BatchModel
 from greenlight_client.cli.sanitise import clean
 from greenlight_client.cli.terminal import Terminal
+from greenlight_client.cli.watching import show_compacted, what_is_left
 from greenlight_client.cli.waterfall import Axis, Phase, Span, Waterfall, axis
+from greenlight_client.client import GreenlightClient
 from greenlight_client.errors import EventsCompactedError
 from greenlight_client.wire import batch_state_name
 
@@ -37,18 +40,21 @@ def register(app: typer.Typer) -> None:
 
 async def trace(terminal: Terminal, batch: options.BatchArgument) -> ExitCode:
     """Show where the time of a batch went."""
-    waterfall = Waterfall()
     async with terminal.client() as client:
         batch_id = await ids.batch_id(client, batch)
         try:
-            async for event in client.list_events(batch_id):
-                waterfall.add(event)
-        except EventsCompactedError:
-            terminal.say(f"the events of batch {batch_id} are gone, and with them where its time went")
-            terminal.say(f"  what is on record: {terminal.again('show', batch_id)}")
-            raise
+            waterfall = await _events(client, batch_id)
+        except EventsCompactedError as error:
+            waterfall = await _events(client, batch_id, error.oldest_sequence - 1)
+            if waterfall.model.last is None:
+                terminal.say(f"the events of batch {batch_id} are gone, and with them where its time went")
+                terminal.say(f"  what is on record: {terminal.again('show', batch_id)}")
+                raise
+            show_compacted(terminal, error)
+            terminal.say(what_is_left(error))
+            await _complete(client, waterfall.model)
     model = waterfall.model
-    start = model.submitted
+    start = waterfall.begin
     if start is None:
         terminal.say("there are no events")
         return ExitCode.SUCCEEDED
@@ -62,6 +68,19 @@ async def trace(terminal: Terminal, batch: options.BatchArgument) -> ExitCode:
     width = max(20, terminal.out.width - _WIDEST_NAME - _FIXED_COLUMNS)
     terminal.result(head, draw(spans, start, end, min(width, 100)), _legend(spans))
     return ExitCode.SUCCEEDED
+
+
+async def _events(client: GreenlightClient, batch_id: str, after: int = 0) -> Waterfall:
+    waterfall = Waterfall()
+    async for event in client.list_events(batch_id, resume_after=after):
+        waterfall.add(event)
+    return waterfall
+
+
+async def _complete(client: GreenlightClient, model: BatchModel) -> None:
+    """What its first event would have said of it."""
+    batch = (await client.get_batch(model.batch_id)).batch
+    model.name, model.state, model.trace_id = batch.name, batch.state, batch.trace_id
 
 
 def draw(spans: list[Span], start: datetime, end: datetime, columns: int) -> Table:
