@@ -2,7 +2,7 @@
 
 import json
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from google.protobuf import duration_pb2
 
@@ -16,19 +16,39 @@ OnInvalidName = Literal["refuse", "fail_call"]
 ViewName = Literal["basic", "answers", "full"]
 ResolutionName = Literal["succeeded", "failed", "run_again"]
 
-TIERS = {"auto": tool_pb2.TIER_AUTO, "soft": tool_pb2.TIER_SOFT, "hard": tool_pb2.TIER_HARD}
-UNTIL = {"finished": orchestrator_pb2.UNTIL_FINISHED, "blocked": orchestrator_pb2.UNTIL_BLOCKED}
-ON_INVALID = {"refuse": batch_pb2.ON_INVALID_REFUSE, "fail_call": batch_pb2.ON_INVALID_FAIL_CALL}
-VIEWS = {
-    "basic": batch_pb2.BATCH_VIEW_BASIC,
-    "answers": batch_pb2.BATCH_VIEW_ANSWERS,
-    "full": batch_pb2.BATCH_VIEW_FULL,
-}
-RESOLUTIONS = {
-    "succeeded": event_pb2.RESOLUTION_SUCCEEDED,
-    "failed": event_pb2.RESOLUTION_FAILED,
-    "run_again": event_pb2.RESOLUTION_RUN_AGAIN,
-}
+_Meant = TypeVar("_Meant")
+
+
+class _Words(dict[str, _Meant]):
+    """What the words of one argument mean; any other word is a ValueError that says which there are."""
+
+    def __init__(self, argument: str, words: dict[str, _Meant]) -> None:
+        super().__init__(words)
+        self._argument = argument
+
+    def __missing__(self, word: str) -> _Meant:
+        raise ValueError(f"{self._argument}: {word!r} is none of {', '.join(self)}")
+
+
+TIERS = _Words("tier", {"auto": tool_pb2.TIER_AUTO, "soft": tool_pb2.TIER_SOFT, "hard": tool_pb2.TIER_HARD})
+UNTIL = _Words("until", {"finished": orchestrator_pb2.UNTIL_FINISHED, "blocked": orchestrator_pb2.UNTIL_BLOCKED})
+ON_INVALID = _Words("on_invalid", {"refuse": batch_pb2.ON_INVALID_REFUSE, "fail_call": batch_pb2.ON_INVALID_FAIL_CALL})
+VIEWS = _Words(
+    "view",
+    {
+        "basic": batch_pb2.BATCH_VIEW_BASIC,
+        "answers": batch_pb2.BATCH_VIEW_ANSWERS,
+        "full": batch_pb2.BATCH_VIEW_FULL,
+    },
+)
+RESOLUTIONS = _Words(
+    "resolution",
+    {
+        "succeeded": event_pb2.RESOLUTION_SUCCEEDED,
+        "failed": event_pb2.RESOLUTION_FAILED,
+        "run_again": event_pb2.RESOLUTION_RUN_AGAIN,
+    },
+)
 
 FINISHED_BATCH_STATES = frozenset(
     {

@@ -1,5 +1,7 @@
 """The library's own parts: builders, errors, answers, backoff, openings."""
 
+from typing import Any, cast
+
 import grpc
 import pytest
 from google.protobuf import any_pb2
@@ -67,6 +69,23 @@ def test_options_go_over_a_given_spec_and_leave_it_alone() -> None:
     assert given.name == "old"
     assert batch_spec(template("t", {"a": 1}), BatchOptions()).template.parameters_json == '{"a": 1}'
     assert batch_spec([call("look")], BatchOptions()).proposals.items[0].tool == "look"
+
+
+def test_a_word_that_there_is_not_says_which_there_are() -> None:
+    with pytest.raises(ValueError, match="tier: 'AUTO' is none of auto, soft, hard"):
+        call("look", tier=cast(Any, "AUTO"))
+    with pytest.raises(ValueError, match="on_invalid: 'x' is none of refuse, fail_call"):
+        batch_spec([call("look")], cast(Any, {"on_invalid": "x"}))
+
+
+async def test_words_of_requests_too() -> None:
+    async with GreenlightClient("127.0.0.1:1") as client:
+        with pytest.raises(ValueError, match="until: 'done' is none of finished, blocked"):
+            await client.run_calls([call("look")], until=cast(Any, "done"))
+        with pytest.raises(ValueError, match="view: 'all' is none of basic, answers, full"):
+            await client.get_batch("b", cast(Any, "all"))
+        with pytest.raises(ValueError, match="resolution: 'maybe' is none of succeeded, failed, run_again"):
+            await client.resolve("b/k", cast(Any, "maybe"), "looked")
 
 
 def _details() -> list[any_pb2.Any]:
