@@ -39,7 +39,7 @@ async def show(terminal: Terminal, thing: options.ThingArgument) -> ExitCode:
         if "/" in thing:
             proposal = await client.get_proposal(await ids.proposal_id(client, thing))
             terminal.json("proposal", proposal)
-            _show_proposal(terminal, proposal)
+            show_proposal(terminal, proposal)
             return ExitCode.SUCCEEDED
         found = await client.get_batch(await ids.batch_id(client, thing), "answers")
     terminal.json("batch", found.batch)
@@ -74,14 +74,20 @@ def _batch_facts(batch: batch_pb2.Batch) -> Table:
     return facts
 
 
-def _show_proposal(terminal: Terminal, proposal: proposal_pb2.Proposal) -> None:
+def show_proposal(terminal: Terminal, proposal: proposal_pb2.Proposal) -> None:
+    """In words."""
     facts = _facts()
     state = proposal_state_name(proposal.state)
     facts.add_row("proposal", Text(clean(proposal.proposal_id), style="bold"))
     facts.add_row("tool", Quoted(f"{clean(proposal.tool)} {clean(proposal.version)}"))
     facts.add_row("tier, effect", f"{tier_name(proposal.tier)}, {effect_name(proposal.effect).replace('_', ' ')}")
     facts.add_row("state", Quoted(state.replace("_", " ") + _why(proposal), STYLES.get(state, "")))
+    if proposal.last_operator:
+        reason = f": {clean(proposal.last_operator_reason)}" if proposal.last_operator_reason else ""
+        facts.add_row("last steered by", Quoted(clean(proposal.last_operator) + reason))
     facts.add_row("agent", Quoted(f"{clean(proposal.agent)} for {clean(proposal.principal)}"))
+    facts.add_row("session", Quoted(clean(proposal.session_id)))
+    facts.add_row("created, finished", f"{moment_text(proposal.create_time)}, {moment_text(proposal.finish_time)}")
     if proposal.title:
         facts.add_row("title", Quoted(clean(proposal.title)))
     if proposal.rationale:
@@ -91,6 +97,8 @@ def _show_proposal(terminal: Terminal, proposal: proposal_pb2.Proposal) -> None:
         facts.add_row("after", Quoted(clean(dependency.key) + (" (however it ends)" if ended else "")))
     if proposal.missing_inputs:
         facts.add_row("without", Quoted(clean(", ".join(proposal.missing_inputs))))
+    for key, value in sorted(proposal.labels.items()):
+        facts.add_row("label", Quoted(f"{clean(key)}={clean(value)}"))
     facts.add_row("digest proposed", proposal.proposed_digest)
     facts.add_row("digest bound", proposal.bound_digest or "-")
     facts.add_row("idempotency key", Quoted(clean(proposal.idempotency_key) or "-"))
@@ -100,6 +108,11 @@ def _show_proposal(terminal: Terminal, proposal: proposal_pb2.Proposal) -> None:
         facts.add_row("attempt", Quoted(attempt_text(attempt)))
     terminal.result(facts)
     terminal.result(Text("arguments", style="dim"), Folded(indented_json(shown_arguments(proposal))))
+    if proposal.bound_arguments_json and proposal.bound_arguments_json != proposal.proposed_arguments_json:
+        terminal.result(
+            Text("arguments as proposed, with their references", style="dim"),
+            Folded(indented_json(proposal.proposed_arguments_json)),
+        )
     if proposal.original_arguments_json:
         terminal.result(
             Text("arguments before they were edited", style="dim"),
@@ -118,8 +131,6 @@ def _why(proposal: proposal_pb2.Proposal) -> str:
         end = moment(proposal.waiting.until_time)
         until = "" if end is None else f", until {moment_text(proposal.waiting.until_time)}"
         return f" (waiting for {clean(waiting_text(proposal.waiting))}{until})"
-    if proposal.last_operator_reason:
-        return f" ({clean(proposal.last_operator)}: {clean(proposal.last_operator_reason)})"
     return ""
 
 
