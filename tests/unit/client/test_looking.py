@@ -1,19 +1,19 @@
 """The lists, in a terminal that is not wide."""
 
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
 
 from greenlight.orchestrator.v1 import batch_pb2, orchestrator_pb2
-from greenlight_client.cli.commands.looking import batches_table, executors_table
+from greenlight.tool.v1 import tool_pb2
+from greenlight_client.cli.commands.looking import batches_table, executors_table, tool_in_full
 from tests.unit.client.recorded import at
 
 _SESSION = "0195a000-1111-7000-8000-00000000abcd"
 
 
-def _lines(table: Table, width: int) -> list[str]:
+def _lines(shown: RenderableType, width: int) -> list[str]:
     console = Console(width=width, force_terminal=False)
     with console.capture() as capture:
-        console.print(table)
+        console.print(shown)
     lines = [line.rstrip() for line in capture.get().splitlines()]
     assert all(len(line) <= width for line in lines)
     return lines
@@ -62,3 +62,36 @@ def test_executors_are_told_apart_in_eighty_columns() -> None:
         assert line.startswith(f"0195a000-{number:04d}")
         assert "draining" in line
         assert "1000" in line
+
+
+def test_a_tool_in_full_says_all_that_is_declared() -> None:
+    descriptor = tool_pb2.ToolDescriptor(
+        name="pay",
+        version="1",
+        concurrency=2,
+        result_limit_bytes=4096,
+        probes=True,
+        cost=tool_pb2.Cost(amount=0.01, unit="USD"),
+        retry_policy=tool_pb2.RetryPolicy(max_attempts=5),
+    )
+    for seconds, duration in (
+        (2, descriptor.timeout),
+        (3, descriptor.stall_timeout),
+        (60, descriptor.ttl),
+        (9, descriptor.retry_policy.max_delay),
+    ):
+        duration.FromSeconds(seconds)
+    facts, *_ = tool_in_full(orchestrator_pb2.Tool(descriptor=descriptor))
+    lines = [" ".join(line.split()) for line in _lines(facts, 80)]
+    for line in (
+        "timeout 2.00 s",
+        "stall timeout 3.00 s",
+        "result stays fresh for 1 m 00 s",
+        "attempts up to 5",
+        "any delay up to 9.00 s",
+        "probe looks for the effect of a call whose outcome is unknown",
+        "concurrency 2 an executor",
+        "largest result 4 KiB",
+        "cost 0.01 USD",
+    ):
+        assert line in lines

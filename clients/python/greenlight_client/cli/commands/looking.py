@@ -97,7 +97,7 @@ async def tools(
                 Text(clean(descriptor.description)),
             )
             if name:
-                terminal.result(*_tool_in_full(tool))
+                terminal.result(*tool_in_full(tool))
     if found and not name:
         terminal.result(table)
     if not found and name:
@@ -204,17 +204,31 @@ def _executor_cells(executor: orchestrator_pb2.Executor) -> tuple[Text, ...]:
     )
 
 
-def _tool_in_full(tool: orchestrator_pb2.Tool) -> list[RenderableType]:
+def tool_in_full(tool: orchestrator_pb2.Tool) -> list[RenderableType]:
+    """All that is declared of it."""
     descriptor = tool.descriptor
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_row("tool", Text(f"{clean(descriptor.name)} {clean(descriptor.version)}", style="bold"))
     facts.add_row("effect, tier", f"{effect_name(descriptor.effect).replace('_', ' ')}, {tier_name(descriptor.tier)}")
     facts.add_row("executors", str(tool.executors))
-    if descriptor.HasField("timeout"):
-        facts.add_row("timeout", duration_text(descriptor.timeout.ToTimedelta().total_seconds()))
+    for field, label in (("timeout", "timeout"), ("stall_timeout", "stall timeout"), ("ttl", "result stays fresh for")):
+        if descriptor.HasField(field):
+            facts.add_row(label, duration_text(getattr(descriptor, field).ToTimedelta().total_seconds()))
+    retry = descriptor.retry_policy
+    if retry.max_attempts:
+        facts.add_row("attempts", f"up to {retry.max_attempts}")
+    for field, label in (("initial_delay", "first delay"), ("max_delay", "any delay")):
+        if retry.HasField(field):
+            facts.add_row(label, f"up to {duration_text(getattr(retry, field).ToTimedelta().total_seconds())}")
+    if descriptor.probes:
+        facts.add_row("probe", "looks for the effect of a call whose outcome is unknown")
     if descriptor.concurrency:
         facts.add_row("concurrency", f"{descriptor.concurrency} an executor")
+    if descriptor.result_limit_bytes:
+        facts.add_row("largest result", _size(descriptor.result_limit_bytes))
+    if descriptor.HasField("cost"):
+        facts.add_row("cost", Text(f"{descriptor.cost.amount:g} {clean(descriptor.cost.unit)}"))
     facts.add_row("description", Quoted(descriptor.description))
     parts: list[RenderableType] = [facts]
     for name, schema in (("arguments", descriptor.arguments_schema_json), ("result", descriptor.result_schema_json)):
