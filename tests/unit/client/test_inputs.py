@@ -42,10 +42,26 @@ def test_what_nests_too_deeply_to_be_sent(depth: int) -> None:
         inputs.ordered_json(deep)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[{"tool":"t","arguments":{"value":1e400}}]', "the number 1e400 is too large for a double; send it as a str"),
+        ('[{"tool":"t","arguments":{"value":' + "9" * 5_000 + "}}]", "an integer has more than 1,000 digits; send it"),
+        ("[1]", "x: proposals[0]: wants an object, not 1"),
+        ('[{"tool":"t","timeout":5}]', 'timeout; a duration is a text like "5s"'),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_in_its_own_words(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        inputs.proposals(text, "x", {})
+    assert said in str(raised.value)
+
+
 def test_labels() -> None:
     assert inputs.labels(["team=a", "x="]) == {"team": "a", "x": ""}
-    with pytest.raises(UsageError):
-        inputs.labels(["team"])
+    for wrong in (["team"], ["team=a", "team=b"]):
+        with pytest.raises(UsageError):
+            inputs.labels(wrong)
 
 
 def test_a_template_by_name_and_version() -> None:

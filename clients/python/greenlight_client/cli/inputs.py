@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from google.protobuf import json_format
 from greenlight.orchestrator.v1 import batch_pb2, proposal_pb2
 from greenlight_client.calls import Source, template, template_yaml
 
+_DIGITS = 1_000
 _NESTED = 100  # arguments may nest 64 deep, and stand in a proposal: the orchestrator says which are deeper
 
 
@@ -60,6 +62,8 @@ def labels(pairs: list[str]) -> dict[str, str]:
         key, separator, text = pair.partition("=")
         if not separator or not key:
             raise UsageError(f"--label wants key=value, not {pair!r}")
+        if key in result:
+            raise UsageError(f"--label {key} is given twice")
         result[key] = text
     return result
 
@@ -92,7 +96,9 @@ def proposals(text: str, name: str, given: dict[str, Any]) -> batch_pb2.BatchSpe
     if given:
         raise UsageError(f"{name}: --param is for templates")
     try:
-        document = _json(text, object_pairs_hook=_without_duplicates)
+        document = _json(
+            text, object_pairs_hook=_without_duplicates, parse_int=_short_integer, parse_float=_finite_number
+        )
     except ValueError as error:
         raise UsageError(f"{name}: not JSON: {error}") from error
     body = cast(dict[str, Any], document if isinstance(document, dict) else {"proposals": document})
@@ -102,12 +108,16 @@ def proposals(text: str, name: str, given: dict[str, Any]) -> batch_pb2.BatchSpe
         f"{name}: ", {key: value for key, value in body.items() if key != "proposals"}, batch_pb2.BatchSpec.DESCRIPTOR
     )
     for number, item in enumerate(cast(list[Any], body["proposals"])):
+        if not isinstance(item, dict):
+            raise UsageError(f"{name}: proposals[{number}]: wants an object, not {item!r:.40}")
         _refuse_unknown(f"{name}: proposals[{number}]: ", item, proposal_pb2.ProposalSpec.DESCRIPTOR)
     exact = [_exact_arguments(item) for item in cast(list[Any], body["proposals"])]
     try:
         return json_format.ParseDict({**body, "proposals": {"items": exact}}, batch_pb2.BatchSpec())
     except json_format.ParseError as error:
-        raise UsageError(f"{name}: {error}") from error
+        said = str(error).rstrip(".")
+        hint = '; a duration is a text like "5s"' if "Duration JSON value" in said else ""
+        raise UsageError(f"{name}: {said}{hint}") from error
 
 
 def ordered_json(text: str) -> str:
@@ -121,7 +131,13 @@ def ordered_json(text: str) -> str:
 def strict_json(text: str, **hooks: Any) -> Any:
     """What the text says. Raises NotJsonError."""
     try:
-        return _json(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, **hooks)
+        return _json(
+            text,
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_constant,
+            parse_int=_short_integer,
+            **hooks,
+        )
     except ValueError as error:
         raise NotJsonError(f"not JSON: {error}") from error
 
@@ -150,6 +166,19 @@ def _number(text: str) -> int | float:
     """`1.0` and `1e2` are what the orchestrator writes as `1` and `100`."""
     number = float(text)
     return int(number) if number.is_integer() and abs(number) < 1e21 else number
+
+
+def _short_integer(text: str) -> int:
+    if len(text.lstrip("-")) > _DIGITS:
+        raise ValueError(f"an integer has more than {_DIGITS:,} digits; send it as a string")
+    return int(text)
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"the number {text} is too large for a double; send it as a string")
+    return number
 
 
 def _refuse_unknown(where: str, item: Any, message: Any) -> None:

@@ -36,7 +36,9 @@ async def resolve(
     run_again: Annotated[
         bool, typer.Option("--run-again", help="Send it again, though the earlier attempt may still be running.")
     ] = False,
-    result: Annotated[str, typer.Option(metavar="JSON", help="With --succeeded: what it returned.")] = "null",
+    result: Annotated[
+        str | None, typer.Option(metavar="JSON", help="With --succeeded: what it returned; without, null.")
+    ] = None,
     reason: options.ReasonOption = "",
     yes: options.YesOption = False,
 ) -> ExitCode:
@@ -45,6 +47,8 @@ async def resolve(
     said: list[ResolutionName] = [resolution for resolution, given in options_given.items() if given]
     if len(said) > 1 or (not terminal.can_ask and not (said and reason)):
         raise UsageError(f"resolve wants {_wanted(len(said), reason)}")
+    if result is not None and (failed or run_again):
+        raise UsageError("--result goes with --succeeded")
     async with terminal.client() as client:
         proposal_id = await ids.proposal_id(client, proposal)
         before = await client.get_proposal(proposal_id)
@@ -53,13 +57,13 @@ async def resolve(
         resolution: ResolutionName | None = said[0] if said else await _what(terminal)
         if resolution == "run_again" and not yes and not await _may_do_it_twice(terminal, before):
             resolution = None
-        if resolution == "succeeded" and not said and result == "null":
-            result = await terminal.ask("What did it return? (JSON; nothing is null)") or result
+        if resolution == "succeeded" and not said and result is None:
+            result = await terminal.ask("What did it return? (JSON; nothing is null)")
         reason = reason or (await terminal.ask("Who looked, and where?") if resolution else "")
         if not resolution or not reason:
             terminal.say("not resolved")
             return ExitCode.AWAITING_DECISION
-        resolved = await client.resolve(proposal_id, resolution, reason, result=result)
+        resolved = await client.resolve(proposal_id, resolution, reason, result=result or "null")
     terminal.json("proposal", resolved)
     state = proposal_state_name(resolved.state).replace("_", " ")
     terminal.result(Text(f"resolved {clean(proposal_id)} (now {state})"))

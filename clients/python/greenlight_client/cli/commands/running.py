@@ -21,7 +21,10 @@ from greenlight_client.wire import OnInvalidName
 
 NameOption = Annotated[str, typer.Option(metavar="TEXT", help="A name for people.")]
 InFlightOption = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Calls of this batch that run at once; 1 = one by one, 0 = no limit.")
+    int,
+    typer.Option(
+        min=0, max=2**31 - 1, metavar="N", help="Calls of this batch that run at once; 1 = one by one, 0 = no limit."
+    ),
 ]
 DeadlineOption = Annotated[str | None, typer.Option(metavar="DURATION", help="Cancel what has not ended by then.")]
 OnInvalidOption = Annotated[
@@ -52,6 +55,8 @@ async def run(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Submit, print the batch id, don't watch.")] = False,
 ) -> ExitCode:
     """Submit a batch and watch it to its end. Ctrl-C detaches; the batch goes on."""
+    if detach and wait is not None:
+        raise UsageError("--detach does not watch: --wait goes without it")
     if detach:
         return await submit(
             terminal, source, param, session, name, label, max_in_flight, deadline, on_invalid, validate_only=False

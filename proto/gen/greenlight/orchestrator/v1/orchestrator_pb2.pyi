@@ -1014,7 +1014,7 @@ class ResolveProposalRequest(_message.Message):
     resolution: _event_pb2.Resolution.ValueType
     """Whether it had an effect: FAILED means none, and that a retry sends it again."""
     result_json: _builtins.str
-    """With SUCCEEDED: the result as JSON text. Empty = null."""
+    """With SUCCEEDED: the result as JSON text. Empty = null. Whether it fits the tool's schema is not judged."""
     reason: _builtins.str
     """Who looked where. Required; at most 4,096 characters."""
     revision: _builtins.int
