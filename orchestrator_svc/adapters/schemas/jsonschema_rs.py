@@ -19,6 +19,8 @@ _DIALECTS = {"https://json-schema.org/draft/2020-12/schema", "https://json-schem
 _SCHEMA_BYTES = 1 << 20
 _VIOLATIONS = 20
 _MESSAGE = 300
+_INSTANCE = 80
+_CHOICES = 20
 # Nodes of the schema times nodes of the value: some thousand errors at most, which the library makes all at once.
 _EXPLAINED_BY_THE_LIBRARY = 20_000
 _LEAST_WEIGHT = 8
@@ -67,7 +69,7 @@ class _Validator:
                 found = Explanation(self._schema, self._nodes, self._parts, _VIOLATIONS).explain(value)
                 return [Violation(one.path, _cut(one.message)) for one in found]
             errors = islice(self._validator.iter_errors(value), _VIOLATIONS)
-            return [Violation(_pointer(error.instance_path), _cut(error.message)) for error in errors]
+            return [Violation(_pointer(error.instance_path), _cut(_message(error))) for error in errors]
         except (ValueError, OverflowError) as error:
             # Deeper than the library goes, or no JSON at all.
             return [Violation("", _cut(str(error)))]
@@ -149,6 +151,15 @@ def _explain(error: jsonschema_rs.ValidationError) -> str:
 
 def _pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + escape(part) for part in path)
+
+
+def _message(error: jsonschema_rs.ValidationError) -> str:
+    """The library's, but for a choice, of which it names no more than three."""
+    if not isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Enum):
+        return error.message
+    choices = ", ".join(json.dumps(one, ensure_ascii=False) for one in error.kind.options[:_CHOICES])
+    more = " ..." if len(error.kind.options) > _CHOICES else ""
+    return f"{json.dumps(error.instance, ensure_ascii=False)[:_INSTANCE]} is not one of {choices}{more}"
 
 
 def _cut(text: str) -> str:

@@ -138,3 +138,13 @@ def test_formats_are_annotations():
 def test_true_and_false_are_schemas():
     assert compile_schema(True).validate({"a": 1}) == []
     assert paths(compile_schema(False).validate(1)) == [""]
+
+
+def test_a_choice_is_told_whole():
+    validator = compile_schema({"properties": {"ticker": {"enum": ["A", "B", "C", "D", 5]}}})
+    assert validator.validate({"ticker": "NOPE"}) == [
+        Violation("/ticker", '"NOPE" is not one of "A", "B", "C", "D", 5'),
+    ]
+    many = compile_schema({"enum": list(range(100))})
+    (found,) = many.validate("x" * 200)
+    assert found.message.endswith("18, 19 ...")

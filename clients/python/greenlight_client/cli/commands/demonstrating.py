@@ -19,6 +19,7 @@ from greenlight_client.cli.services import Plan, Services, example_folder, first
 from greenlight_client.cli.story import Story
 from greenlight_client.cli.terminal import Terminal
 from greenlight_client.client import GreenlightClient
+from greenlight_client.errors import InvalidArgumentError
 
 _FREE_PORT = "127.0.0.1:0"
 _GRACE = 10.0
@@ -93,7 +94,12 @@ async def _tell(services: Services, terminal: Terminal, *, yes: bool, sequential
         GreenlightClient(address, principal="service:research") as agent,
         GreenlightClient(address, principal="user:you") as user,
     ):
-        return await Story(terminal, agent, user, sequential=sequential, yes=yes).tell(ticker)
+        try:
+            return await Story(terminal, agent, user, sequential=sequential, yes=yes).tell(ticker)
+        except InvalidArgumentError as error:
+            if error.reason != "TEMPLATE_INVALID":
+                raise
+            raise UsageError(f"--ticker: {error.message}") from error
 
 
 @contextmanager
