@@ -96,14 +96,17 @@ def tool(
     """
     if function is not None:
         raise TypeError("write @tool(effect=...) above the function")
-    if effect not in list(Effect):
-        raise ValueError(f"effect is READ, IDEMPOTENT or NON_IDEMPOTENT, not {effect!r}")
-    declared = Effect(effect)
-    if probe is not None and declared is not Effect.NON_IDEMPOTENT:
-        raise ValueError(f"only a NON_IDEMPOTENT tool has outcomes that are unknown: no probe where it is {declared}")
 
     def declare(function: Callable[P, R]) -> Tool[P, R]:
         tool_name = name or getattr(function, "__name__", "")
+        if effect not in list(Effect):
+            raise ValueError(f"tool {tool_name}: effect is READ, IDEMPOTENT or NON_IDEMPOTENT, not {effect!r}")
+        declared = Effect(effect)
+        if probe is not None and declared is not Effect.NON_IDEMPOTENT:
+            raise ValueError(
+                f"tool {tool_name}: only a NON_IDEMPOTENT tool has outcomes that are unknown: no probe where it is "
+                f"{declared}"
+            )
         found = signature.read(function, tool_name)
         spec = ToolSpec(
             name=tool_name,

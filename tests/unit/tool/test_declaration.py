@@ -131,7 +131,7 @@ def test_the_effect_is_required_and_the_error_says_so():
     with pytest.raises(TypeError, match="effect"):
         misused()
     with pytest.raises(ValueError, match="READ, IDEMPOTENT or NON_IDEMPOTENT, not 'WRITE'"):
-        misused(effect="WRITE")
+        misused(effect="WRITE")(lambda: None)
     with pytest.raises(TypeError, match=r"@tool\(effect"):
         misused(lambda: None, effect="READ")
 
@@ -152,6 +152,10 @@ def test_the_effect_is_required_and_the_error_says_so():
         ({"cost": Cost(-1, "USD")}, "cost"),
         ({"retry": Retry(max_attempts=0)}, "retry"),
         ({"tier": "T1"}, "T1"),
+        ({"retry": 3}, r"tool \w+: retry is a Retry\(.*, not 3"),
+        ({"cost": 0.1}, r"tool \w+: cost is a Cost\(amount, unit\), not 0.1"),
+        ({"stall_timeout": "5"}, r"tool \w+: stall_timeout is seconds above 0, at most a year, not '5'"),
+        ({"probe": lambda arguments, key: None}, r"tool \w+: only a NON_IDEMPOTENT tool"),
     ],
 )
 def test_a_declaration_that_cannot_stand_is_refused(declared: dict[str, Any], said: str):

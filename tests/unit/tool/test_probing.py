@@ -63,7 +63,7 @@ async def test_arguments_and_what_it_found_are_validated_as_those_of_the_tool():
 
 def test_a_declaration_that_cannot_stand_is_refused():
     with pytest.raises(ValueError, match="only a NON_IDEMPOTENT tool"):
-        tool(effect="READ", probe=find_mail)
+        tool(effect="READ", probe=find_mail)(_nothing)
     with pytest.raises(TypeError, match=r"takes \(arguments, idempotency_key\)"):
         tool(effect="NON_IDEMPOTENT", probe=lambda arguments: NOT_FOUND)(_nothing)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="probe_timeout"):
