@@ -88,7 +88,7 @@ def test_a_tool_in_full_says_all_that_is_declared() -> None:
         "stall timeout 3.00 s",
         "result stays fresh for 1 m 00 s",
         "attempts up to 5",
-        "any delay up to 9.00 s",
+        "any delay at most 9.00 s",
         "probe looks for the effect of a call whose outcome is unknown",
         "concurrency 2 an executor",
         "largest result 4 KiB",

@@ -212,15 +212,18 @@ def tool_in_full(tool: orchestrator_pb2.Tool) -> list[RenderableType]:
     facts.add_row("tool", Text(f"{clean(descriptor.name)} {clean(descriptor.version)}", style="bold"))
     facts.add_row("effect, tier", f"{effect_name(descriptor.effect).replace('_', ' ')}, {tier_name(descriptor.tier)}")
     facts.add_row("executors", str(tool.executors))
-    for field, label in (("timeout", "timeout"), ("stall_timeout", "stall timeout"), ("ttl", "result stays fresh for")):
-        if descriptor.HasField(field):
-            facts.add_row(label, duration_text(getattr(descriptor, field).ToTimedelta().total_seconds()))
     retry = descriptor.retry_policy
+    for label, declared, duration in (
+        ("timeout", descriptor.HasField("timeout"), descriptor.timeout),
+        ("stall timeout", descriptor.HasField("stall_timeout"), descriptor.stall_timeout),
+        ("result stays fresh for", descriptor.HasField("ttl"), descriptor.ttl),
+        ("first delay at most", retry.HasField("initial_delay"), retry.initial_delay),
+        ("any delay at most", retry.HasField("max_delay"), retry.max_delay),
+    ):
+        if declared:
+            facts.add_row(label, duration_text(duration.ToTimedelta().total_seconds()))
     if retry.max_attempts:
         facts.add_row("attempts", f"up to {retry.max_attempts}")
-    for field, label in (("initial_delay", "first delay"), ("max_delay", "any delay")):
-        if retry.HasField(field):
-            facts.add_row(label, f"up to {duration_text(getattr(retry, field).ToTimedelta().total_seconds())}")
     if descriptor.probes:
         facts.add_row("probe", "looks for the effect of a call whose outcome is unknown")
     if descriptor.concurrency:
