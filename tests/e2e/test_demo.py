@@ -157,4 +157,4 @@ def test_a_service_that_does_not_start_with_what_it_was_given_is_told_of(tmp_pat
 def test_a_ticker_that_there_is_not_is_a_usage_error_that_names_those_there_are(tmp_path: Path) -> None:
     code, _, err = _demo(tmp_path, "--ticker", "NOPE")
     assert code == ExitCode.USAGE
-    assert re.search(r'--ticker: .*"NOPE" is not one of ("[A-Z]+"(, )?){5}$', err, re.MULTILINE), err
+    assert re.search(r'--ticker: .*"NOPE" is not one of ("[A-Z]+"(, | or )?){5}$', err, re.MULTILINE), err

@@ -21,6 +21,7 @@ _VIOLATIONS = 20
 _MESSAGE = 300
 _INSTANCE = 80
 _CHOICES = 20
+_NAMED_BY_THE_LIBRARY = 3
 # Nodes of the schema times nodes of the value: some thousand errors at most, which the library makes all at once.
 _EXPLAINED_BY_THE_LIBRARY = 20_000
 _LEAST_WEIGHT = 8
@@ -157,9 +158,12 @@ def _message(error: jsonschema_rs.ValidationError) -> str:
     """The library's, but for a choice, of which it names no more than three."""
     if not isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Enum):
         return error.message
-    choices = ", ".join(json.dumps(one, ensure_ascii=False) for one in error.kind.options[:_CHOICES])
-    more = " ..." if len(error.kind.options) > _CHOICES else ""
-    return f"{json.dumps(error.instance, ensure_ascii=False)[:_INSTANCE]} is not one of {choices}{more}"
+    options = error.kind.options
+    if len(options) <= _NAMED_BY_THE_LIBRARY:
+        return error.message
+    *most, last = (json.dumps(one, ensure_ascii=False) for one in options[:_CHOICES])
+    end = f", {last} ..." if len(options) > _CHOICES else f" or {last}"
+    return f"{json.dumps(error.instance, ensure_ascii=False)[:_INSTANCE]} is not one of {', '.join(most)}{end}"
 
 
 def _cut(text: str) -> str:
