@@ -97,14 +97,12 @@ def check(spec: ToolSpec) -> ToolSpec:
         raise ValueError(f"tool {spec.name}: concurrency is 1 or more, not {spec.concurrency!r}")
     if not 1 <= spec.result_limit <= MAX_RESULT_LIMIT:
         raise ValueError(f"tool {spec.name}: result_limit is 1 to {MAX_RESULT_LIMIT} bytes, not {spec.result_limit!r}")
-    cost: object = spec.cost
-    if cost is not None and not isinstance(cost, Cost):
-        raise ValueError(f"tool {spec.name}: cost is a Cost(amount, unit), not {cost!r}")
+    for field, kind in (("cost", Cost), ("retry", Retry)):
+        value = getattr(spec, field)
+        if value is not None and not isinstance(value, kind):
+            raise ValueError(f"tool {spec.name}: {field} is a {kind.__name__}(...), not {value!r}")
     if spec.cost and not (math.isfinite(spec.cost.amount) and spec.cost.amount >= 0 and spec.cost.unit):
         raise ValueError(f"tool {spec.name}: cost is an amount of 0 or more and a unit, not {spec.cost!r}")
-    given: object = spec.retry
-    if given is not None and not isinstance(given, Retry):
-        raise ValueError(f"tool {spec.name}: retry is a Retry(max_attempts, ...), not {given!r}")
     retry = spec.retry
     if retry and not (1 <= retry.max_attempts <= 1000 and 0 <= retry.initial_delay <= retry.max_delay <= LONGEST):
         raise ValueError(f"tool {spec.name}: retry is 1 to 1000 attempts and 0 <= initial_delay <= max_delay")
