@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from executor_svc.application.lock_wait import LockWait
 from executor_svc.application.outbox import ChunkEntry
 from executor_svc.application.pulse import Pulse
 from executor_svc.application.registry import Hosted
@@ -49,6 +50,7 @@ class Means:
     quiet: Callable[["Run"], None]
     block_limit: float
     standstill: Standstill
+    lock_wait: LockWait
 
 
 class Run:

@@ -8,6 +8,7 @@ from functools import partial
 from executor_svc.application import failures
 from executor_svc.application.journal_writer import Accept, End, JournalWriter
 from executor_svc.application.ledger import Ledger
+from executor_svc.application.lock_wait import LockWait
 from executor_svc.application.pulse import Pace, Pulse
 from executor_svc.application.registry import Hosted
 from executor_svc.application.run import CURRENT_RUN, Means, Run, Stop
@@ -53,7 +54,8 @@ class Runner:
         self._pulse = Pulse(clock, self._tick, period=pace.tick, stall=pace.loop_stall)
         standstill = Standstill(clock, pace.loop_block / 2)
         self._watchdog = Watchdog(clock, self._pulse, standstill, self._owner, limit=pace.loop_block)
-        self._means = Means(clock, self._pulse, self._tell, self._quiet, pace.loop_block, standstill)
+        self._lock_wait = LockWait(clock, standstill)
+        self._means = Means(clock, self._pulse, self._tell, self._quiet, pace.loop_block, standstill, self._lock_wait)
         self._waiting: set[asyncio.Event] = set()
 
     def open(self) -> None:
@@ -91,6 +93,8 @@ class Runner:
 
     def wake(self) -> None:
         """To be called once after calls were started."""
+        if not self._pulse.beating:
+            self._lock_wait.mark()
         self._pulse.wake()
         self._watchdog.wake()
 
@@ -243,6 +247,7 @@ class Runner:
         self._streams.divide(self.total)
 
     def _tick(self) -> bool:
+        self._lock_wait.mark()
         now = self._clock.monotonic()
         lived = self._pulse.lived()
         for run in list(self.running.values()):
