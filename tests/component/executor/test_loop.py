@@ -78,12 +78,16 @@ async def test_many_short_calls_in_a_row_blame_nobody(peer: Peer, said: Said):
     assert said.while_it_lasted == []
 
 
-async def test_a_plain_function_that_holds_the_interpreters_lock_blames_no_neighbour(peer: Peer):
-    holding = call("holding", "keep_the_lock", {"seconds": 1.0})
+@pytest.mark.parametrize(("way", "said"), [("sleeping", ""), ("computing", "tool keep_the_lock 1, call")])
+async def test_a_plain_function_that_holds_the_interpreters_lock_blames_no_neighbour(
+    peer: Peer, caplog: pytest.LogCaptureFixture, way: str, said: str
+):
+    holding = call("holding", "keep_the_lock", {"way": way, "seconds": 1.0})
     await peer.send(holding)
     await GATES.reached("ready")
     assert result(await peer.run("neighbour", "let_the_lock_be_taken")) is None
     assert result(await peer.outcome(holding.id)) is None
+    assert said in caplog.text
 
 
 @pytest.mark.parametrize("way", ["sleeping", "many short sleeps", "waiting for a lock", "computing", "a socket"])

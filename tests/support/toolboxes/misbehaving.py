@@ -165,12 +165,15 @@ async def hold_the_lock(seconds: float) -> None:
 
 
 @tool(effect="READ")
-def keep_the_lock(seconds: float) -> None:
+def keep_the_lock(way: str, seconds: float) -> None:
     """A plain function that holds the interpreter's lock, once `begin` is open."""
     GATES.open("ready")
     GATES.wait("begin")
     GATES.open("taken")
-    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+    if way == "sleeping":
+        ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+    else:  # as all code in C does
+        next(filter((time.monotonic() + seconds).__lt__, iter(time.monotonic, None)))
 
 
 @tool(effect="READ")
