@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from executor_svc.application.lock_wait import LockWait
 from executor_svc.application.outbox import ChunkEntry
 from executor_svc.application.pulse import Pulse
 from executor_svc.application.registry import Hosted
@@ -49,6 +50,7 @@ class Means:
     quiet: Callable[["Run"], None]
     block_limit: float
     standstill: Standstill
+    lock_wait: LockWait
 
 
 class Run:
@@ -56,8 +58,9 @@ class Run:
 
     `sinks` are the streams that get the outcome (one twice, if asked twice), `holder` the one whose slot it takes.
     `accepting`: that it was accepted is being written down, it has not begun. `settled`: its outcome is known, `over`:
-    it has really ended. `position`: where the journal stood when it was accepted, 0: it is not journalled. `jobs`: how
-    many its tool gave to threads that have not ended. `lingers`: its tool has ended, with `failure`; they have not.
+    it has really ended. `thread`: where its tool began. `position`: where the journal stood when it was accepted, 0: it
+    is not journalled. `jobs`: how many its tool gave to threads that have not ended. `lingers`: its tool has ended,
+    with `failure`; they have not.
     """
 
     __slots__ = (
@@ -90,6 +93,7 @@ class Run:
         "stop_by",
         "task",
         "telling",
+        "thread",
         "timeout",
         "tool",
     )
@@ -117,6 +121,7 @@ class Run:
         self.holds_loop = False
         self.start = 0.0
         self.start_ns = 0
+        self.thread = 0
         self.stop: Stop | None = None
         self.stop_by = math.inf
         self.latest: tuple[float | None, str] | None = None
@@ -135,6 +140,7 @@ class Run:
         means = self.means
         self.start = start = means.clock.monotonic()
         self.start_ns = means.clock.time_ns()
+        self.thread = threading.get_ident()
         self.sign = sign = start - means.pulse.stalled
         self.deadline = sign + self.timeout
 
