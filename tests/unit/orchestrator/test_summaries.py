@@ -1,8 +1,11 @@
 """A Summary shows one moment, though a message of it takes its time."""
 
+from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
+from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.application.summaries import Summaries, Summary
 from orchestrator_svc.domain.tool import RetryPolicy
 from tests.support.engine_world import failed, spec, started
+from tests.support.held_store import HeldStore
 from tests.support.world import CALLER, SECOND, World
 
 
@@ -28,3 +31,26 @@ async def test_of_a_batch_that_moves_on_meanwhile_it_is_made_anew() -> None:
         now = await world.batch(batch_id)
         assert made[1] == ("RUNNING", now.state.value)
         assert await summaries.make(message, "default", [batch_id], waited=False, at={batch_id: now.head}) == 3
+
+
+async def test_what_is_not_on_record_yet_is_not_in_it() -> None:
+    """Another orchestrator may have the sequence that it would have, and this one hear of that."""
+    held = HeldStore(MemoryStore(ProtobufEventCodec()))
+    world = World(held.port)
+    async with started(world) as replica:
+        batch_id = await world.run(spec("read", "a", retry=RetryPolicy(1, SECOND, SECOND)))
+        batch, head = world.live.get(batch_id), (await world.batch(batch_id)).head
+        assert batch is not None
+        assert batch.head == head
+        held.hold()
+        replica.end(replica.held[0], failed())
+        await world.settle()
+        ahead = batch.head
+        assert ahead > head
+        summaries = Summaries(world.store, world.live, world.executors, world.engine.outlook)
+        summary = await summaries.of("default", [batch_id], waited=False, at={batch_id: ahead})
+        assert (summary.batches[0].head, summary.answers[0].view.proposal.state.name) == (head, "RUNNING")
+        held.release()
+        await world.settle()
+        summary = await summaries.of("default", [batch_id], waited=False, at={batch_id: ahead})
+        assert (summary.batches[0].head, summary.answers[0].view.proposal.state.name) == (ahead, "FAILED")
