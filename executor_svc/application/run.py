@@ -25,6 +25,7 @@ MAX_CHUNKS = 10_000
 _PROGRESS_MESSAGE = 1000
 _chunk_lock = threading.Lock()
 _jobs_lock = threading.Lock()
+_start_lock = threading.Lock()
 
 
 class Stop(Enum):
@@ -57,14 +58,15 @@ class Run:
     """Implements `RunningCall`. Written on the loop, but for what a tool may call from any thread.
 
     `sinks` are the streams that get the outcome (one twice, if asked twice), `holder` the one whose slot it takes.
-    `accepting`: that it was accepted is being written down, it has not begun. `settled`: its outcome is known, `over`:
-    it has really ended. `thread`: where its tool began. `position`: where the journal stood when it was accepted, 0: it
-    is not journalled. `jobs`: how many its tool gave to threads that have not ended. `lingers`: its tool has ended,
-    with `failure`; they have not.
+    `accepting`: that it was accepted is being written down, it has not begun. `barred`: if it has not started it will
+    not. `settled`: its outcome is known, `over`: it has really ended. `thread`: where its tool began. `position`: where
+    the journal stood when it was accepted, 0: it is not journalled. `jobs`: how many its tool gave to threads that have
+    not ended. `lingers`: its tool has ended, with `failure`; they have not.
     """
 
     __slots__ = (
         "accepting",
+        "barred",
         "call",
         "chunk_count",
         "chunk_size",
@@ -111,6 +113,7 @@ class Run:
         self.holder: Stream | None = None
         self.task: asyncio.Task[None] | None = None
         self.accepting = False
+        self.barred = False
         self.entered = False
         self.settled = False
         self.over = False
@@ -138,11 +141,19 @@ class Run:
 
     def started(self) -> None:
         means = self.means
-        self.start = start = means.clock.monotonic()
-        self.start_ns = means.clock.time_ns()
-        self.thread = threading.get_ident()
+        with _start_lock:
+            if self.barred:
+                raise asyncio.CancelledError
+            self.start = start = means.clock.monotonic()
+            self.start_ns = means.clock.time_ns()
+            self.thread = threading.get_ident()
         self.sign = sign = start - means.pulse.stalled
         self.deadline = sign + self.timeout
+
+    def bar(self) -> None:
+        """From here on it does not start: what is to be said of it holds."""
+        with _start_lock:
+            self.barred = True
 
     def progress(self, fraction: float | None, message: str) -> None:
         if fraction is not None:

@@ -268,6 +268,7 @@ class Runner:
 
     def _abandon(self, run: Run) -> None:
         """Gives the outcome of a call that does not stop; what runs keeps its slot until it ends by itself."""
+        run.bar()
         self._settle(run, None, run.failure or failures.of_stop(run, run.stop or Stop.CANCELLED))
 
     def _keep_slot(self, run: Run) -> None:
