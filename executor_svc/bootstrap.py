@@ -10,7 +10,7 @@ from executor_svc.adapters.journal.sqlite import SqliteJournal
 from executor_svc.adapters.observers.spans import SpanObserver
 from executor_svc.adapters.runners.guards import keep_tasks_apart, refuse_forks, tool_tasks
 from executor_svc.adapters.runners.loop_threads import LoopThreads
-from executor_svc.adapters.runners.thread_pool import ThreadPool
+from executor_svc.adapters.runners.thread_pool import ThreadPool, Threads
 from executor_svc.adapters.toolboxes.reloading import reload_on_change
 from executor_svc.adapters.toolboxes.toolset import OpenTools, Toolset
 from executor_svc.api.servicer import SERVICE, ExecutorServicer, ServerInfo
@@ -76,11 +76,11 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
     """
     clock, ids, decline = SystemClock(), IdSource(), Decline()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_guarded(settings.threads))
+        stack.enter_context(_guarded(LoopThreads(settings.threads, settings.look_threads)))
         identity, journal = await _open_journal(stack, settings, clock, ids, decline)
         supervisor = await stack.enter_async_context(Supervisor(decline.fail))
         spans = await _open_spans(stack, settings, identity, clock)
-        threads = ThreadPool(settings.threads)
+        threads = Threads(ThreadPool(settings.threads), ThreadPool(settings.look_threads, "greenlight-look"))
         stack.callback(threads.close)
         toolset = Toolset(settings.toolbox, clock, threads, supervisor)
         opened = await toolset.open()
@@ -162,6 +162,7 @@ def _executor(
         identity=identity,
         tools=opened.tools,
         slots=settings.slots,
+        stuck_looks=settings.look_threads,
         clock=clock,
         journal=journal,
         pace=Pace(stop_grace=settings.stop_grace, loop_block=settings.loop_block_limit),
@@ -200,7 +201,7 @@ async def _drain(server: GrpcServer, executor: Executor, grace: float) -> None:
 
 
 @contextmanager
-def _guarded(threads: int) -> Generator[None]:
+def _guarded(threads: LoopThreads) -> Generator[None]:
     """What a tool does to the process is held to its call, as long as the service runs.
 
     The loop's threads stay; they end with the loop.
@@ -208,7 +209,7 @@ def _guarded(threads: int) -> Generator[None]:
     loop = asyncio.get_running_loop()
     before = loop.get_task_factory()
     loop.set_task_factory(tool_tasks)
-    loop.set_default_executor(LoopThreads(threads))
+    loop.set_default_executor(threads)
     keep_tasks_apart()
     refuse_forks()
     try:

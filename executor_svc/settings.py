@@ -31,7 +31,8 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=32,
         ge=1,
-        description="Threads for tools that are plain functions, and as many for what async tools give to threads",
+        description="Threads for plain functions, and as many for what async tools give to threads; a quarter of each "
+        "beside that for probes",
     )
     unsafe_call_tool: bool = Field(default=False, description="CallTool runs tools of any effect, without any approval")
     drain_grace: float = Field(
@@ -64,6 +65,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("otlp_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
         description="Where spans go (OTEL_EXPORTER_OTLP_ENDPOINT); none: nowhere",
     )
+
+    @property
+    def look_threads(self) -> int:
+        """Threads for tools' probes, of either kind; at least one."""
+        return max(1, self.threads // 4)
 
     @field_validator("toolbox", mode="before")
     @classmethod

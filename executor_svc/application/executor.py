@@ -42,7 +42,10 @@ class Identity:
 
 
 class Executor:
-    """Used on one event loop. Nothing here waits but `call_once` and `drain`."""
+    """Used on one event loop. Nothing here waits but `call_once` and `drain`.
+
+    `stuck_looks`: of a tool of which as many looks do not end, no more are made.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Executor:
         identity: Identity,
         tools: Sequence[Tool],
         slots: int,
+        stuck_looks: int = 8,
         clock: Clock,
         journal: JournalWriter,
         pace: Pace | None = None,
@@ -70,7 +74,8 @@ class Executor:
         self._owners = Owners(self._runner.running)
         self._attaching = Attaching(identity.boot_id, self._runner, self._owners, self._ledger, self._streams, journal)
         known = identity.earlier | {identity.boot_id, ""}
-        self._probing = Probing(self._registry, self._runner, self._ledger, self._streams, known, clock)
+        runner, ledger, streams = self._runner, self._ledger, self._streams
+        self._probing = Probing(self._registry, runner, ledger, streams, known, clock, stuck_looks)
 
     def open(self) -> None:
         """Starts the watchdog."""

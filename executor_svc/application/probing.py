@@ -1,5 +1,6 @@
 """Lets tools look for the effect of calls whose outcome is unknown: each look is a run of its own, as a READ call's."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -7,6 +8,7 @@ from itertools import count
 from executor_svc.application.ledger import Ledger
 from executor_svc.application.outbox import ChunkEntry, Entry, Outbox, ProbeEntry, ProgressEntry
 from executor_svc.application.registry import Hosted, Registry
+from executor_svc.application.run import Run
 from executor_svc.application.runner import Runner
 from executor_svc.application.streams import Stream, Streams
 from executor_svc.domain.call import Call
@@ -35,7 +37,9 @@ class _Look(Outbox):
 class Probing:
     """Looks take free slots of the executor, and none of the stream that asks. Every call asked about is answered.
 
-    `known`: the starts whose calls are over, unless they run here."""
+    `known`: the starts whose calls are over, unless they run here. One look of a call at a time; and none of a tool of
+    which `most_stuck` do not end: each may hold a thread for good.
+    """
 
     def __init__(
         self,
@@ -45,14 +49,18 @@ class Probing:
         streams: Streams,
         known: Collection[str],
         clock: Clock,
+        most_stuck: int,
     ) -> None:
         self._registry, self._runner, self._ledger, self._streams = registry, runner, ledger, streams
-        self._known, self._clock = known, clock
+        self._known, self._clock, self._most_stuck = known, clock, most_stuck
+        self._looks: dict[str, Run] = {}
         self._numbers = count(1)
 
     def ask(self, stream: Stream, calls: Sequence[Call], sent_to: Mapping[str, str]) -> None:
+        self._looks = {call_id: look for call_id, look in self._looks.items() if not look.over}
+        stuck = Counter(look.hosted for look in self._looks.values() if look.settled)
         for call in calls:
-            probe = self._find(call)
+            probe = self._find(call, stuck)
             if isinstance(probe, str):
                 stream.outbox.put(ProbeEntry(call.id, problem=probe))
             else:
@@ -60,7 +68,7 @@ class Probing:
         self._streams.divide(self._runner.total)
         self._runner.wake()
 
-    def _find(self, call: Call) -> Hosted | str:
+    def _find(self, call: Call, stuck: Counter[Hosted]) -> Hosted | str:
         """What looks for it, or why nothing can now."""
         hosted = self._registry.find(call.tool, call.version)
         if hosted is None or hosted.probe is None:
@@ -69,6 +77,10 @@ class Probing:
             return "tool, version and arguments have another digest"
         if self._streams.draining:
             return "this executor is shutting down"
+        if (look := self._looks.get(call.id)) is not None and not look.over:
+            return "an earlier look for its effect has not ended"
+        if stuck[hosted.probe] >= self._most_stuck:
+            return f"{stuck[hosted.probe]} looks of this tool have not ended: no more are made before one has"
         if self._runner.total >= self._streams.slots:
             return "all slots are taken"
         return hosted.probe
@@ -81,6 +93,8 @@ class Probing:
         def ended(outcome: Outcome) -> None:
             self._ledger.acknowledge([outcome.call_id], self._clock.monotonic())
             problem = outcome.failure.message or outcome.failure.reason if outcome.failure is not None else ""
+            if not outcome.still_running:
+                del self._looks[call.id]
             stream.due -= 1
             stream.outbox.put(ProbeEntry(call.id, outcome.result, problem, still_running))
 
@@ -88,6 +102,7 @@ class Probing:
         stream.due += 1
         look = replace(call, id=f"{call.id}#probe-{next(self._numbers)}", timeout=None, span_id=b"")
         self._runner.start(look, probe, sink, self._clock.monotonic(), hold=False)
+        self._looks[call.id] = self._runner.running[look.id]
 
     def _is_at_work(self, call_id: str) -> bool:
         """Whether it runs, or has an outcome and does not stop."""

@@ -25,12 +25,22 @@ class Pace:
 class Pulse:
     """Ticks every `period` seconds while `on_tick` returns True; `wake` starts it again.
 
-    A tick that comes more than `stall` seconds late means that the loop stood still for that long.
+    A tick that comes more than `stall` seconds late means that the loop stood still for that long. `on_beat` comes with
+    each tick, and when it is woken.
     """
 
-    def __init__(self, clock: Clock, on_tick: Callable[[], bool], *, period: float, stall: float) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        on_tick: Callable[[], bool],
+        *,
+        period: float,
+        stall: float,
+        on_beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._clock = clock
         self._on_tick = on_tick
+        self._on_beat = on_beat
         self._period = period
         self._stall = stall
         self.stalled = 0.0
@@ -46,6 +56,7 @@ class Pulse:
         if not self.beating:
             self.beating = True
             self.beat = self._clock.monotonic()
+            self._on_beat()
             self._schedule()
 
     def tick(self) -> None:
@@ -55,6 +66,7 @@ class Pulse:
         if late > self._stall:
             self.stalled += late
         self.beat = now
+        self._on_beat()
         self.beating = self._on_tick()
         if self.beating:
             self._schedule()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from executor_svc.application.lock_wait import LockWait
 from executor_svc.application.outbox import ChunkEntry
 from executor_svc.application.pulse import Pulse
 from executor_svc.application.registry import Hosted
@@ -24,6 +25,7 @@ MAX_CHUNKS = 10_000
 _PROGRESS_MESSAGE = 1000
 _chunk_lock = threading.Lock()
 _jobs_lock = threading.Lock()
+_start_lock = threading.Lock()
 
 
 class Stop(Enum):
@@ -49,19 +51,22 @@ class Means:
     quiet: Callable[["Run"], None]
     block_limit: float
     standstill: Standstill
+    lock_wait: LockWait
 
 
 class Run:
     """Implements `RunningCall`. Written on the loop, but for what a tool may call from any thread.
 
     `sinks` are the streams that get the outcome (one twice, if asked twice), `holder` the one whose slot it takes.
-    `accepting`: that it was accepted is being written down, it has not begun. `settled`: its outcome is known, `over`:
-    it has really ended. `position`: where the journal stood when it was accepted, 0: it is not journalled. `jobs`: how
-    many its tool gave to threads that have not ended. `lingers`: its tool has ended, with `failure`; they have not.
+    `accepting`: that it was accepted is being written down, it has not begun. `barred`: if it has not started it will
+    not. `settled`: its outcome is known, `over`: it has really ended. `thread`: where its tool began. `position`: where
+    the journal stood when it was accepted, 0: it is not journalled. `jobs`: how many its tool gave to threads that have
+    not ended. `lingers`: its tool has ended, with `failure`; they have not.
     """
 
     __slots__ = (
         "accepting",
+        "barred",
         "call",
         "chunk_count",
         "chunk_size",
@@ -90,6 +95,7 @@ class Run:
         "stop_by",
         "task",
         "telling",
+        "thread",
         "timeout",
         "tool",
     )
@@ -107,6 +113,7 @@ class Run:
         self.holder: Stream | None = None
         self.task: asyncio.Task[None] | None = None
         self.accepting = False
+        self.barred = False
         self.entered = False
         self.settled = False
         self.over = False
@@ -117,6 +124,7 @@ class Run:
         self.holds_loop = False
         self.start = 0.0
         self.start_ns = 0
+        self.thread = 0
         self.stop: Stop | None = None
         self.stop_by = math.inf
         self.latest: tuple[float | None, str] | None = None
@@ -133,10 +141,19 @@ class Run:
 
     def started(self) -> None:
         means = self.means
-        self.start = start = means.clock.monotonic()
-        self.start_ns = means.clock.time_ns()
+        with _start_lock:
+            if self.barred:
+                raise asyncio.CancelledError
+            self.start = start = means.clock.monotonic()
+            self.start_ns = means.clock.time_ns()
+            self.thread = threading.get_ident()
         self.sign = sign = start - means.pulse.stalled
         self.deadline = sign + self.timeout
+
+    def bar(self) -> None:
+        """From here on it does not start: what is to be said of it holds."""
+        with _start_lock:
+            self.barred = True
 
     def progress(self, fraction: float | None, message: str) -> None:
         if fraction is not None:

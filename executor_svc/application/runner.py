@@ -8,6 +8,7 @@ from functools import partial
 from executor_svc.application import failures
 from executor_svc.application.journal_writer import Accept, End, JournalWriter
 from executor_svc.application.ledger import Ledger
+from executor_svc.application.lock_wait import LockWait
 from executor_svc.application.pulse import Pace, Pulse
 from executor_svc.application.registry import Hosted
 from executor_svc.application.run import CURRENT_RUN, Means, Run, Stop
@@ -50,10 +51,11 @@ class Runner:
         self._pace = pace
         self._observer = observer
         self._loop = asyncio.get_running_loop()
-        self._pulse = Pulse(clock, self._tick, period=pace.tick, stall=pace.loop_stall)
         standstill = Standstill(clock, pace.loop_block / 2)
-        self._watchdog = Watchdog(clock, self._pulse, standstill, self._owner, limit=pace.loop_block)
-        self._means = Means(clock, self._pulse, self._tell, self._quiet, pace.loop_block, standstill)
+        wait = LockWait(clock, standstill)
+        self._pulse = Pulse(clock, self._tick, period=pace.tick, stall=pace.loop_stall, on_beat=wait.mark)
+        self._watchdog = Watchdog(clock, self._pulse, standstill, self._runs, limit=pace.loop_block)
+        self._means = Means(clock, self._pulse, self._tell, self._quiet, pace.loop_block, standstill, wait)
         self._waiting: set[asyncio.Event] = set()
 
     def open(self) -> None:
@@ -266,6 +268,7 @@ class Runner:
 
     def _abandon(self, run: Run) -> None:
         """Gives the outcome of a call that does not stop; what runs keeps its slot until it ends by itself."""
+        run.bar()
         self._settle(run, None, run.failure or failures.of_stop(run, run.stop or Stop.CANCELLED))
 
     def _keep_slot(self, run: Run) -> None:
@@ -292,7 +295,6 @@ class Runner:
         if not run.over and not run.linger(run.failure):
             self._finish(run, None, run.failure)
 
-    def _owner(self, task: asyncio.Task[object]) -> Run | None:
-        """The run that a task works for; called by the watchdog's thread."""
-        run = getattr(task, "run", None)
-        return run if isinstance(run, Run) else self.running.get(task.get_name())
+    def _runs(self) -> list[Run]:
+        """All that have not ended; from any thread."""
+        return [*self.running.values(), *self.stuck]

@@ -1,7 +1,7 @@
 """Whether this process stood still as a whole: stopped, frozen, or without a processor. Then no call is to blame.
 
-A thread that waits for the interpreter's lock is woken every 5 ms; in a process that stands still nothing is. So the
-watching thread counts how often it was woken itself.
+A thread that waits for the interpreter's lock is woken every 5 ms, or more often; in a process that stands still
+nothing is. So the watching thread counts how often it was woken itself.
 """
 
 import resource
@@ -33,6 +33,8 @@ class Standstill:
         self._at = clock.monotonic()
         self.total = 0.0
         """Seconds in which nothing ran, so far."""
+        self.locked = 0.0
+        """Seconds in which another thread held the interpreter's lock, and kept the watching one from it."""
 
     def begin(self) -> None:
         """The watching thread has rested, and is about to go on."""
@@ -52,8 +54,11 @@ class Standstill:
         now, seen = self._clock.monotonic(), self._switches()
         gap = now - self._at
         with self._looked:
-            if gap > self._shortest and seen - self._seen < gap * _WOKEN:
-                self.total += gap
+            if gap > self._shortest:
+                if seen - self._seen < gap * _WOKEN:
+                    self.total += gap
+                else:
+                    self.locked += gap
             self._at, self._seen = now, seen
             self._looks += 1
             self._looked.notify_all()

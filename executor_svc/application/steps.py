@@ -14,7 +14,7 @@ def timed(work: Coroutine[Any, Any, T], run: Run) -> Generator[Any, Any, T]:
     """Awaits `work`; a step of it that takes longer than the limit marks the run as one that holds the loop.
 
     Wall time, since a step that sleeps holds the loop as much as one that computes; less the time in which the whole
-    process stood still.
+    process stood still, and what it waited for the interpreter's lock, which another thread held.
     """
     monotonic, limit, standstill = run.means.clock.monotonic, run.means.block_limit, run.means.standstill
     step: Callable[[Any], Any] = work.send
@@ -27,7 +27,7 @@ def timed(work: Coroutine[Any, Any, T], run: Run) -> Generator[Any, Any, T]:
             return stop.value
         finally:
             took = monotonic() - began
-            if took > limit and took - standstill.since(stood) > limit:
+            if took > limit and took - standstill.since(stood) - run.means.lock_wait.waited() > limit:
                 run.holds_loop = True
         try:
             step, argument = work.send, (yield awaited)

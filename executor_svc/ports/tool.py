@@ -23,7 +23,10 @@ class RunningCall(Protocol):
         ...
 
     def started(self) -> None:
-        """The tool's own code runs from here on. Before, nothing had an effect; after, anything may have."""
+        """The tool's own code runs from here on. Before, nothing had an effect; after, anything may have.
+
+        Raises CancelledError where it was said meanwhile that the call never started.
+        """
         ...
 
     def progress(self, fraction: float | None, message: str) -> None:

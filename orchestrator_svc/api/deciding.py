@@ -35,12 +35,11 @@ class Deciding:
         spec, key = soft_confirm_spec(request), request_key(request)
         confirmation = await self._finishing.run(self._use.soft_confirm.confirm(caller, spec, key))
 
-        async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary:
+        async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary | None:
             """Of what the turn was about, not of all that is in those batches."""
             about = set(confirmation.decided())
             message = partial(summary_message, several=True, beside=beside)
-            make = self._use.summaries.make
-            return await make(message, caller.tenant, ended.batch_ids, ended.waited, about, ended.at)
+            return await self._use.summaries.make(message, caller.tenant, ended, about)
 
         await stream.begin()
         for message in confirmation_messages(confirmation):

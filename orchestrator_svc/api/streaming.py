@@ -14,8 +14,8 @@ from greenlight.orchestrator.v1 import batch_pb2
 from orchestrator_svc.api import frames
 from orchestrator_svc.application.watch import Ended, Item
 
-Summarize = Callable[[Ended, int], Awaitable[batch_pb2.Summary]]
-"""The second: bytes that the summary's message holds beside it."""
+Summarize = Callable[[Ended, int], Awaitable[batch_pb2.Summary | None]]
+"""The second: bytes that the summary's message holds beside it. None: the stream goes on."""
 
 
 class Stream:
@@ -37,7 +37,10 @@ class Stream:
         async with _closing(items) as each:
             async for item in each:
                 if isinstance(item, Ended):
-                    await self.write(frames.last_frame(await summarize(item, 0), sequence))
+                    summary = await summarize(item, 0)
+                    item.more = summary is None
+                    if summary is not None:
+                        await self.write(frames.last_frame(summary, sequence))
                 else:
                     sequence = item.sequence
                     await self.write(frames.batch_frame(item))
@@ -47,7 +50,10 @@ class Stream:
         async with _closing(items) as each:
             async for item in each:
                 if isinstance(item, Ended):
-                    await self.write(frames.last_frame(await summarize(item, len(token)), token=token))
+                    summary = await summarize(item, len(token))
+                    item.more = summary is None
+                    if summary is not None:
+                        await self.write(frames.last_frame(summary, token=token))
                 else:
                     token = item.token
                     await self.write(frames.session_frame(item))

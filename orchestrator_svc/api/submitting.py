@@ -44,9 +44,9 @@ class Submitting:
         prepared = await self._use.submit.prepare(caller, spec, key)
         watch, tenant = self._use.watch, caller.tenant
 
-        async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary:
+        async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary | None:
             message = partial(summary_message, several=False, beside=beside)
-            return await self._use.summaries.make(message, tenant, ended.batch_ids, ended.waited, at=ended.at)
+            return await self._use.summaries.make(message, tenant, ended)
 
         with watch.subscribe(tenant, prepared.batch_id) as subscription:
             committed = await self._finishing.run(self._use.submit.commit(caller, prepared))

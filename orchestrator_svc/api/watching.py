@@ -41,9 +41,9 @@ class Watching:
         self._use.watch.check_open()
         await stream.begin()
 
-        async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary:
-            summary = await self._use.summaries.of_session(caller.tenant, request.session_id, ended.waited)
-            return await summary_message(summary, several=True, beside=beside)
+        async def summarize(ended: Ended, beside: int) -> batch_pb2.Summary | None:
+            message = partial(summary_message, several=True, beside=beside)
+            return await self._use.summaries.make_of_session(message, caller.tenant, request.session_id, ended)
 
         items = self._use.watch.session(caller.tenant, request.session_id, cursor, until, max_wait)
         await stream.session(items, summarize, request.session_token)
@@ -62,9 +62,10 @@ class Watching:
         until, asked = until_of(request, Until.FINISHED, faults), max_wait_of(request, faults)
         faults.check()
         max_wait = _DEFAULT_WAIT if asked is None else min(asked, _LONGEST_WAIT)
-        ended = await self._use.watch.wait(caller.tenant, request.batch_id, until, max_wait)
-        return pb.WaitBatchResponse(summary=await self._summary(caller, ended))
+        summarize = partial(self._summary, caller)
+        summary = await self._use.watch.wait(caller.tenant, request.batch_id, until, max_wait, summarize)
+        return pb.WaitBatchResponse(summary=summary)
 
-    async def _summary(self, caller: Caller, ended: Ended) -> batch_pb2.Summary:
+    async def _summary(self, caller: Caller, ended: Ended) -> batch_pb2.Summary | None:
         message = partial(summary_message, several=False)
-        return await self._use.summaries.make(message, caller.tenant, ended.batch_ids, ended.waited, at=ended.at)
+        return await self._use.summaries.make(message, caller.tenant, ended)

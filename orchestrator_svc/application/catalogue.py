@@ -143,6 +143,10 @@ class ToolCatalogue:
                 found.append(f"executor {view.executor_id} has {name[:128]}, {why}")
         return found
 
+    def can_look(self, tool: ToolKey) -> bool:
+        entry = self._entries.get(tool)
+        return entry is not None and entry.descriptor.probes and self._executors.serves(tool)
+
     def fill_and_check(self, tool: ToolKey, value: Any) -> tuple[bool, list[str]]:
         """Fills defaults into arguments, in place; returns whether there were any, and what is wrong with the whole."""
         entry = self._entries.get(tool)

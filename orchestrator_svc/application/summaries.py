@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
 from typing import TypeVar
@@ -11,6 +11,7 @@ from orchestrator_svc.application.engine.live import LiveBatches
 from orchestrator_svc.application.engine.outlook import Outlook
 from orchestrator_svc.application.memory_views import batch_view, proposal_views
 from orchestrator_svc.application.structure import SLICE
+from orchestrator_svc.application.watch import Ended
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
@@ -93,14 +94,14 @@ class Answered:
 class Summary:
     """Of one batch or several; answers in input order. `left_out`: answers that were not even read.
 
-    `looked_at`: batches that it shows from memory, and the sequences that they had.
+    `looked_at`: batches that it shows from memory, and the sequences that they had. `waited`: `max_wait` ended it.
     """
 
     batches: list[BatchView]
     answers: list[Answered]
-    waited: bool
     left_out: int = 0
     looked_at: list[tuple[Batch, int]] = field(default_factory=list[tuple[Batch, int]])
+    waited: bool = False
 
     @property
     def holds(self) -> bool:
@@ -118,21 +119,23 @@ class Summaries:
         self,
         message: Callable[[Summary], Awaitable[M]],
         tenant: str,
-        batch_ids: Sequence[str],
-        waited: bool,
+        ended: Ended,
         only: set[str] | None = None,
-        at: Mapping[str, int] = MappingProxyType({}),
-    ) -> M:
-        """A message of what `of` gives, which takes its time: if a batch moves on meanwhile, of what is on record."""
-        summary = await self.of(tenant, batch_ids, waited, only, at)
-        made = await message(summary)
-        return made if summary.holds else await message(await self.of(tenant, batch_ids, waited, only))
+    ) -> M | None:
+        """A message of what `of` gives, which takes its time. None: there is more to come, a batch has moved on.
+
+        Where it is over all the same, it is of what is on record.
+        """
+        summary = await self.of(tenant, ended.batch_ids, only, ended.at)
+        made = await _made(message, summary, ended)
+        if summary.holds:
+            return made
+        return await _made(message, await self.of(tenant, ended.batch_ids, only), ended) if ended.over else None
 
     async def of(
         self,
         tenant: str,
         batch_ids: Sequence[str],
-        waited: bool,
         only: set[str] | None = None,
         at: Mapping[str, int] = MappingProxyType({}),
     ) -> Summary:
@@ -156,9 +159,15 @@ class Summaries:
             answers += await self._each_answered(chosen)
             size += _size(chosen)
             left_out += (sum(batch.counts) if keys is None else len(keys)) - len(chosen)
-        return Summary(batches, answers, waited, left_out, looked_at)
+        return Summary(batches, answers, left_out, looked_at)
 
-    async def of_session(self, tenant: str, session_id: str, waited: bool) -> Summary:
+    async def make_of_session(
+        self, message: Callable[[Summary], Awaitable[M]], tenant: str, session_id: str, ended: Ended
+    ) -> M | None:
+        """None: there is more to come."""
+        return await _made(message, await self.of_session(tenant, session_id), ended)
+
+    async def of_session(self, tenant: str, session_id: str) -> Summary:
         """From its last batch back: answers until there are enough, batches until there are many."""
         found = await self._last_batches(tenant, session_id)
         batches, answers, size, left_out = list[BatchView](), list[list[Answered]](), 0, 0
@@ -168,7 +177,7 @@ class Summaries:
             answers.append(await self._each_answered(views))
             size += _size(views)
             left_out += sum(batch.counts) - len(views)
-        return Summary(batches[::-1], [answer for part in reversed(answers) for answer in part], waited, left_out)
+        return Summary(batches[::-1], [answer for part in reversed(answers) for answer in part], left_out)
 
     async def _last_batches(self, tenant: str, session_id: str) -> list[BatchView]:
         found, below = await self._store.list_batches(tenant, BatchFilter(session_id=session_id), None, MAX_BATCHES)
@@ -202,6 +211,11 @@ class Summaries:
 
     def answered(self, view: ProposalView) -> Answered:
         return Answered(view, waiting(view, self._executors, self._outlook))
+
+
+async def _made(message: Callable[[Summary], Awaitable[M]], summary: Summary, ended: Ended) -> M | None:
+    waited = not ended.reached(summary.batches)
+    return None if waited and not ended.over else await message(replace(summary, waited=waited))
 
 
 def _keys(ids: set[str]) -> dict[str, set[str]]:

@@ -1,9 +1,10 @@
 """Watching: events after a cursor, stored ones first, without a gap or a repeat. A watcher holds no queue."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TypeVar
 
 from orchestrator_svc.application.compacted import check_kept, check_session_kept
 from orchestrator_svc.application.engine.draining import draining
@@ -14,9 +15,11 @@ from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.codec import FRAME_BYTES, EventCodec, StoredFrame
 from orchestrator_svc.ports.feed import Feed, Subscription
 from orchestrator_svc.ports.store import BatchHead, Store
+from orchestrator_svc.ports.views import BatchView
 from shared.kernel.clock import Clock
 from shared.kernel.errors import FieldViolation, OutOfRangeError
 
+M = TypeVar("M")
 # What is joined into one message at most: a reader that stands still holds two or three of them.
 JOINED_BYTES = 1 << 18
 
@@ -44,16 +47,24 @@ class Frames:
     token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ended:
-    """The stream ended by itself; `batch_ids`: what its Summary is of (none: the session). `waited`: by `max_wait`.
+    """The stream ends by itself, unless who makes its Summary finds that there is `more`: then it goes on.
 
+    `batch_ids`: what the Summary is of (none: the session). `over`: `max_wait` ends it, whatever the Summary says.
     `at`: batch id -> the last sequence, where the stream knows it.
     """
 
     batch_ids: list[str]
-    waited: bool
+    until: Until
+    over: bool
     at: Mapping[str, int] = field(default_factory=dict[str, int])
+    more: bool = False
+
+    def reached(self, batches: Sequence[BatchView]) -> bool:
+        """Whether these are where it was to end; one that has gone on since is not."""
+        here = all(self.at.get(batch.id, batch.head) == batch.head for batch in batches)
+        return here and bool(self.until) and all(self.until.reached(batch.state) for batch in batches)
 
 
 Item = Frames | Ended
@@ -124,20 +135,29 @@ class Watch:
             if cursor < head:
                 continue
             if until.reached(state) or deadline.over:
-                yield Ended([batch_id], waited=not until.reached(state), at={batch_id: cursor})
-                return
+                ended = Ended([batch_id], until, deadline.over, {batch_id: cursor})
+                yield ended
+                if not ended.more:
+                    return
             _leave(self._feed)
             if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
                 yield Frames(b"", cursor)
 
-    async def wait(self, tenant: str, batch_id: str, until: Until, max_wait: float) -> Ended:
-        """The same end, without the events. Raises NotFoundError (BATCH_UNKNOWN)."""
+    async def wait(
+        self, tenant: str, batch_id: str, until: Until, max_wait: float, make: Callable[[Ended], Awaitable[M | None]]
+    ) -> M:
+        """The same end, without the events: what is made of it. None: there is more to come.
+
+        Raises NotFoundError (BATCH_UNKNOWN).
+        """
         deadline = Deadline(self._clock, max_wait)
         with self._feed.watch_batch(tenant, batch_id) as subscription:
             while True:
                 reached = until.reached((await self._look(subscription, tenant, batch_id)).state)
                 if reached or deadline.over:
-                    return Ended([batch_id], waited=not reached)
+                    made = await make(Ended([batch_id], until, deadline.over))
+                    if made is not None:
+                        return made
                 _leave(self._feed)
                 await subscription.wait(deadline.left(self._heartbeat))
 
@@ -209,14 +229,20 @@ class Watch:
                 check_session_kept(heads, cursor)
                 for batch_id, head in heads:
                     states[batch_id] = head.state
-                    async for item in self._catch_up(tenant, batch_id, head, cursor):
+                    try:
+                        async for item in self._catch_up(tenant, batch_id, head, cursor):
+                            moved = True
+                            yield item
+                    except OutOfRangeError:  # gone since its head was read: the heads of now say where to go on
                         moved = True
-                        yield item
+                        break
                 if moved:
                     continue
                 if (all(map(until.reached, states.values())) and until) or deadline.over:
-                    yield Ended([], waited=deadline.over)
-                    return
+                    ended = Ended([], until, deadline.over)
+                    yield ended
+                    if not ended.more:
+                        return
                 _leave(self._feed)
                 if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
                     yield Frames(b"", token=cursor.encode())
@@ -240,8 +266,10 @@ class Watch:
                 if moved:
                     continue
                 if there or deadline.over:
-                    yield Ended(list(cursors), waited=not there, at=cursors)
-                    return
+                    ended = Ended(list(cursors), until, deadline.over, dict(cursors))
+                    yield ended
+                    if not ended.more:
+                        return
                 _leave(self._feed)
                 if not await subscription.wait(deadline.left(self._heartbeat)) and not deadline.over:
                     yield Frames(b"")

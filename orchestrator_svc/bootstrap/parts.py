@@ -54,9 +54,10 @@ class Parts:
 
 
 async def open_parts(
-    stack: AsyncExitStack, settings: Settings, stopped: asyncio.Event, on_taken: Callable[[], None]
+    stack: AsyncExitStack, settings: Settings, stopped: asyncio.Event, on_over: Callable[[], None]
 ) -> Parts:
-    """Raises as `serving`. `on_taken` is called where another orchestrator has taken over what was this one's."""
+    """Raises as `serving`. `on_over` is called where another orchestrator has taken over what was this one's, or what
+    follows the executors has died."""
     clock, codec = AnchoredClock(), ProtobufEventCodec()
     # Its id is made before the clock is held to the store's, and must not push those after it into the future.
     incarnation = Incarnation(IdSource(clock).new(), clock.time_ns(), service_version())
@@ -72,6 +73,7 @@ async def open_parts(
         version=service_version(),
         clock=clock,
         resolve_interval=settings.resolve_interval,
+        on_failure=lambda _name, _error: on_over(),
     )
     catalogue = ToolCatalogue(store, JsonSchemaRsCompiler(), executors, clock)
     await catalogue.load()
@@ -80,7 +82,7 @@ async def open_parts(
     resolution_deadline = round(settings.resolution_deadline * 1e9) or None
     live = LiveBatches(store, catalogue, settings.max_batch_arguments_bytes, resolution_deadline)
     engine = Engine(store, executors, feed, observer, live, clock, _engine_settings(settings), catalogue.seen)
-    owner = Owner(store, engine, wakeups, clock, settings.lease_period, clock.anchor, on_taken)
+    owner = Owner(store, engine, wakeups, clock, settings.lease_period, clock.anchor, on_over)
     return Parts(settings, incarnation, clock, ids, codec, store, wakeups, feed, executors, catalogue, engine, owner)
 
 

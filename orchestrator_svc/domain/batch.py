@@ -30,7 +30,7 @@ class Batch:
     `trace_parent`: the submitter's span (16 hex digits) in the trace that the batch joined, empty where it joined none.
     `ready_count`: APPROVED proposals that wait for no other. `asked`: PROPOSED ones that a person is asked for.
     `given_up`: OUTCOME_UNKNOWN ones that nobody waits for any more, since nobody said within `resolution_deadline` (ns;
-    None: they are waited for) what became of them.
+    None: they are waited for) what became of them. `looking`: those for whose effect a first look is awaited.
     `argument_bytes`: of all arguments, proposed and bound; nothing is bound or added beyond `max_arguments`.
     `owned`: whether it is an orchestrator's; one that only waits for people, or is finished, belongs to nobody.
     `next_expiry`: no proposal that is asked for expires before it. `idle_end`: when an IDLE one is closed.
@@ -71,6 +71,7 @@ class Batch:
     asked: int = 0
     ready_count: int = 0
     given_up: int = 0
+    looking: int = 0
     resolution_deadline: int | None = None
     max_arguments: int = MAX_BATCH_ARGUMENTS
     argument_bytes: int = 0
@@ -101,6 +102,7 @@ class Batch:
             self.asked -= 1
         if was is State.OUTCOME_UNKNOWN:
             self.given_up -= proposal.given_up
+            self.looking -= proposal.looked_for
             if to is not State.APPROVED:
                 proposal.next_time = None
         proposal.state = to

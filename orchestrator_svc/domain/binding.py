@@ -16,10 +16,14 @@ _REMEDY = "refer to less (`path` takes a part of a result), or submit several ba
 
 
 class ArgumentsJudge(Protocol):
-    """Knows the tools' schemas."""
+    """Knows the tools."""
 
     def fill_and_check(self, tool: ToolKey, value: Any) -> tuple[bool, list[str]]:
         """Fills the schema's defaults into the arguments; returns whether there were any, and what is wrong (or [])."""
+        ...
+
+    def can_look(self, tool: ToolKey) -> bool:
+        """Whether anybody is there who can look for the effect of its calls."""
         ...
 
 

@@ -3,6 +3,7 @@
 Refused: NaN and infinities (also numbers too large for a double), duplicate members, lone surrogates, too deep.
 """
 
+import codecs
 import json
 import re
 import threading
@@ -11,6 +12,8 @@ from typing import Any, cast
 import orjson
 
 MAX_DEPTH = 64
+_UTF16 = codecs.lookup("utf-16-be")
+"""Read from its file now: in the middle of a step there may be no descriptor left for it."""
 _SORTED = orjson.OPT_SORT_KEYS
 _INT64 = 1 << 63
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -145,7 +148,7 @@ def _write(value: Any, parts: list[str]) -> None:
 
 def _write_object(value: dict[str, Any], parts: list[str]) -> None:
     parts.append("{")
-    names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+    names = sorted(value, key=lambda name: _UTF16.encode(name, "surrogatepass")[0])
     for position, name in enumerate(names):
         if position:
             parts.append(",")

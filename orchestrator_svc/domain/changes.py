@@ -26,6 +26,7 @@ class TimerKind(IntEnum):
     GRACE = 5
     PROBE = 6
     RESOLUTION = 7
+    LOOK = 8
 
 
 class Timer(NamedTuple):

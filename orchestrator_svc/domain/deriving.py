@@ -16,7 +16,7 @@ def derive_state(batch: "Batch") -> BatchState:
     waiting = counts[State.PROPOSED] + counts[State.APPROVED]
     if batch.cancelling:
         return BatchState.CANCELLING if running or waiting else _verdict(batch)
-    if running or batch.ready_count:
+    if running or batch.ready_count or batch.looking:
         return BatchState.RUNNING
     if waiting or counts[State.OUTCOME_UNKNOWN] > batch.given_up:
         return BatchState.BLOCKED

@@ -9,7 +9,7 @@ from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import Ending, settle
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect
-from orchestrator_svc.domain.unknown import become_unknown, give_up
+from orchestrator_svc.domain.unknown import become_unknown, end_look, give_up
 
 DEADLINE_PRINCIPAL = "policy:deadline"
 FAULT_PRINCIPAL = "policy:fault"
@@ -36,6 +36,10 @@ def fire(batch: Batch, changes: Changes, timer: Timer, grace: int) -> None:
             _end_grace(batch, changes, batch.proposals[timer.ordinal - 1], timer.token)
         case TimerKind.RESOLUTION:
             give_up(batch, changes, batch.proposals[timer.ordinal - 1], timer.token)
+        case TimerKind.LOOK:
+            proposal = batch.proposals[timer.ordinal - 1]
+            if proposal.looked_for and proposal.attempts[-1].look_until == timer.token:
+                end_look(batch, changes, proposal)
         case TimerKind.PROBE:
             pass  # whom to ask, and when again, is the engine's
 

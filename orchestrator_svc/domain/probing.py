@@ -8,6 +8,7 @@ from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.proposal import Finding, Probe, Proposal
 from orchestrator_svc.domain.settling import Ending, settle
 from orchestrator_svc.domain.tool import KnownEffect
+from orchestrator_svc.domain.unknown import end_look
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ def looked(batch: Batch, changes: Changes, proposal: Proposal, look: Look) -> No
     Found: it succeeded. Not found, of an attempt that is over: it had no effect, and fails as any such attempt. Else it
     stays unknown.
     """
+    end_look(batch, changes, proposal)
     last = proposal.attempts[-1]
     before = last.probe
     probe = Probe(look.finding, changes.time, before.number + 1 if before else 1, look.message)

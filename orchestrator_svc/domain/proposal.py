@@ -117,7 +117,8 @@ class Probe(NamedTuple):
 class Attempt(NamedTuple):
     """One send to an executor. `start_time` is by the executor's wall clock; `finish_sequence`: of its last event.
 
-    `over`, where its effect is POSSIBLE: its executor has said that it is at work no more.
+    `over`, where its effect is POSSIBLE: its executor has said that it is at work no more. `look_until`: the first look
+    for its effect is awaited, up to then.
     """
 
     number: int
@@ -132,6 +133,7 @@ class Attempt(NamedTuple):
     finish_sequence: int = 0
     over: bool = False
     probe: Probe | None = None
+    look_until: int | None = None
 
     @property
     def may_still_run(self) -> bool:
@@ -227,6 +229,12 @@ class Proposal:
     def given_up(self) -> bool:
         """Its outcome is unknown, and nobody waits for it any more."""
         return self.state is ProposalState.OUTCOME_UNKNOWN and self.finish_time is not None
+
+    @property
+    def looked_for(self) -> bool:
+        """Its outcome is unknown, and the first look for its effect is awaited: nobody is asked yet."""
+        unknown = self.state is ProposalState.OUTCOME_UNKNOWN
+        return unknown and bool(self.attempts) and self.attempts[-1].look_until is not None
 
     @property
     def ended(self) -> bool:

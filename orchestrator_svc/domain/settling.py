@@ -87,6 +87,7 @@ def settle(batch: Batch, changes: Changes, proposal: Proposal, ending: Ending) -
         batch.head + 1,
         ending.failure is not None and (ending.over or last.over),
         last.probe,
+        last.look_until,
     )
     proposal.attempts = (*proposal.attempts[:-1], attempt)
     if ending.failure is None:

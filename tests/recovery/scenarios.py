@@ -1,5 +1,6 @@
 """What clients, people and executors do while the world is stopped somewhere: each a play, and how its calls end."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -69,6 +70,19 @@ async def cancelled(drill: Drill) -> None:
         drill.tools.end(call_id)
     await drill.cancel(batch_id)
     await drill.work()
+
+
+async def overtaken(drill: Drill) -> None:
+    """Cancels that come while an attempt is being recorded, just before, and just after."""
+    for turns in range(6):
+        batch_id = await drill.submit(spec("read", "a"), spec("send", "b", "a"), spec("write", "c", "a"))
+        await drill.settle()
+        for call_id in drill.replica.held:
+            drill.tools.end(call_id)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await drill.cancel(batch_id, *("b" * (turns % 2)))
+        await drill.work()
 
 
 async def growing(drill: Drill) -> None:
@@ -218,3 +232,6 @@ SCENARIOS = {
     "swept": Scenario(swept, {"f": [failed(FailureClass.PERMANENT)]}, keep=1.0),
     "large": Scenario(large),
 }
+
+OVERTAKEN = Scenario(overtaken)
+"""Of these it takes a store that commits slowly."""

@@ -8,17 +8,23 @@ is drawn.
 import os
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from tests.recovery.scenarios import SCENARIOS
+from orchestrator_svc.ports.store import Store
+from tests.recovery.scenarios import OVERTAKEN, SCENARIOS
 from tests.recovery.wandering import wandering
 from tests.support.crashing_link import MESSAGES
 from tests.support.crashing_store import METHODS, READS, WRITES
 from tests.support.disks import MemoryDisk, PostgresqlDisk, SqliteDisk, migrated_file
+from tests.support.jittery_store import JitteryStore
 from tests.support.postgresql import PostgresServer
 from tests.support.stopping import Fall, Stop, run
+from tests.support.stores import WholeStore
 
 LONG = os.environ.get("RECOVERY") == "long"
 SEED = int(os.environ.get("SEED", "1"))
@@ -82,6 +88,22 @@ async def test_scenarios_that_are_drawn() -> None:
         chosen = every if LONG else sorted(random.Random(seed).sample(every, FEW))
         for stop in stops(chosen, again=LONG):
             await run(scenario, stop, MemoryDisk())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600 if LONG else 60)
+async def test_cancels_that_overtake_a_record() -> None:
+    """The small form stops each a few times."""
+    for seed in range(SEED * 1000, SEED * 1000 + (50 if LONG else 3)):
+        slow = partial(slowly, seed=seed)
+        every = range(1, len(await run(OVERTAKEN, Stop(seed=seed, spoil_store=slow), MemoryDisk())) + 1)
+        chosen = every if LONG else sorted(random.Random(seed).sample(every, FEW))
+        for stop in stops(chosen, again=LONG):
+            await run(OVERTAKEN, replace(stop, spoil_store=slow), MemoryDisk())
+
+
+def slowly(store: Store, seed: int) -> Store:
+    return JitteryStore(cast(WholeStore, store), seed).port
 
 
 @pytest.mark.slow

@@ -23,11 +23,17 @@ GRACE = 5_000_000_000
 _ids = IdSource()
 
 
+@dataclass(frozen=True, slots=True)
 class AnyArguments:
-    """An `ArgumentsJudge` to whom everything is right."""
+    """An `ArgumentsJudge` to whom everything is right. `looks`: somebody can look for the effects of calls."""
+
+    looks: bool = False
 
     def fill_and_check(self, tool: ToolKey, value: Any) -> tuple[bool, list[str]]:
         return False, []
+
+    def can_look(self, tool: ToolKey) -> bool:
+        return self.looks
 
 
 def judged(
@@ -71,6 +77,12 @@ def judged(
         approval_deadline=approval_deadline,
         failure=failure,
     )
+
+
+def look_of(proposal: Proposal) -> Timer:
+    """When the first look for the effect of its last attempt is awaited no more."""
+    due = proposal.attempts[-1].look_until or 0
+    return Timer(due, TimerKind.LOOK, proposal.ordinal, due)
 
 
 @dataclass

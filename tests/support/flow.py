@@ -19,6 +19,9 @@ class _AcceptsAll:
     def fill_and_check(self, tool: ToolKey, value: Any) -> tuple[bool, list[str]]:
         return False, []
 
+    def can_look(self, tool: ToolKey) -> bool:
+        return False
+
 
 class Flow:
     """Every step is committed at once and shown to the observer."""

@@ -57,7 +57,7 @@ def state_of(batch: Batch) -> BatchState:
         return BatchState.CANCELLING
     if not batch.cancelling:
         ready = [p for p in batch.proposals if p.state is State.APPROVED and waits_for(batch, p) == 0]
-        if State.RUNNING in states or ready:
+        if State.RUNNING in states or ready or any(p.looked_for for p in batch.proposals):
             return BatchState.RUNNING
         if any(state in WAITING for state in states) or any(
             p.state is State.OUTCOME_UNKNOWN and not over(p) for p in batch.proposals
@@ -88,6 +88,7 @@ def check_counts(batch: Batch) -> None:
             assert proposal.open_dependencies == waits_for(batch, proposal), proposal.key
     assert batch.counts == counts
     assert batch.given_up == sum(p.state is State.OUTCOME_UNKNOWN and over(p) for p in batch.proposals)
+    assert batch.looking == sum(p.looked_for for p in batch.proposals)
     ready = [p for p in batch.proposals if p.state is State.APPROVED and waits_for(batch, p) == 0]
     assert batch.ready_count == len(ready)
     asked = [p for p in batch.proposals if p.state is State.PROPOSED and p.asked_time is not None]
@@ -115,7 +116,8 @@ def check_promises(batch: Batch) -> None:
 def check_not_stuck(batch: Batch) -> None:
     """What nothing moves by itself waits for a person, and that person is asked."""
     moving = any(
-        p.state is State.RUNNING or (p.state is State.APPROVED and p.open_dependencies == 0) for p in batch.proposals
+        p.state is State.RUNNING or p.looked_for or (p.state is State.APPROVED and p.open_dependencies == 0)
+        for p in batch.proposals
     )
     if not moving and not all(over(proposal) for proposal in batch.proposals):
         assert batch.asked or batch.counts[State.OUTCOME_UNKNOWN] > batch.given_up, "stuck"

@@ -11,7 +11,7 @@ from orchestrator_svc.domain.proposal import Condition, Dependency, Finding, Pro
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import Effect, FailureClass, KnownEffect, RetryPolicy, Tier
-from tests.support.batches import GRACE, Builder, broken, judged
+from tests.support.batches import GRACE, AnyArguments, Builder, broken, judged, look_of
 
 _ENDINGS = [
     broken(FailureClass.PERMANENT, KnownEffect.NONE),
@@ -60,6 +60,7 @@ class Life:
     def __init__(self, builder: Builder, draw: Callable[[st.SearchStrategy[int]], int]) -> None:
         self.builder, self.batch = builder, builder.batch
         self.batch.resolution_deadline = 1_000
+        self.batch.judge = AnyArguments(looks=True)
         self._draw = draw
 
     def _pick(self, count: int) -> int:
@@ -81,6 +82,7 @@ class Life:
             self._retry,
             self._resolve,
             self._look,
+            self._end_look,
             self._give_up,
             self._rarely,
         ]
@@ -110,6 +112,11 @@ class Life:
         if proposal is not None:
             look = probing.Look(list(Finding)[self._pick(3)], _RESULTS[0], "why", bool(self._pick(2)))
             probing.looked(self.batch, changes, proposal, look)
+
+    def _end_look(self, changes: Changes) -> None:
+        proposal = self._one(State.OUTCOME_UNKNOWN)
+        if proposal is not None:
+            firing.fire(self.batch, changes, look_of(proposal), GRACE)
 
     def _give_up(self, changes: Changes) -> None:
         proposal = self._one(State.OUTCOME_UNKNOWN)

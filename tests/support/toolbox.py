@@ -54,6 +54,12 @@ async def write(text: str) -> str:
     return text
 
 
+@tool(effect="NON_IDEMPOTENT")
+def write_on_thread(text: str) -> str:
+    GATES.runs.append(text)
+    return text
+
+
 @tool(effect="READ")
 async def about(context: ToolContext) -> dict[str, Any]:
     return {

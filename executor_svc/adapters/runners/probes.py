@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any, cast
 
-from executor_svc.adapters.runners.thread_pool import ThreadPool
+from executor_svc.adapters.runners.thread_pool import Threads
 from executor_svc.adapters.runners.translation import Lifespan, invalid, make_context, reraise, unusable
 from executor_svc.domain.tool import Effect, ToolSpec
 from executor_svc.ports.tool import RunningCall
@@ -28,14 +28,14 @@ class PythonProbe:
         spec: ToolSpec,
         lifespan: Lifespan,
         clock: Clock,
-        threads: ThreadPool,
+        threads: Threads,
     ) -> None:
         self.spec = replace(
             spec, effect=Effect.READ, timeout=tool.spec.probe_timeout, stall_timeout=None, concurrency=None
         )
         self._parse, self._encode = tool.signature.parse, tool.encode_found
         self._probe = probe
-        self._lifespan, self._clock, self._threads = lifespan, clock, threads
+        self._lifespan, self._clock, self._threads = lifespan, clock, threads.looks
 
     def check(self, arguments: str) -> None:
         self._parsed(arguments)

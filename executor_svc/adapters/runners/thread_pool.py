@@ -3,10 +3,17 @@
 import asyncio
 import contextlib
 import contextvars
+import logging
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
+
+from executor_svc.domain.outcome import FailureClass, ToolFailure, refusal
+
+_log = logging.getLogger(__name__)
+_RETRY_AFTER = 1.0
 
 
 class Job:
@@ -43,11 +50,13 @@ class Job:
 class ThreadPool:
     """Up to `size` threads, started when needed. Results come back to the loop in bunches."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, name: str = "greenlight-tool") -> None:
         self._size = size
+        self._name = name
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._idle = threading.Semaphore(0)
         self._threads = 0
+        self._open = 0
+        self._short = False
         self._finished: deque[Job] = deque()
         self._delivery_due = False
         self._loop = asyncio.get_running_loop()
@@ -58,12 +67,15 @@ class ThreadPool:
 
     async def run(self, work: Callable[[], bytes]) -> bytes:
         """Runs `work` on a thread, in this task's context. Cancelled before it began, it never will; after that,
-        this returns or raises when the thread has ended."""
+        this returns or raises when the thread has ended.
+
+        Raises ToolFailure (NOT_STARTED) where there is no thread, and none can be started: then it never will.
+        """
+        if self._open >= self._threads:
+            self._add_thread()  # before the job waits for one: from then on it may begin
         job = Job(work, self._loop.create_future())
         self._jobs.put(job)
-        if not self._idle.acquire(blocking=False) and self._threads < self._size:
-            self._threads += 1
-            threading.Thread(target=self._serve, name=f"greenlight-tool-{self._threads}", daemon=True).start()
+        self._open += 1
         try:
             await job.future
         except asyncio.CancelledError:
@@ -73,6 +85,8 @@ class ThreadPool:
             job.future = self._loop.create_future()
             if not job.done:
                 await job.future
+        finally:
+            self._open -= 1
         if job.error is not None:
             raise job.error
         return job.result
@@ -82,6 +96,25 @@ class ThreadPool:
         for _ in range(self._threads):
             self._jobs.put(None)
 
+    def _add_thread(self) -> None:
+        """If there may be one more, and one can be had: else what comes waits for those that there are."""
+        if self._threads == self._size:
+            return
+        try:
+            threading.Thread(target=self._serve, name=f"{self._name}-{self._threads + 1}", daemon=True).start()
+        except Exception as error:  # the process may have no more of them, or no more memory
+            if not self._short:
+                self._short = True
+                _log.warning("no thread can be started beside the %d of %s: %s", self._threads, self._name, error)
+            if not self._threads:
+                text = f"no thread could be started for it: {error}"
+                raise ToolFailure(
+                    refusal(FailureClass.UNAVAILABLE, "NOT_STARTED", text, retry_after=_RETRY_AFTER)
+                ) from error
+        else:
+            self._threads += 1
+            self._short = False
+
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
             if job.claim("running"):
@@ -89,7 +122,6 @@ class ThreadPool:
                 self._finished.append(job)
                 self._announce()
             del job  # or it and its result would live until the next one comes
-            self._idle.release()
 
     def _announce(self) -> None:
         if not self._delivery_due:
@@ -103,3 +135,14 @@ class ThreadPool:
             job = self._finished.popleft()
             if not job.future.done():
                 job.future.set_result(None)
+
+
+class Threads(NamedTuple):
+    """Those of plain functions. Looks have their own: one that hangs takes none from the tools."""
+
+    tools: ThreadPool
+    looks: ThreadPool
+
+    def close(self) -> None:
+        self.tools.close()
+        self.looks.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 from executor_svc.adapters.runners.coroutines import CoroutineTool, GeneratorTool
 from executor_svc.adapters.runners.probes import PythonProbe
-from executor_svc.adapters.runners.thread_pool import ThreadPool
+from executor_svc.adapters.runners.thread_pool import Threads
 from executor_svc.adapters.runners.threads import ThreadTool
 from executor_svc.adapters.runners.translation import Lifespan
 from executor_svc.adapters.toolboxes.python_module import PythonToolbox, ToolboxError, load, load_anew, own_modules
@@ -29,7 +29,7 @@ _DESCRIPTORS_LIMIT = 3 << 20
 class OpenTools:
     """One loading of all toolboxes: `tools` run as long as it is open."""
 
-    def __init__(self, toolboxes: Sequence[PythonToolbox], clock: Clock, threads: ThreadPool) -> None:
+    def __init__(self, toolboxes: Sequence[PythonToolbox], clock: Clock, threads: Threads) -> None:
         self._lifespans = [(toolbox, Lifespan()) for toolbox in toolboxes]
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -85,7 +85,7 @@ class OpenTools:
 class Toolset:
     """The toolboxes by reference (module or .py file). `current` is what was loaded last."""
 
-    def __init__(self, references: Sequence[str], clock: Clock, threads: ThreadPool, supervisor: Supervisor) -> None:
+    def __init__(self, references: Sequence[str], clock: Clock, threads: Threads, supervisor: Supervisor) -> None:
         self.current: OpenTools | None = None
         self._references = list(references)
         self._clock = clock
@@ -132,7 +132,7 @@ class Toolset:
         return opened
 
 
-def _runnable(tool: DeclaredTool[..., Any], lifespan: Lifespan, clock: Clock, threads: ThreadPool) -> Tool:
+def _runnable(tool: DeclaredTool[..., Any], lifespan: Lifespan, clock: Clock, threads: Threads) -> Tool:
     spec = _spec(tool)
     runnable = _of_kind(tool, spec, lifespan, clock, threads)
     if tool.probe is not None:
@@ -141,7 +141,7 @@ def _runnable(tool: DeclaredTool[..., Any], lifespan: Lifespan, clock: Clock, th
 
 
 def _of_kind(
-    tool: DeclaredTool[..., Any], spec: ToolSpec, lifespan: Lifespan, clock: Clock, threads: ThreadPool
+    tool: DeclaredTool[..., Any], spec: ToolSpec, lifespan: Lifespan, clock: Clock, threads: Threads
 ) -> CoroutineTool | GeneratorTool | ThreadTool:
     match tool.kind:
         case Kind.COROUTINE:
@@ -149,7 +149,7 @@ def _of_kind(
         case Kind.GENERATOR:
             return GeneratorTool(tool, spec, lifespan, clock)
         case Kind.PLAIN:
-            return ThreadTool(tool, spec, lifespan, clock, threads)
+            return ThreadTool(tool, spec, lifespan, clock, threads.tools)
 
 
 def _spec(tool: DeclaredTool[..., Any]) -> ToolSpec:

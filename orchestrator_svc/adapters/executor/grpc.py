@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from greenlight.executor.v1 import executor_pb2 as pb
 from orchestrator_svc.adapters.executor.link import Link
@@ -21,7 +21,10 @@ _GONE_KEPT = 100
 
 
 class GrpcExecutors:
-    """Implements `Executors`. An address that a name no longer stands for keeps its stream until that ends."""
+    """Implements `Executors`. An address that a name no longer stands for keeps its stream until that ends.
+
+    `on_failure`: as the Supervisor's, of what follows the names and the executors.
+    """
 
     def __init__(
         self,
@@ -31,12 +34,13 @@ class GrpcExecutors:
         version: str,
         clock: Clock,
         resolve_interval: float = 5.0,
+        on_failure: Callable[[str, BaseException], None] | None = None,
     ) -> None:
         self._resolver = Resolver([Endpoint.parse(address) for address in addresses])
         self._hello = pb.Hello(incarnation_id=incarnation_id, version=version)
         self._clock = clock
         self._interval = resolve_interval
-        self._supervisor = Supervisor()
+        self._supervisor = Supervisor(on_failure)
         self._mailbox = Mailbox()
         self._look_again = asyncio.Event()
         self._links: dict[str, tuple[Link, asyncio.Task[None]]] = {}

@@ -57,7 +57,7 @@ class Resolver:
         loop = asyncio.get_running_loop()
         try:
             answers = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
+        except (OSError, UnicodeError, RuntimeError, MemoryError) as error:  # it takes a thread, and there may be none
             if endpoint not in self._failing:
                 self._failing.add(endpoint)
                 _log.warning("the executors' name %s cannot be looked up: %s", endpoint, error)

@@ -86,8 +86,11 @@ def _attempt(attempt: Attempt) -> tuple[Any, ...]:
 
 def _ending_of(attempt: Attempt) -> tuple[Any, ...]:
     """Of most there is nothing to say, and nothing is written."""
-    if attempt.probe is not None:
-        return attempt.over, tuple(attempt.probe)
+    probe = tuple(attempt.probe) if attempt.probe is not None else None
+    if attempt.look_until is not None:
+        return attempt.over, probe, attempt.look_until
+    if probe is not None:
+        return attempt.over, probe
     return (True,) if attempt.over else ()
 
 
@@ -104,6 +107,7 @@ def _read_attempt(
     finish_sequence: int,
     over: bool = False,
     probe: list[Any] | None = None,
+    look_until: int | None = None,
 ) -> Attempt:
     return Attempt(
         number,
@@ -118,4 +122,5 @@ def _read_attempt(
         finish_sequence,
         over,
         Probe(Finding(probe[0]), *probe[1:]) if probe is not None else None,
+        look_until,
     )

@@ -10,7 +10,9 @@ _OF_THE_DATA = ("21", "22", "23", "54")
 
 def is_unavailable(error: BaseException) -> bool:
     """Not now; it may be another time."""
-    if isinstance(error, OSError | exc.TimeoutError) or _is_short_of_memory(error):  # TimeoutError is an OSError
+    if isinstance(error, OSError | exc.TimeoutError):  # TimeoutError is an OSError
+        return True
+    if _is_short_of_memory(error) or _is_short_of_threads(error):
         return True
     state = _state(error)
     if state:
@@ -54,6 +56,11 @@ def taken_over(name: str) -> PreconditionError:
 def _is_short_of_memory(error: BaseException) -> bool:
     """This process, or SQLite within it."""
     return isinstance(error, MemoryError) or isinstance(getattr(error, "orig", None), MemoryError)
+
+
+def _is_short_of_threads(error: BaseException) -> bool:
+    """The system gives this process no more of them."""
+    return isinstance(error, RuntimeError) and str(error) == "can't start new thread"
 
 
 def _of_asyncpg(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ def attach(batch: Batch, proposals: Iterable[Proposal]) -> Batch:
         batch.argument_bytes += proposal.argument_bytes
         counts[proposal.state] += 1
         batch.given_up += proposal.given_up
+        batch.looking += proposal.looked_for
         if proposal.state is ProposalState.PROPOSED and proposal.asked_time is not None:
             batch.asked += 1
             if proposal.expire_time is not None:

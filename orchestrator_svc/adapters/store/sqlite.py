@@ -40,7 +40,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 RETRY_AFTER = 1.0
 STANDBY_POLL = 0.02
-_MAY_PASS = (SQLAlchemyError, OSError, MemoryError)
+_MAY_PASS = (SQLAlchemyError, OSError, MemoryError, RuntimeError)
 
 _log = logging.getLogger(__name__)
 

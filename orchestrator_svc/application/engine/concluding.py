@@ -101,6 +101,7 @@ class Concluder:
     def _conclude(self, changes: Changes) -> Callable[[], None] | None:
         """Returns what sends the attempts that are recorded with the changes themselves."""
         ahead, batch = None, changes.batch
+        self._sender.take_back(changes)
         may_send = self._tenure.holds and not self.draining
         if changes.hold and changes.ready and may_send and not batch.max_in_flight:
             ahead = self._sender.ahead(changes)

@@ -233,6 +233,14 @@ class Sender:
         for target, calls in durable.items():
             self._hand_over(target, [call for call in calls if self._still_due(call)])
 
+    def take_back(self, changes: Changes) -> None:
+        """Of what is to stop: what was not handed over yet never will be, and nobody has to be asked about it."""
+        for proposal in changes.stops:
+            flight = self._flights.get(changes.batch.call_id(proposal))
+            if flight is not None and flight.held:
+                self._flights.pop(flight.call_id)
+                _never_sent(proposal)(changes.batch, changes)
+
     def go_on(self) -> None:
         """Sends what was held back, as far as it is still this start's to send."""
         held, self._held_back = self._held_back, []
@@ -240,16 +248,12 @@ class Sender:
             self._send(durable)
 
     def _still_due(self, call: Call) -> bool:
-        """Not where its executor was lost, or it was cancelled, while the attempt was being recorded."""
+        """Not where it was taken back or settled, or its batch forgotten, while the attempt was being recorded."""
         flight = self._flights.get(call.id)
         if flight is None:
             return False
         self._flights.release(flight)
         flight.sent = self._clock.monotonic()
-        if flight.proposal.cancel_requested:
-            self._flights.pop(call.id)
-            self._unsent.append(flight)
-            return False
         return True
 
     def _hand_over(self, target: Target, calls: list[Call]) -> None:

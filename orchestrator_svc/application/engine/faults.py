@@ -1,4 +1,7 @@
-"""A fault inside one batch ends that batch, with events that say so. What is on record is the ground to stand on."""
+"""A fault inside one batch ends that batch, with events that say so. What is on record is the ground to stand on.
+
+That memory or descriptors were short is no fault of the batch: it goes on from there.
+"""
 
 import asyncio
 import logging
@@ -23,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Faults:
-    """Loads a faulty batch anew and abandons it. `stuck`: ids of those that even that failed with, and why.
+    """Loads a faulty batch anew and abandons it, or goes on. `stuck`: ids of those that even that failed with, and why.
 
     Those are in nobody's memory; what is on record of them stands, and the next command takes them up again.
     """
@@ -36,8 +39,12 @@ class Faults:
 
     def end(self, batch: Batch, error: Exception) -> None:
         """Memory is not to be trusted: drops it, and has the recorded batch ended. A few times, if that fails too."""
-        _log.error("a fault in batch %s ends it", batch.id, exc_info=error)
         self.forget(batch)
+        if isinstance(error, MemoryError | OSError):
+            _log.error("a shortage in a step of batch %s: it goes on from what is on record", batch.id, exc_info=error)
+            self._queue.put_nowait((batch, ""))
+            return
+        _log.error("a fault in batch %s ends it", batch.id, exc_info=error)
         self._tries[batch.id] += 1
         if self._tries[batch.id] <= MAX_TRIES:
             self._queue.put_nowait((batch, f"a fault in the orchestrator ended the batch: {type(error).__name__}"))
@@ -76,7 +83,7 @@ class Faults:
         while True:
             batch, message = await self._queue.get()
             try:
-                await self._end(batch, message)
+                await (self._end(batch, message) if message else self._go_on(batch))
             except (NotFoundError, OwnedElsewhereError):
                 self._tries.pop(batch.id, None)  # it never was on record, or is another's to end
             except UnavailableError as error:
@@ -87,6 +94,12 @@ class Faults:
                 self.end(batch, error)
             else:
                 self._tries.pop(batch.id, None)
+
+    async def _go_on(self, batch: Batch) -> None:
+        """In a moment: what was short may be there again."""
+        await asyncio.sleep(PAUSE)
+        async with self._engine.live.pin(batch.tenant, batch.id):
+            pass
 
     async def _end(self, batch: Batch, message: str) -> None:
         await self._engine.recorder.recorded(batch.id)

@@ -219,7 +219,8 @@ class Flights:
         ]
 
     def overdue(self, before: float) -> list[Flight]:
-        """RUNNING ones whose executor is lost since before a time (monotonic s). They stay: it may answer late."""
+        """RUNNING ones that were sent, and whose executor is lost since before a time (monotonic s). They stay: it may
+        answer late."""
         late = [self._by_call[call_id] for call_id, since in self._unanswered.items() if since <= before]
         for flight in late:
             self.answered(flight.call_id)
@@ -228,7 +229,7 @@ class Flights:
             for flight in self.of(target):
                 if not flight.current:
                     self.pop(flight.call_id)
-                elif flight.proposal.state is State.RUNNING:
+                elif flight.proposal.state is State.RUNNING and not flight.held:
                     late.append(flight)
         return late
 

@@ -85,7 +85,7 @@ class LiveBatches:
 
     def at(self, tenant: str, batch_id: str, sequence: int) -> Batch | None:
         """To look at only: a batch whose last event is that one, which was committed; live, or at rest."""
-        batch = self._batches.get(batch_id)
+        batch = None if self.pending(batch_id) else self._batches.get(batch_id)
         return batch if batch is not None and batch.tenant == tenant and batch.head == sequence else None
 
     def may_be_taken(self, batch_id: str) -> bool:

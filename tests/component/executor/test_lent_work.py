@@ -155,6 +155,18 @@ async def test_what_no_thread_could_be_started_for_never_begins():
         assert GATES.runs == ["key of a", "key of c"]
 
 
+async def test_where_no_thread_could_be_started_others_are_once_they_can():
+    async with executor(TOOLBOX, threads=2) as exe:
+        peer = await exe.connect()
+        first = await begun(peer, "a")
+        await peer.run("b", "pay", {"amount": 6, "how": "no thread"})
+        GATES.open("gate")
+        assert result(await peer.outcome(first.id)) == 5
+        await begun(peer, "c", "later")
+        assert result(await peer.run("d", "ask", timeout=5)) == 1
+        GATES.open("later")
+
+
 async def test_the_service_has_threads_of_its_own():
     """Or it could not close its journal while tools hold all of theirs."""
     async with executor(TOOLBOX, threads=1) as exe:

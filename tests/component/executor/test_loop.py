@@ -1,10 +1,13 @@
 """A tool that holds the event loop: named while it lasts, failed when it lets go, and nobody else pays."""
 
+import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from greenlight.executor.v1.executor_pb2 import Call
 from tests.support.executor import Executor, Peer, call, executor, failure, result
 from tests.support.gates import GATES
 
@@ -73,3 +76,37 @@ async def test_many_short_calls_in_a_row_blame_nobody(peer: Peer, said: Said):
     for made in calls:
         assert result(await peer.outcome(made.id)) == "returns"
     assert said.while_it_lasted == []
+
+
+@pytest.mark.parametrize(("way", "said"), [("sleeping", ""), ("computing", "tool keep_the_lock 1, call")])
+async def test_a_plain_function_that_holds_the_interpreters_lock_blames_no_neighbour(
+    peer: Peer, caplog: pytest.LogCaptureFixture, way: str, said: str
+):
+    holding = call("holding", "keep_the_lock", {"way": way, "seconds": 1.0})
+    await peer.send(holding)
+    await GATES.reached("ready")
+    assert result(await peer.run("neighbour", "let_the_lock_be_taken")) is None
+    assert result(await peer.outcome(holding.id)) is None
+    assert said in caplog.text
+
+
+@pytest.mark.parametrize("way", ["sleeping", "many short sleeps", "waiting for a lock", "computing", "a socket"])
+async def test_it_fails_whatever_it_does_meanwhile(peer: Peer, way: str):
+    outcome = await peer.run("a", "hold_the_loop_by", {"way": way, "seconds": 0.6})
+    assert failure(outcome)[2] == "LOOP_BLOCKED"
+
+
+def compute() -> None:
+    end = time.thread_time() + 0.6
+    while time.thread_time() < end:
+        pass
+
+
+@pytest.mark.parametrize("others", [[], [call("other", "wait", {"gate": "gate"})]])
+async def test_what_the_loop_waited_for_the_lock_before_does_not_excuse_it(peer: Peer, others: list[Call]):
+    await peer.send(*others)
+    computing = asyncio.create_task(asyncio.to_thread(compute))
+    while not computing.done():  # noqa: ASYNC110 - the loop is to wait for the lock
+        await asyncio.sleep(0.001)
+    outcome = await peer.run("a", "hold_the_loop_by", {"way": "many short sleeps", "seconds": 0.6})
+    assert failure(outcome)[2] == "LOOP_BLOCKED"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from greenlight.executor.v1 import executor_pb2 as pb
-from tests.support.executor import BATCH, Executor, Peer, call, executor, failure, origin
+from tests.support.executor import BATCH, Executor, Peer, call, executor, failure, origin, result
 from tests.support.gates import GATES
 from tests.support.toolboxes import probes as toolbox
 
@@ -39,6 +39,9 @@ async def test_descriptors_say_which_tools_can_be_asked(peer: Peer):
         "pay": True,
         "send": True,
         "greet": True,
+        "post": True,
+        "wire": True,
+        "read": False,
         "count": True,
         "silent": False,
     }
@@ -103,3 +106,59 @@ async def test_a_look_takes_a_slot_of_the_executor_and_gives_it_back(exe: Execut
     ]
     assert exe.service.executor.in_flight == 0
     assert (await peer.run("e", "send", {"to": "e"})).result_json == '"e"'
+
+
+@pytest.fixture
+async def hanging() -> AsyncIterator[Executor]:
+    """Tools have eight threads of either kind there, looks two."""
+    async with executor("tests.support.toolboxes.probes", threads=8) as running:
+        yield running
+        for gate in ("gate", "later", "never"):
+            GATES.open(gate)
+
+
+async def takes_no_thread_of_tools(peer: Peer, stuck: int) -> None:
+    await peer.until(lambda: peer.stuck == stuck)
+    assert result(await peer.run("after looks", "read", timeout=5)) == 1
+    assert result(await peer.run("as well", "wire", {"gate": "x"}, timeout=5)) == "x"
+
+
+@pytest.mark.parametrize("tool", ["post", "wire"])
+async def test_as_long_as_a_look_hangs_there_is_no_other_for_its_call(hanging: Executor, tool: str):
+    peer = await hanging.connect()
+    made = call("a", tool, {"gate": "gate"})
+    (answer,) = await probe(peer, made)
+    assert (answer.state, answer.message) == (FAILED, "it took longer than 0.05 s")
+    for _ in range(3):
+        (answer,) = await probe(peer, made)
+        assert (answer.state, answer.message) == (FAILED, "an earlier look for its effect has not ended")
+    assert hanging.service.executor.stuck == 1
+    await takes_no_thread_of_tools(peer, 1)
+    GATES.open("gate")
+    await peer.until(lambda: peer.stuck == 0)
+    (answer,) = await probe(peer, made)
+    assert (answer.state, answer.result_json) == (FOUND, '"key of a"')
+
+
+@pytest.mark.parametrize("tool", ["post", "wire"])
+async def test_looks_that_hang_take_no_thread_of_tools_however_many_are_made_at_once(hanging: Executor, tool: str):
+    peer = await hanging.connect()
+    answers = await probe(peer, *(call(str(number), tool, {"gate": "gate"}) for number in range(20)))
+    assert {answer.state for answer in answers} == {FAILED}
+    await takes_no_thread_of_tools(peer, 2)
+
+
+async def test_a_tool_whose_looks_hang_is_not_asked_again_before_one_has_ended(hanging: Executor):
+    peer = await hanging.connect()
+    await probe(peer, call("a", "wire", {"gate": "gate"}))
+    await probe(peer, call("b", "wire", {"gate": "later"}))
+    (answer,) = await probe(peer, call("c", "wire", {"gate": "open"}))
+    assert answer.state == FAILED
+    assert answer.message == "2 looks of this tool have not ended: no more are made before one has"
+    (answer,) = await probe(peer, call("d", "greet", {"name": "ann"}))
+    assert answer.state == FOUND, "others are asked"
+    GATES.open("gate")
+    await peer.until(lambda: peer.stuck == 1)
+    GATES.open("open")
+    (answer,) = await probe(peer, call("c", "wire", {"gate": "open"}))
+    assert (answer.state, answer.result_json) == (FOUND, '"key of c"')

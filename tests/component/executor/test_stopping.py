@@ -7,6 +7,7 @@ import pytest
 from greenlight.executor.v1 import executor_pb2 as pb
 from tests.support.executor import BATCH, Executor, Peer, call, executor, failure, result
 from tests.support.gates import GATES
+from tests.support.threads import none_can_be_started
 
 
 async def test_a_timeout_stops_a_call_and_frees_its_slot():
@@ -122,6 +123,47 @@ async def test_a_call_that_waits_for_a_thread_has_not_started():
         GATES.open("gate")
         assert result(await peer.outcome(first.id)) == "gate"
         assert result(await peer.run("d", "plain", {"value": 3})) == 3
+
+
+async def has_two_threads(peer: Peer) -> None:
+    first = call("first of two", "wait_on_thread", {"gate": "later", "obey": False})
+    await peer.send(first)
+    assert result(await peer.run("second of two", "plain", {"value": 1}, timeout=5)) == 1
+    GATES.open("later")
+    await peer.outcome(first.id)
+
+
+async def test_where_no_thread_can_be_started_it_is_refused_and_never_runs():
+    async with executor(threads=2) as exe:
+        peer = await exe.connect()
+        for key in ("a", "b", "c"):
+            with none_can_be_started():
+                refused = await peer.run(key, "write_on_thread", {"text": key})
+            assert failure(refused) == ("UNAVAILABLE", "NONE", "NOT_STARTED")
+            assert refused.failure.refused
+            assert "can't start new thread" in refused.failure.message
+            assert refused.failure.retry_after.ToNanoseconds() == 1_000_000_000
+        await has_two_threads(peer)
+        assert result(await peer.run("d", "write_on_thread", {"text": "d"})) == "d"
+        assert GATES.runs == ["d"]
+
+
+async def test_where_no_more_threads_can_be_started_it_waits_for_those_that_there_are():
+    async with executor(threads=2) as exe:
+        peer = await exe.connect()
+        first = call("a", "wait_on_thread", {"gate": "gate", "obey": False})
+        await peer.send(first)
+        await peer.until(lambda: peer.all("accepted"))
+        second = call("b", "write_on_thread", {"text": "b"})
+        with none_can_be_started():
+            await peer.send(second)
+            late = await peer.run("c", "write_on_thread", {"text": "c"}, timeout=0.05)
+        assert failure(late) == ("UNAVAILABLE", "NONE", "NOT_STARTED")
+        assert GATES.runs == []
+        GATES.open("gate")
+        assert result(await peer.outcome(second.id)) == "b"
+        await has_two_threads(peer)
+        assert GATES.runs == ["b"]
 
 
 async def test_the_time_spent_waiting_for_a_thread_is_not_the_tools():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.proposal import Proposal, ProposalState
 from orchestrator_svc.domain.states import BatchState
-from tests.support.batches import Builder
+from orchestrator_svc.domain.tool import Effect, KnownEffect
+from tests.support.batches import AnyArguments, Builder, broken, judged
 from tests.support.random_batches import Life, proposals, same, waits
 from tests.support.stores import Opener, WholeStore, commit, taken
 
@@ -83,3 +84,12 @@ def test_it_equals_the_original(
         check_same(await taken(store, builder), batch)
 
     running(live)
+
+
+async def test_one_whose_effect_is_looked_for_the_first_time(store: WholeStore) -> None:
+    builder = Builder()
+    builder.batch.judge = AnyArguments(looks=True)
+    await commit(store, builder.submit([judged("a", effect=Effect.NON_IDEMPOTENT)]), builder.dispatch("a"))
+    await commit(store, builder.fail("a", failure=broken(known_effect=KnownEffect.POSSIBLE)))
+    assert (builder.batch.looking, builder.batch.state) == (1, BatchState.RUNNING)
+    check_same(await taken(store, builder), builder.batch)

@@ -1,16 +1,15 @@
 """Async tools that give work to the loop's threads. What that did is in `LEDGER`, by idempotency key."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from greenlight_tool import NONE, NOT_FOUND, ToolContext, Transient, tool
 from tests.support.gates import GATES
+from tests.support.threads import none_can_be_started
 
 LEDGER: dict[str, list[int]] = {}
-_BEYOND_ANY_ADDRESS_SPACE = 1 << 46
 
 
 async def find(arguments: dict[str, Any], idempotency_key: str) -> Any:
@@ -56,11 +55,8 @@ async def _lend(how: str, work: Callable[[], int]) -> int:
                 await GATES.reached("later")
             return 0
         case "no thread":
-            before = threading.stack_size(_BEYOND_ANY_ADDRESS_SPACE)
-            try:
+            with none_can_be_started():
                 return await loop.run_in_executor(None, work)
-            finally:
-                threading.stack_size(before)
         case _:
             raise AssertionError(how)
 

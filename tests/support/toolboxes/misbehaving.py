@@ -1,11 +1,14 @@
 """Tools that do what they should not: raise, return what is no result, block, flood, fork."""
 
 import asyncio
+import contextlib
 import ctypes
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -159,6 +162,50 @@ def hold(seconds: float) -> None:
 async def hold_the_lock(seconds: float) -> None:
     """Holds the loop, and the interpreter's lock: nobody else gets to run."""
     ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+
+
+@tool(effect="READ")
+def keep_the_lock(way: str, seconds: float) -> None:
+    """A plain function that holds the interpreter's lock, once `begin` is open."""
+    GATES.open("ready")
+    GATES.wait("begin")
+    GATES.open("taken")
+    if way == "sleeping":
+        ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+    else:  # as all code in C does
+        next(filter((time.monotonic() + seconds).__lt__, iter(time.monotonic, None)))
+
+
+@tool(effect="READ")
+async def let_the_lock_be_taken() -> None:
+    """A short step, in which `keep_the_lock` takes the interpreter's lock."""
+    GATES.open("begin")
+    GATES.wait("taken")
+
+
+@tool(effect="READ")
+async def hold_the_loop_by(way: str, seconds: float) -> None:
+    _hold_by(way, seconds)
+
+
+def _hold_by(way: str, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    match way:
+        case "sleeping":
+            time.sleep(seconds)
+        case "many short sleeps":
+            while time.monotonic() < end:
+                time.sleep(0.0005)
+        case "waiting for a lock":
+            threading.Event().wait(seconds)
+        case "computing":
+            while time.monotonic() < end:
+                pass
+        case _:
+            here, there = socket.socketpair()
+            with here, there, contextlib.suppress(TimeoutError):
+                here.settimeout(seconds)
+                here.recv(1)
 
 
 @tool(effect="READ")

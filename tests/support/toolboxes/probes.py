@@ -47,6 +47,35 @@ async def greet(name: str) -> list[Any]:
     return [name]
 
 
+def find_on_thread(arguments: dict[str, Any], idempotency_key: str) -> Any:
+    """Hangs on its thread until the gate is open."""
+    GATES.wait(arguments["gate"])
+    return idempotency_key
+
+
+@tool(effect="NON_IDEMPOTENT", probe=find_on_thread, probe_timeout=0.05)
+async def post(gate: str) -> str:
+    """Posts."""
+    return gate
+
+
+async def find_by_thread(arguments: dict[str, Any], idempotency_key: str) -> Any:
+    """Has a thread of the loop hang until the gate is open."""
+    return await asyncio.to_thread(find_on_thread, arguments, idempotency_key)
+
+
+@tool(effect="NON_IDEMPOTENT", probe=find_by_thread, probe_timeout=0.05)
+async def wire(gate: str) -> str:
+    """Wires, by a thread."""
+    return await asyncio.to_thread(str, gate)
+
+
+@tool(effect="READ")
+def read() -> int:
+    """Reads, on a thread."""
+    return 1
+
+
 @tool(effect="NON_IDEMPOTENT", probe=lambda arguments, idempotency_key: "no number")
 async def count() -> int:
     """Counts."""

@@ -2,6 +2,7 @@
 happen."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from executor_svc.domain.journalled import Standing
 from executor_svc.domain.outcome import FailureClass, KnownEffect, Outcome
 from executor_svc.domain.tool import Effect
 from executor_svc.ports.journal import Entries
+from executor_svc.ports.tool import RunningCall
 from shared.kernel.clock import SystemClock
 from tests.support.held_journal import FULL, Bench, GatedTool, started
 
@@ -187,6 +189,32 @@ async def test_one_that_does_not_stop_keeps_its_slot_after_its_outcome_is_writte
         released.set()
         await bench.executor.unused([bench.executor.pick("pay", "").tool])
         assert bench.executor.stuck == 0
+
+
+async def test_what_is_said_to_have_never_started_does_not_start_later(memory: MemoryJournal) -> None:
+    async with started(memory) as bench:
+        tool = bench.tools["pay"]
+        asked, released = asyncio.Event(), asyncio.Event()
+
+        async def slow_to_start(running: RunningCall) -> bytes:
+            asked.set()
+            while not released.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await released.wait()
+            running.started()
+            tool.ran.append("x")
+            return b"1"
+
+        tool.run = slow_to_start  # type: ignore[method-assign]
+        call_id = bench.send("a")
+        await asked.wait()
+        bench.executor.cancel(call_id)
+        failure = (await bench.outcome(call_id)).failure
+        assert failure is not None
+        assert failure.effect is KnownEffect.NONE
+        released.set()
+        await bench.executor.unused([bench.executor.pick("pay", "").tool])
+        assert tool.ran == []
 
 
 async def test_asked_for_while_it_is_being_fenced_it_is_refused(memory: MemoryJournal) -> None:

@@ -30,12 +30,14 @@ def test_a_gap_in_which_nothing_was_woken_is_one(life: Life):
     life.passes(60.0, 3)
     life.standstill.look()
     assert life.standstill.total == pytest.approx(60.0)
+    assert life.standstill.locked == 0
 
 
 def test_who_waits_for_the_interpreters_lock_was_not_standing_still(life: Life):
     life.passes(0.6, 90)
     life.standstill.look()
     assert life.standstill.total == 0
+    assert life.standstill.locked == pytest.approx(0.6)
 
 
 def test_a_rest_is_none(life: Life):

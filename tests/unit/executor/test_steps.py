@@ -9,9 +9,11 @@ from executor_svc.application.steps import timed
 from tests.support.clock import ManualClock
 
 
-def run_on(clock: ManualClock, stood: float = 0.0) -> Any:
+def run_on(clock: ManualClock, stood: float = 0.0, waited: float = 0.0) -> Any:
     standstill = SimpleNamespace(total=0.0, since=lambda total: stood)
-    return SimpleNamespace(means=SimpleNamespace(clock=clock, block_limit=0.5, standstill=standstill), holds_loop=False)
+    lock_wait = SimpleNamespace(waited=lambda: waited)
+    means = SimpleNamespace(clock=clock, block_limit=0.5, standstill=standstill, lock_wait=lock_wait)
+    return SimpleNamespace(means=means, holds_loop=False)
 
 
 async def test_results_errors_and_cancellation_pass_through():
@@ -96,6 +98,18 @@ async def test_time_in_which_the_process_stood_still_is_not_its_own(own: float, 
 
     async def work() -> None:
         clock.advance(60.0 + own)
+
+    await timed(work(), run)
+    assert run.holds_loop is holds
+
+
+@pytest.mark.parametrize(("own", "holds"), [(0.1, False), (0.6, True)])
+async def test_time_in_which_it_waited_for_the_interpreters_lock_is_not_its_own(own: float, holds: bool):
+    clock = ManualClock()
+    run = run_on(clock, waited=6.0)
+
+    async def work() -> None:
+        clock.advance(6.0 + own)
 
     await timed(work(), run)
     assert run.holds_loop is holds

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from executor_svc.adapters.runners.thread_pool import ThreadPool
+from executor_svc.adapters.runners.thread_pool import ThreadPool, Threads
 from executor_svc.adapters.toolboxes.python_module import ToolboxError, load
 from executor_svc.adapters.toolboxes.toolset import Toolset
 from shared.kernel.clock import SystemClock
@@ -44,7 +44,7 @@ async def supervisor() -> AsyncIterator[Supervisor]:
 
 
 def toolset(supervisor: Supervisor, *references: str) -> Toolset:
-    return Toolset(references, SystemClock(), ThreadPool(1), supervisor)
+    return Toolset(references, SystemClock(), Threads(ThreadPool(1), ThreadPool(1)), supervisor)
 
 
 ONE = """

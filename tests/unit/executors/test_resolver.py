@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator_svc.adapters.executor.grpc import GrpcExecutors
 from orchestrator_svc.adapters.executor.resolver import Endpoint, Resolver
+from shared.kernel.clock import SystemClock
 
 
 @pytest.mark.parametrize(
@@ -35,10 +37,11 @@ class _Names:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: dict[str, list[str]] = {}
+        self.trouble: Exception = socket.gaierror(socket.EAI_AGAIN, "not now")
 
         async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
             if host not in self.answers:
-                raise socket.gaierror(socket.EAI_AGAIN, "not now")
+                raise self.trouble
             return [
                 (socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port))
                 for ip in self.answers[host]
@@ -68,10 +71,14 @@ async def test_replicas_come_and_go(monkeypatch: pytest.MonkeyPatch):
     assert set(await resolver.resolve()) == {"ipv4:10.0.0.2:5"}
 
 
+@pytest.mark.parametrize(
+    "trouble", [socket.gaierror(socket.EAI_AGAIN, "not now"), RuntimeError("can't start new thread"), MemoryError()]
+)
 async def test_a_name_server_that_is_away_takes_nothing_away(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     names = _Names(monkeypatch)
+    names.trouble = trouble
     resolver = Resolver([Endpoint("one", 5), Endpoint("two", 5)])
     names.answers = {"one": ["10.0.0.1"], "two": ["10.0.0.2"]}
     both = await resolver.resolve()
@@ -79,3 +86,18 @@ async def test_a_name_server_that_is_away_takes_nothing_away(
     assert await resolver.resolve() == both
     assert await resolver.resolve() == both
     assert len(caplog.records) == 1
+
+
+async def test_where_nobody_follows_the_names_any_more_the_service_is_told(monkeypatch: pytest.MonkeyPatch):
+    names, told = _Names(monkeypatch), asyncio.get_running_loop().create_future()
+    names.trouble = ZeroDivisionError("what nobody foresaw")
+    executors = GrpcExecutors(
+        ["one:5"],
+        incarnation_id="i",
+        version="0",
+        clock=SystemClock(),
+        on_failure=lambda name, error: told.set_result((name, error)),
+    )
+    await executors.start()
+    assert await told == ("executors: names", names.trouble)
+    await executors.close()

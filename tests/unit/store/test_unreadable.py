@@ -1,12 +1,14 @@
 """A batch whose rows make no sense (a hand in the database, a fault of an earlier version) holds up no other."""
 
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
 from orchestrator_svc.adapters.store.reading import whole
 from orchestrator_svc.ports.store import Store
+from orchestrator_svc.ports.views import BatchFilter
 from shared.kernel.errors import UnavailableError
 from tests.support.batches import AnyArguments, Builder, judged
 from tests.support.stores import SqliteOpener, submitted, taken_due
@@ -48,4 +50,27 @@ async def test_where_memory_is_short_none_is_left_for_it(tmp_path: Path, monkeyp
         with pytest.raises(UnavailableError, match="out of memory"):
             await taken_due(store)
     assert [batch.id for batch in await taken_due(store)] == [builder.batch.id for builder in builders]
+    await opener.close()
+
+
+async def test_where_there_is_no_thread_for_it_it_can_be_read_another_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opener = SqliteOpener(tmp_path / "store.db")
+    builder = await one(await opener.open())
+    store = await opener.open()
+
+    def short(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as shortage:
+        shortage.setattr(threading.Thread, "start", short)
+        with pytest.raises(UnavailableError, match="cannot be used now: can't start new thread"):
+            await store.list_batches("default", BatchFilter(), None, 10)
+        with pytest.raises(UnavailableError, match="cannot be used now: can't start new thread"):
+            await store.get_batch("default", builder.batch.id)
+    assert [batch.id for batch in (await store.list_batches("default", BatchFilter(), None, 10)).batches] == [
+        builder.batch.id
+    ]
+    assert await store.get_batch("default", builder.batch.id) is not None
     await opener.close()

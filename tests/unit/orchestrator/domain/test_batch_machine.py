@@ -16,7 +16,7 @@ from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.settling import Ending
 from orchestrator_svc.domain.states import Resolution
 from orchestrator_svc.domain.tool import Effect, Failure, FailureClass, KnownEffect, RetryPolicy, Tier
-from tests.support.batches import GRACE, Builder, broken, judged
+from tests.support.batches import GRACE, AnyArguments, Builder, broken, judged, look_of
 from tests.support.invariants import check_all, check_moves, check_sequences
 
 CONDITIONS = st.sampled_from(Condition)
@@ -92,6 +92,7 @@ class BatchMachine(RuleBasedStateMachine):
         is_open=st.booleans(),
         deadline=st.sampled_from([None, 10_000_000]),
         resolution=st.sampled_from([None, 1_000_000]),
+        looks=st.booleans(),
     )
     def submit(
         self,
@@ -99,7 +100,9 @@ class BatchMachine(RuleBasedStateMachine):
         is_open: bool,
         deadline: int | None,
         resolution: int | None,
+        looks: bool,
     ) -> None:
+        self.batch.judge = AnyArguments(looks)
         self.batch.open, self.batch.deadline, self.batch.resolution_deadline = is_open, deadline, resolution
 
         def operation(changes: Changes) -> None:
@@ -164,6 +167,13 @@ class BatchMachine(RuleBasedStateMachine):
             look = probing.Look(finding, '{"n":1}', "no", over)
             self.do(lambda changes: probing.looked(self.batch, changes, proposal, look))
             assert proposal.state is not State.OUTCOME_UNKNOWN or finding is not Finding.FOUND
+
+    @rule(pick=st.integers(0, 30))
+    def nobody_looks_in_time(self, pick: int) -> None:
+        proposal = self.one(pick, State.OUTCOME_UNKNOWN)
+        if proposal is not None:
+            self.do(lambda changes: firing.fire(self.batch, changes, look_of(proposal), GRACE))
+            assert not proposal.looked_for
 
     @rule(pick=st.integers(0, 30))
     def lose(self, pick: int) -> None:

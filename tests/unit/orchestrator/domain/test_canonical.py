@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
@@ -137,3 +139,15 @@ def test_the_idempotency_key_follows_what_runs_and_whose_it_is() -> None:
     assert len(keys) == 8
     assert all(len(key) == 64 and math.isfinite(int(key, 16)) for key in keys)
     assert idempotency_key("a", "1/x", "sha256:0") == sha256(b"a\n1/x\nsha256:0").hexdigest()
+
+
+def test_what_it_writes_with_is_there_once_it_is_imported() -> None:
+    """The engine may have no descriptor left to read a codec from its file."""
+    program = """if True:
+        import resource
+        from orchestrator_svc.domain import canonical
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+        print(canonical.write({"b": 1.5, "\\u00e4": [2], "a": canonical.Written("{}")}))
+    """
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout.strip()) == (0, '{"a":{},"b":1.5,"ä":[2]}'), ran.stderr

@@ -1,18 +1,21 @@
 """Cancelling: what waits ends at once, what runs has a grace, and its own ending counts."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.adapters.store.memory import MemoryStore
+from orchestrator_svc.domain.proposal import ProposalSpec
 from orchestrator_svc.domain.tool import FailureClass, KnownEffect
 from shared.kernel.errors import PreconditionError
 from shared.kernel.tasks import Supervisor
 from tests.support.engine_world import failed, keys, later, ok, spec, started, story
 from tests.support.held_store import HeldStore
-from tests.support.world import CALLER, World
+from tests.support.world import CALLER, SECOND, World
 
 
 @pytest.fixture
@@ -98,19 +101,101 @@ async def test_no_answer_within_the_grace_is_as_a_lost_executor(
     assert (await world.batch(batch_id)).state.finished
 
 
-async def test_one_that_is_still_being_recorded_is_never_sent(world: World, replica: Replica, store: HeldStore) -> None:
+RECORDED_FIRST = pytest.mark.parametrize(
+    "second",
+    [spec("send", "b", "a"), spec("write", "b", "a"), spec("read", "b", arguments='{"x":{"$from":"a"}}')],
+    ids=["send", "write", "read_of_a_result"],
+)
+"""Calls that are sent when their attempt is on record."""
+
+
+@asynccontextmanager
+async def being_recorded(
+    world: World, replica: Replica, store: HeldStore, *specs: ProposalSpec
+) -> AsyncGenerator[tuple[str, Supervisor]]:
+    """A batch whose first call has ended just when the store began to stand still. At the end it goes on."""
+    batch_id = await world.run(spec("read", "a"), *specs)
+    store.hold()
+    replica.end(replica.held[0], ok())
+    await world.settle()
     async with Supervisor() as tasks:
-        batch_id = await world.run(spec("read", "a"), spec("send", "b", "a"))
-        store.hold()
-        replica.end(replica.held[0], ok())
-        await world.settle()
-        tasks.start(world.cancel.batch(CALLER, batch_id, "enough", None), "cancel")
-        await world.settle()
+        yield batch_id, tasks
+        assert (await world.states(batch_id))["b"] == "APPROVED", "nothing of it is on record"
         store.release()
         await world.settle()
-        assert keys([call.id for call in replica.received]) == ["a/1"]
-        assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "CANCELLED"}
-        assert (await world.batch(batch_id)).state.name == "PARTIAL"
+
+
+@RECORDED_FIRST
+@pytest.mark.parametrize("whole", [True, False], ids=["CancelBatch", "CancelProposals"])
+async def test_one_that_is_still_being_recorded_is_never_sent(
+    world: World, replica: Replica, store: HeldStore, second: ProposalSpec, whole: bool
+) -> None:
+    """However long that takes: nobody was asked, so there is nobody who does not answer."""
+    async with being_recorded(world, replica, store, second) as (batch_id, tasks):
+        if whole:
+            tasks.start(world.cancel.batch(CALLER, batch_id, "enough", None), "cancel")
+        else:
+            tasks.start(world.cancel.proposals(CALLER, [f"{batch_id}/b"], "enough", None), "cancel")
+        await later(world, 60)
+    assert keys([call.id for call in replica.received]) == ["a/1"]
+    assert replica.cancelled == []
+    assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "CANCELLED"}
+    assert (await world.batch(batch_id)).state.name == "PARTIAL"
+    assert (await story(world, batch_id, "b"))[-2:] == ["attempt_dispatched", "proposal_cancelled"]
+    failure = (await world.proposal(f"{batch_id}/b")).failure
+    assert failure is not None
+    assert failure.known_effect is KnownEffect.NONE
+
+
+async def test_so_is_one_whose_batch_comes_to_its_deadline(world: World, replica: Replica, store: HeldStore) -> None:
+    second = spec("send", "b", "a")
+    batch_id = await world.run(spec("read", "a"), second, deadline=10 * SECOND)
+    store.hold()
+    replica.end(replica.held[0], ok())
+    await later(world, 10)
+    await later(world, 60)
+    store.release()
+    await world.settle()
+    assert keys([call.id for call in replica.received]) == ["a/1"]
+    assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "CANCELLED"}
+
+
+async def test_what_waited_for_the_end_of_one_that_was_being_recorded_goes_on(
+    world: World, replica: Replica, store: HeldStore
+) -> None:
+    specs = spec("send", "b", "a"), spec("send", "c", "b?"), spec("send", "d", "b")
+    async with being_recorded(world, replica, store, *specs) as (batch_id, tasks):
+        tasks.start(world.cancel.proposals(CALLER, [f"{batch_id}/b"], "enough", None), "cancel")
+        await later(world, 60)
+    assert keys(replica.held) == ["c/1"]
+    replica.release()
+    await world.settle()
+    assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "CANCELLED", "c": "SUCCEEDED", "d": "SKIPPED"}
+
+
+async def test_retried_meanwhile_it_is_sent_as_another_attempt(
+    world: World, replica: Replica, store: HeldStore
+) -> None:
+    async with being_recorded(world, replica, store, spec("send", "b", "a")) as (batch_id, tasks):
+        tasks.start(world.cancel.proposals(CALLER, [f"{batch_id}/b"], "", None), "cancel")
+        await world.settle()
+        tasks.start(world.retry.retry(CALLER, [f"{batch_id}/b"], "", (), "", None), "retry")
+        await later(world, 60)
+    assert keys(replica.held) == ["b/2"]
+
+
+@pytest.mark.parametrize("turns", range(4))
+@RECORDED_FIRST
+async def test_cancelled_at_the_moment_it_is_recorded_it_is_not_sent_or_is_stopped(
+    world: World, replica: Replica, store: HeldStore, second: ProposalSpec, turns: int
+) -> None:
+    replica.stubborn = False
+    async with being_recorded(world, replica, store, second) as (batch_id, tasks):
+        tasks.start(world.cancel.batch(CALLER, batch_id, "enough", None), "cancel")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    assert replica.held == []
+    assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "CANCELLED"}
 
 
 async def test_one_proposal_is_cancelled_and_what_needed_it_is_skipped(world: World, replica: Replica) -> None:

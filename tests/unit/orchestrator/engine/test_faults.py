@@ -1,5 +1,6 @@
 """A fault inside one batch ends that batch, with events that say so; the loop goes on."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -57,6 +58,31 @@ async def test_a_side_effect_under_way_stays_unknown() -> None:
         await world.settle()
         assert (await world.states(batch_id)) == {"a": "OUTCOME_UNKNOWN", "b": "FAILED"}
         assert (await world.batch(batch_id)).state.name == "BLOCKED"
+
+
+@pytest.mark.parametrize("shortage", [MemoryError(), OSError(24, "Too many open files")])
+async def test_a_shortage_is_none(shortage: Exception) -> None:
+    def short(batch: Batch, changes: Changes) -> None:
+        batch.open = False
+        changes.emit_batch(BatchClosed("nobody"))
+        raise shortage
+
+    world = World()
+    async with started(world) as replica:
+        batch_id = await world.run(spec("send", "a"), spec("pay", "b"), spec("read", "c"), open=True)
+        async with world.live.pin("default", batch_id) as batch:
+            with pytest.raises(UnavailableError):
+                await world.engine.execute(batch, short)
+        while world.live.get(batch_id) in (None, batch):  # noqa: ASYNC110 - until it is
+            await asyncio.sleep(0.01)
+        await world.settle()
+        assert (await world.batch(batch_id)).open
+        assert (await world.states(batch_id)) == {"a": "RUNNING", "b": "PROPOSED", "c": "RUNNING"}
+        for call_id in replica.held:
+            replica.end(call_id, ok())
+        await world.settle()
+        assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "PROPOSED", "c": "SUCCEEDED"}
+        assert [call.id for call in replica.received if "/a/" in call.id] == [f"{batch_id}/a/1"]
 
 
 async def test_in_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:

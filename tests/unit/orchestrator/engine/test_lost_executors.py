@@ -191,6 +191,25 @@ async def test_a_late_outcome_waits_for_a_store_that_is_away() -> None:
         assert (await story(world, batch_id, "a"))[-1] == "outcome_arrived_late"
 
 
+async def test_one_that_was_never_sent_is_not_given_up_with_its_executor() -> None:
+    held = HeldStore(MemoryStore(ProtobufEventCodec()))
+    world = World(held.port)
+    async with started(world) as replica:
+        batch_id = await world.run(spec("read", "a"), spec("send", "b", "a"))
+        held.hold()
+        replica.end(replica.held[0], ok())
+        await world.settle()
+        replica.cut()
+        await later(world, 60)
+        held.release()
+        await later(world, 1)
+        other = world.executors.add([*replica.tools.values()], executor_id="executor-2")
+        await later(world, 1)
+        assert keys(other.held) == ["b/2"]
+        told = await story(world, batch_id, "b")
+        assert told[-3:] == ["attempt_dispatched", "attempt_retrying", "attempt_dispatched"]
+
+
 async def test_run_again_says_whether_the_earlier_attempt_may_still_run_and_shows_its_late_outcome() -> None:
     world = World()
     async with started(world) as replica:

@@ -12,7 +12,7 @@ ONCE_A_SECOND = RetryPolicy(5, SECOND, SECOND)
 
 async def _waits(world: World, batch_id: str) -> dict[str, Waiting | None]:
     summaries = Summaries(world.store, world.live, world.executors, world.engine.outlook)
-    summary = await summaries.of("default", [batch_id], waited=False)
+    summary = await summaries.of("default", [batch_id])
     return {answer.view.proposal.key: answer.waiting for answer in summary.answers}
 
 

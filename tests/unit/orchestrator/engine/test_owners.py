@@ -1,14 +1,18 @@
 """Several orchestrators on one store: whose a batch is, who goes on with it, and who may not."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from shared.kernel.errors import UnavailableError
 from shared.kernel.tasks import Supervisor
 from tests.support.companions import PERIOD, Company, joined, settled
 from tests.support.engine_world import keys, spec, story
+from tests.support.world import CALLER, World
 
 
 async def test_what_waits_for_people_is_nobodys_and_goes_on_with_whoever_is_told() -> None:
@@ -193,9 +197,9 @@ async def test_nothing_is_dispatched_beyond_three_quarters_of_a_period() -> None
         assert company.whose(reads) == one.incarnation.id
 
 
-async def test_what_is_recorded_when_the_lease_has_lapsed_is_sent_once_it_is_renewed() -> None:
-    company = Company()
-    one = company.world()
+@asynccontextmanager
+async def lapsed(one: World, company: Company) -> AsyncGenerator[tuple[Replica, str]]:
+    """What it has submitted was recorded when its lease had lapsed: nothing is sent."""
     async with joined(one) as replica:
         commit = one.store.commit
 
@@ -204,12 +208,31 @@ async def test_what_is_recorded_when_the_lease_has_lapsed_is_sent_once_it_is_ren
             return await commit(writes)  # type: ignore[arg-type]
 
         one.store.commit = slow  # type: ignore[method-assign, assignment]
-        await one.run(spec("send", "s"))
+        batch_id = await one.run(spec("send", "s"))
+        assert (await one.states(batch_id)) == {"s": "RUNNING"}
         assert replica.received == []
         one.store.commit = commit  # type: ignore[method-assign]
+        yield replica, batch_id
+
+
+async def test_what_is_recorded_when_the_lease_has_lapsed_is_sent_once_it_is_renewed() -> None:
+    company = Company()
+    one = company.world()
+    async with lapsed(one, company) as (replica, _):
         await one.owner.renew()
         await one.settle()
         assert keys([call.id for call in replica.received]) == ["s/1"]
+
+
+async def test_nor_is_it_then_where_it_was_cancelled_meanwhile() -> None:
+    company = Company()
+    one = company.world()
+    async with lapsed(one, company) as (replica, batch_id):
+        await one.cancel.batch(CALLER, batch_id, "enough", None)
+        assert (await one.states(batch_id)) == {"s": "CANCELLED"}
+        await one.owner.renew()
+        await one.settle()
+        assert (replica.received, replica.cancelled) == ([], [])
 
 
 async def test_taken_for_a_command_that_changed_nothing_it_is_let_go_again() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.store.memory import MemoryStore
-from orchestrator_svc.application.watch import Until
+from orchestrator_svc.application.watch import Ended, Until
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.tool import Tier
 from orchestrator_svc.ports.store import Session
@@ -47,6 +47,10 @@ async def run(writers: list[Replica], builder: Builder, *, last: bool = True) ->
             await writers[turn % len(writers)].write(change(key))
             turn += 1
             await pause()
+
+
+async def itself(ended: Ended) -> Ended:
+    return ended
 
 
 async def submitted(writer: Replica, count: int = 6) -> Builder:
@@ -124,10 +128,11 @@ class TestStreams:
         builder = await submitted(three[0])
         async with asyncio.TaskGroup() as tasks:
             waiting = [
-                tasks.create_task(each.watch.wait("default", builder.batch.id, Until.FINISHED, 60)) for each in three
+                tasks.create_task(each.watch.wait("default", builder.batch.id, Until.FINISHED, 60, itself))
+                for each in three
             ]
             await run(three, builder)
-        assert [task.result().waited for task in waiting] == [False] * 3
+        assert [task.result().over for task in waiting] == [False] * 3
 
 
 class TestUntilBlocked:

@@ -1,34 +1,18 @@
 """Where a stream over a session's batches stands."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from collections.abc import Sequence
 
-from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
-from orchestrator_svc.adapters.store.memory import MemoryStore
-from orchestrator_svc.application.tokens import SessionCursor
-from orchestrator_svc.application.watch import Until
+import pytest
+
+from orchestrator_svc.application.tokens import SessionCursor, decode_cursor
+from orchestrator_svc.application.watch import Item, Until
 from orchestrator_svc.domain.states import BatchState
 from orchestrator_svc.ports.store import BatchHead
+from shared.kernel.errors import OutOfRangeError
 from tests.support.engine_world import spec, started
-from tests.support.stores import WholeStore
+from tests.support.interrupted_store import InterruptedStore
+from tests.support.replicas import events
 from tests.support.world import CALLER, World
-
-
-class Interrupted:
-    """A store in which something happens in between, once: before the first events are read."""
-
-    def __init__(self) -> None:
-        self._inner = MemoryStore(ProtobufEventCodec())
-        self.meanwhile: Callable[[], Awaitable[object]] | None = None
-
-    async def read_frames(self, *arguments: Any) -> Any:
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is not None:
-            await meanwhile()
-        return await self._inner.read_frames(*arguments)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
 
 
 def head(sequence: int, state: BatchState, reopened_after: int = 0) -> BatchHead:
@@ -60,12 +44,33 @@ def test_one_that_went_on_between_its_head_and_its_events_is_not_seen_twice() ->
 
 
 async def test_one_whose_end_came_between_its_head_and_its_events_leaves_it() -> None:
-    store = Interrupted()
-    world = World(cast(WholeStore, store))
+    store = InterruptedStore()
+    world = World(store.whole)
     async with started(world):
         batch_id = await world.run(spec("pay", "a"), session_id="s")
-        store.meanwhile = lambda: world.cancel.batch(CALLER, batch_id, "", None)
+        store.before["read_frames"] = lambda: world.cancel.batch(CALLER, batch_id, "", None)
         cursor = SessionCursor("mark")
         items = [item async for item in world.watch.session("default", "s", cursor, Until.FINISHED, None)]
     assert len(items) == 2
     assert cursor.open == {}
+
+
+async def test_events_that_go_between_a_head_and_its_events_leave_a_token_that_goes_on() -> None:
+    store = InterruptedStore()
+    world = World(store.whole)
+    async with started(world) as replica:
+        gone = await world.run(spec("read", "a"), session_id="s")
+        replica.release()
+        await world.settle()
+        held = await world.run(spec("note", "b"), session_id="s")
+        store.before["read_frames"] = lambda: store.whole.compact("default", world.clock.time_ns() + 1)
+        with pytest.raises(OutOfRangeError, match="EVENTS_COMPACTED") as refused:
+            await _seen(world, "")
+        assert refused.value.metadata["batch_id"] == gone
+        seen = await _seen(world, refused.value.metadata["session_token"])
+        assert {event.batch_id for item in seen for event in events(item)} == {held}
+
+
+async def _seen(world: World, token: str) -> Sequence[Item]:
+    cursor = decode_cursor(token, "session_token", "default", "s")
+    return [item async for item in world.watch.session("default", "s", cursor, Until.BLOCKED, None)]

@@ -30,7 +30,7 @@ class _BatchStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BatchState
     DESCRIPTOR: _descriptor.EnumDescriptor
     BATCH_STATE_UNSPECIFIED: _BatchState.ValueType  # 0
     BATCH_STATE_RUNNING: _BatchState.ValueType  # 1
-    """Something runs, is ready, backs off or waits for capacity."""
+    """Something runs, is ready, backs off or waits for capacity; or a probe looks for an effect, the first time."""
     BATCH_STATE_BLOCKED: _BatchState.ValueType  # 2
     """Nothing moves without a person."""
     BATCH_STATE_IDLE: _BatchState.ValueType  # 3
@@ -52,7 +52,7 @@ class BatchState(_BatchState, metaclass=_BatchStateEnumTypeWrapper):
 
 BATCH_STATE_UNSPECIFIED: BatchState.ValueType  # 0
 BATCH_STATE_RUNNING: BatchState.ValueType  # 1
-"""Something runs, is ready, backs off or waits for capacity."""
+"""Something runs, is ready, backs off or waits for capacity; or a probe looks for an effect, the first time."""
 BATCH_STATE_BLOCKED: BatchState.ValueType  # 2
 """Nothing moves without a person."""
 BATCH_STATE_IDLE: BatchState.ValueType  # 3
