@@ -1,6 +1,7 @@
 """A fault inside one batch ends that batch, with events that say so. What is on record is the ground to stand on.
 
-That memory or descriptors were short is no fault of the batch: it goes on from there.
+That memory or descriptors were short is no fault of the batch, nor that somebody else was first with a request of its:
+it goes on from there.
 """
 
 import asyncio
@@ -59,10 +60,14 @@ class Faults:
         self._engine.dispatcher.drop(batch)
 
     def lost(self, batch_id: str) -> None:
-        """Somebody else has it: what memory holds is not what is on record."""
+        """What memory holds is not what is on record: somebody else has it, or was first with a request; in that case
+        it goes on from there."""
         batch = self._engine.live.get(batch_id)
-        if batch is not None:
-            self.forget(batch)
+        if batch is None:
+            return
+        if batch.number and not self._engine.live.may_be_taken(batch_id):
+            self._queue.put_nowait((batch, ""))
+        self.forget(batch)
 
     def unwritable(self, batch_id: str) -> None:
         """What memory holds never will be on record."""
