@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.ports.commands import CommandAnswer
@@ -17,6 +18,15 @@ _SWEEP_SECONDS = 3600.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False)
+class _Turns:
+    """Of those that wait for each other. `judged`: the batches for which the request was, in that time."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+    judged: set[str] = field(default_factory=set[str])
+
+
 class Requests:
     """One at a time per id; `run` forgets those older than 24 h.
 
@@ -25,7 +35,7 @@ class Requests:
 
     def __init__(self, store: Store, clock: Clock, answered: Callable[[str, str], Awaitable[None]]) -> None:
         self._store, self._clock, self._answered = store, clock, answered
-        self._locks: dict[tuple[str, ...], tuple[asyncio.Lock, int]] = {}
+        self._turns: dict[tuple[str, ...], _Turns] = {}
 
     @asynccontextmanager
     async def once(self, tenant: str, key: RequestKey | None) -> AsyncGenerator[Request | None]:
@@ -45,9 +55,15 @@ class Requests:
 
     @asynccontextmanager
     async def command(self, tenant: str, batch_id: str, request_id: str) -> AsyncGenerator[bool]:
-        """One at a time per id and batch, whoever sent it. Yields whether there was another one."""
-        async with self._one_at_a_time((tenant, request_id, batch_id)) as waited:
-            yield waited
+        """One at a time per id and batch, whoever sent it. Yields whether there was another one, now or since the
+        request was looked for (`once`)."""
+        request = (tenant, request_id)
+        async with self._one_at_a_time((*request, batch_id)) as waited:
+            try:
+                yield waited or (request in self._turns and batch_id in self._turns[request].judged)
+            finally:
+                if request in self._turns:
+                    self._turns[request].judged.add(batch_id)
 
     async def recorded(self, tenant: str, batch_id: str, key: RequestKey) -> bytes | None:
         """What was answered for a batch, by whichever orchestrator had it. Raises as `once`."""
@@ -71,17 +87,16 @@ class Requests:
 
     @asynccontextmanager
     async def _one_at_a_time(self, name: tuple[str, ...]) -> AsyncGenerator[bool]:
-        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
-        self._locks[name] = (lock, users + 1)
+        turns = self._turns.setdefault(name, _Turns())
+        turns.users += 1
+        waited = turns.users > 1
         try:
-            async with lock:
-                yield users > 0
+            async with turns.lock:
+                yield waited
         finally:
-            lock, users = self._locks[name]
-            if users == 1:
-                del self._locks[name]
-            else:
-                self._locks[name] = (lock, users - 1)
+            turns.users -= 1
+            if not turns.users:
+                del self._turns[name]
 
     async def run(self) -> None:
         while True:

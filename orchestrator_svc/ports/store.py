@@ -50,8 +50,8 @@ class Compaction(NamedTuple):
 
 @dataclass(slots=True)
 class Committed:
-    """What a commit did. `lost`: ids of batches that are no longer this owner's, `unwritable`: of those that cannot be
-    written; nothing of either was written.
+    """What a commit did. `lost`: ids of batches of which something else is on record than their writer believes,
+    `unwritable`: of those that cannot be written; nothing of either was written.
 
     `frames`: the events just stored, by batch id. `created`: batch id -> (number, session_no).
     """
@@ -149,9 +149,9 @@ class Store(Protocol):
         """One transaction. Guarded: a batch whose head or epoch is not what the writer believes, or that is another's,
         is `lost`. From it on the batch is this start's, or nobody's, as its header says (`owned`).
 
-        A created batch gets its number, makes its session if there is none, and stays invisible until `publish`. A
-        created batch whose (tenant, request id) is already remembered is `lost`. Journal positions never fall. Not
-        reentrant: one at a time.
+        A created batch gets its number, makes its session if there is none, and stays invisible until `publish`. Also
+        `lost` is one whose request has made another; and any with a command whose request is remembered with another
+        kind or payload, or has the batch's answer. Journal positions never fall. Not reentrant: one at a time.
         """
         ...
 

@@ -152,14 +152,14 @@ class Stores(RuleBasedStateMachine):
         if builder is not None and self.commit(start, builder, rest.pop(0)) and rest:
             self.parts[start, batch_id] = rest
 
-    @rule(place=ANY, approve=st.booleans(), request=st.none() | REQUESTS)
+    @rule(place=ANY, approve=st.booleans(), request=st.none() | REQUESTS, payload=st.sampled_from([b"", b"", b"other"]))
     @precondition(has_copies)
-    def move(self, place: int, approve: bool, request: str | None) -> None:
+    def move(self, place: int, approve: bool, request: str | None, payload: bytes) -> None:
         start, builder = self.copy(place)
         if (start, builder.batch.id) not in self.parts:
             changes = self.step(builder, approve)
             if request is not None:
-                changes.command = CommandRecord(request, "Decide", b"", f"by {start}".encode())
+                changes.command = CommandRecord(request, "Decide", payload, f"by {start}".encode())
             self.commit(start, builder, changes)
 
     def step(self, builder: Builder, approve: bool) -> Changes:
@@ -188,8 +188,7 @@ class Stores(RuleBasedStateMachine):
         if not isinstance(done, Outcome):
             if item.created and item.batch.id in done.created:
                 builder.batch.number, builder.batch.session_no = done.created[item.batch.id]
-            lost, unwritable = item.batch.id in done.lost, item.batch.id in done.unwritable
-            assert (lost, unwritable) == (expected is Outcome.LOST, expected is Outcome.UNWRITABLE)
+            assert (done.lost, done.unwritable) == ({item.batch.id} if expected is Outcome.LOST else set(), set())
         if expected is Outcome.WRITTEN:
             self.copies[start][item.batch.id] = builder
         else:

@@ -14,7 +14,6 @@ class Outcome(Enum):
 
     WRITTEN = "written"
     LOST = "lost"
-    UNWRITABLE = "unwritable"
     FENCED = "fenced"
 
 
@@ -88,11 +87,8 @@ class StoreModel:
             return self._drop(write, Outcome.LOST)
         if row is not None and row.owner not in ("", start):
             return self._drop(write, Outcome.LOST)
-        claims = write.created or write.publish
-        if claims and any(command.request_id in self.requests for command in write.commands):
+        if any(self._is_taken(write, command) for command in write.commands):
             return self._drop(write, Outcome.LOST)
-        if any((command.request_id, batch.id) in self.answers for command in write.commands):
-            return self._drop(write, Outcome.UNWRITABLE)
         if row is None:
             self.places += 1
             row = self.rows[batch.id] = Row(self.places, batch.epoch)
@@ -102,6 +98,14 @@ class StoreModel:
             self.requests.setdefault(command.request_id, command)
             self.answers[command.request_id, batch.id] = command.answer
         return Outcome.WRITTEN
+
+    def _is_taken(self, write: BatchWrite, command: CommandRecord) -> bool:
+        """Whether its request has made a batch, is another one, or was answered."""
+        known = self.requests.get(command.request_id)
+        if known is None:
+            return False
+        same = (known.kind, known.payload_hash) == (command.kind, command.payload_hash)
+        return write.created or write.publish or not same or (command.request_id, write.batch.id) in self.answers
 
     def _drop(self, write: BatchWrite, outcome: Outcome) -> Outcome:
         row = self.rows.get(write.batch.id)

@@ -1,4 +1,5 @@
-"""A group of batches as one transaction. A batch that cannot be written fails alone."""
+"""A group of batches as one transaction. A batch that cannot be written fails alone; what is wrong with a request of
+its is not the batch's fault: there it is lost only."""
 
 import logging
 from collections.abc import Sequence
@@ -6,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from orchestrator_svc.adapters.store.failures import is_unavailable
+from orchestrator_svc.adapters.store.remembering import is_taken
 from orchestrator_svc.adapters.store.removing import remove_unpublished
 from orchestrator_svc.adapters.store.writing import apply
 from orchestrator_svc.domain.changes import BatchWrite
@@ -34,6 +36,8 @@ def _halves(connection: Connection, writes: Sequence[BatchWrite], codec: EventCo
         if is_unavailable(error):
             raise  # all of it is given up: a full disk may have ended the transaction, and its savepoints with it
         savepoint.rollback()
+        if len(writes) == 1 and is_taken(connection, writes[0]):
+            return Committed(lost={writes[0].batch.id})
         if len(writes) == 1:
             _log.exception("batch %s cannot be written and is dropped", writes[0].batch.id)
             return Committed(unwritable={writes[0].batch.id})

@@ -77,12 +77,22 @@ class Holdings:
         return committed
 
     def _is_writers(self, write: BatchWrite) -> bool:
-        """Whether it is still the writer's, and, if it is new, the only one that its request makes."""
+        """Whether it is still the writer's, and its requests have yet to be carried out."""
         kept = self.batches.get((write.batch.tenant, write.batch.id))
         if not write.created and (kept is None or not kept.accepts(write)):
             return False
-        makes = write.commands[:1] if write.created or write.publish else ()
-        return not any((write.batch.tenant, command.request_id) in self.requests for command in makes)
+        claims = write.commands[:1] if write.created or write.publish else ()
+        if len({command.request_id for command in write.commands}) < len(write.commands):
+            return False
+        return not any(self._is_taken(write, command, command in claims) for command in write.commands)
+
+    def _is_taken(self, write: BatchWrite, command: CommandRecord, claims: bool) -> bool:
+        """Whether its request is another's, or was carried out. `claims`: by its request the batch is made."""
+        known, _ = self.requests.get((write.batch.tenant, command.request_id), (None, 0))
+        if known is None:
+            return False
+        same = (known.kind, known.payload_hash) == (command.kind, command.payload_hash)
+        return claims or not same or write.batch.id in known.answers
 
     def _write(self, write: BatchWrite, codec: EventCodec, committed: Committed, now: int) -> bool:
         """False where it cannot be written."""
@@ -92,7 +102,7 @@ class Holdings:
             _log.exception("batch %s cannot be written and is dropped", write.batch.id)
             return False
         kept = self.batches.get((write.batch.tenant, write.batch.id))
-        if self._answered(write) or write.created is (kept is not None):
+        if write.created is (kept is not None):
             _log.error("batch %s cannot be written and is dropped: it is on record", write.batch.id)
             return False
         if kept is None:
@@ -105,12 +115,6 @@ class Holdings:
         for executor_id, position in write.positions.items():
             self.positions[executor_id] = max(position, self.positions.get(executor_id, 0))
         return True
-
-    def _answered(self, write: BatchWrite) -> bool:
-        """A request is answered once by each batch."""
-        asked = [command.request_id for command in write.commands]
-        known = [self.requests.get((write.batch.tenant, id_), (None, 0))[0] for id_ in asked]
-        return len({*asked}) < len(asked) or any(one and write.batch.id in one.answers for one in known)
 
     def _remember(self, write: BatchWrite, command: CommandRecord, now: int) -> None:
         request = Request(command.request_id, command.kind, command.payload_hash, b"", {})

@@ -25,7 +25,8 @@ class Performer:
     async def perform(self, errand: Errand[Any, R], *, again: bool = False) -> R:
         """Raises what the handler raises, and OwnedElsewhereError. `again`: it may have been carried out already.
 
-        Where another orchestrator took the batch while the command was on its way, it is looked for anew, a few times.
+        Where another orchestrator took the batch while the command was on its way, or the store says that its request
+        was carried out, or is another's, it is looked for anew, a few times.
         """
         for pause in PAUSES if self._shared else ():
             try:
@@ -46,7 +47,7 @@ class Performer:
             return await self._once(errand, errand.key, look=again or waited)
 
     async def _once(self, errand: Errand[Any, R], key: RequestKey, look: bool) -> R:
-        """A batch that was this orchestrator's all the time has answered to nobody else."""
+        """`look`: somebody else asked for it, too. A batch that is this orchestrator's has answered to no other one."""
         tenant, batch_id, live = errand.caller.tenant, errand.batch_id, self._engine.live
         look = look or live.may_be_taken(batch_id)
         async with live.pin(tenant, batch_id) as batch:

@@ -1,6 +1,7 @@
 """A fault inside one batch ends that batch, with events that say so. What is on record is the ground to stand on.
 
-That memory or descriptors were short is no fault of the batch: it goes on from there.
+That memory or descriptors were short is no fault of the batch, nor that somebody else was first with a request of its:
+it goes on from there.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_TRIES = 3
 PAUSE = 0.1
+LONGEST_PAUSE = 30.0
 
 _log = logging.getLogger(__name__)
 
@@ -35,14 +37,14 @@ class Faults:
         self._engine = engine
         self._queue: asyncio.Queue[tuple[Batch, str]] = asyncio.Queue()
         self._tries: Counter[str] = Counter()
+        self._short: Counter[str] = Counter()
         self.stuck: dict[str, str] = {}
 
     def end(self, batch: Batch, error: Exception) -> None:
         """Memory is not to be trusted: drops it, and has the recorded batch ended. A few times, if that fails too."""
         self.forget(batch)
         if isinstance(error, MemoryError | OSError):
-            _log.error("a shortage in a step of batch %s: it goes on from what is on record", batch.id, exc_info=error)
-            self._queue.put_nowait((batch, ""))
+            self._wait_out(batch, error)
             return
         _log.error("a fault in batch %s ends it", batch.id, exc_info=error)
         self._tries[batch.id] += 1
@@ -52,6 +54,15 @@ class Faults:
             self.stuck[batch.id] = str(error)
             _log.error("batch %s is stuck: it cannot even be ended; what is on record of it stands", batch.id)
 
+    def _wait_out(self, batch: Batch, shortage: Exception) -> None:
+        """What was short may be there again, in a moment, or later."""
+        _log.error("a shortage in a step of batch %s: it goes on from what is on record", batch.id, exc_info=shortage)
+        tries = self._short[batch.id] = self._short[batch.id] + 1
+        if tries > MAX_TRIES:
+            self.stuck[batch.id] = f"{shortage!r}; it is tried again"
+        pause = min(PAUSE * 2 ** min(tries, 20), LONGEST_PAUSE)
+        asyncio.get_running_loop().call_later(pause, self._queue.put_nowait, (batch, ""))
+
     def forget(self, batch: Batch) -> None:
         """Nothing of it is in memory any more. Executors keep running its calls: who has it next asks about them."""
         self._engine.live.drop(batch.id)
@@ -59,10 +70,14 @@ class Faults:
         self._engine.dispatcher.drop(batch)
 
     def lost(self, batch_id: str) -> None:
-        """Somebody else has it: what memory holds is not what is on record."""
+        """What memory holds is not what is on record: somebody else has it, or was first with a request; in that case
+        it goes on from there."""
         batch = self._engine.live.get(batch_id)
-        if batch is not None:
-            self.forget(batch)
+        if batch is None:
+            return
+        if batch.number and not self._engine.live.may_be_taken(batch_id):
+            self._queue.put_nowait((batch, ""))
+        self.forget(batch)
 
     def unwritable(self, batch_id: str) -> None:
         """What memory holds never will be on record."""
@@ -74,10 +89,12 @@ class Faults:
 
     def recorded(self, group: Sequence[Changes]) -> None:
         """What can be written is not stuck."""
-        if self.stuck:
+        if self.stuck or self._short:
             for changes in group:
                 if self.stuck.pop(changes.batch.id, None) is not None:
-                    del self._tries[changes.batch.id]
+                    self._tries.pop(changes.batch.id, None)
+                if changes.batch.state.finished:
+                    self._short.pop(changes.batch.id, None)
 
     async def run(self) -> None:
         while True:
@@ -96,8 +113,6 @@ class Faults:
                 self._tries.pop(batch.id, None)
 
     async def _go_on(self, batch: Batch) -> None:
-        """In a moment: what was short may be there again."""
-        await asyncio.sleep(PAUSE)
         async with self._engine.live.pin(batch.tenant, batch.id):
             pass
 

@@ -131,7 +131,7 @@ async def test_an_answer_is_recorded_once(one: WholeStore, two: WholeStore) -> N
     changes = builder.dispatch("a")
     changes.command = answering(builder, answer=b"again")
     committed = await commit(one, changes)
-    assert (committed.lost, committed.unwritable) == (set(), {builder.batch.id})
+    assert (committed.lost, committed.unwritable) == ({builder.batch.id}, set())
     assert await answer_to(two, to(builder)) == (b"done", None)
 
 

@@ -1,19 +1,22 @@
 """A request that two orchestrators get at once: submissions, sessions and turns, which no owner puts in order."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
+from orchestrator_svc.application.add_proposals import Closing
 from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.application.decide import DecisionSpec
+from orchestrator_svc.application.items import ItemAnswer
 from orchestrator_svc.application.sessions import SessionContexts, Sessions, SessionUpdate
 from orchestrator_svc.application.soft_confirm import SoftConfirmSpec
 from orchestrator_svc.application.submit import BatchSpec
 from orchestrator_svc.domain.proposal import Verdict
 from orchestrator_svc.ports.views import BatchFilter
 from shared.kernel.errors import ConflictError
-from tests.support.engine_world import spec
+from tests.support.engine_world import ok, spec, story
 from tests.support.neighbours import Neighbourhood, two_orchestrators
 from tests.support.world import CALLER, World
 
@@ -77,6 +80,98 @@ async def test_an_id_that_is_used_for_two_requests_is_the_firsts(seed: int) -> N
             )
             refused = [answer for answer in told if isinstance(answer, BaseException)]
             assert [getattr(error, "reason", error) for error in refused] == ["REQUEST_ID_REUSED"] * 2
+
+
+class Held:
+    """Each of two orchestrators has a batch with a call that runs: requests are about both."""
+
+    def __init__(self, place: Neighbourhood, worlds: tuple[World, World], batches: list[str]) -> None:
+        self.place, self.worlds, self.batches = place, worlds, batches
+
+    async def decide(self, asker: int, places: Sequence[int], name: str, asked: RequestKey) -> list[ItemAnswer]:
+        """Rejects it in those of the batches."""
+        decisions = [DecisionSpec(f"{self.batches[place]}/{name}", Verdict.REJECT) for place in places]
+        return await self.worlds[asker].decide.decide(CALLER, decisions, False, asked)
+
+    async def decided(self, name: str) -> list[int]:
+        """How often, in each batch."""
+        stories = [await story(self.worlds[0], batch_id, name) for batch_id in self.batches]
+        return [told.count("proposal_decided") for told in stories]
+
+    def epochs(self) -> list[int]:
+        """How often each has been taken up."""
+        return [kept.epoch for kept in self.place.held.batches.values()]
+
+    async def check_that_it_runs_on(self) -> None:
+        """What runs was sent once, and its outcome counts."""
+        for world, batch_id in zip(self.worlds, self.batches, strict=True):
+            assert [call.id for call in self.place.replica(world).received] == [f"{batch_id}/runs/1"]
+            self.place.replica(world).end(f"{batch_id}/runs/1", ok())
+            while (await world.states(batch_id))["runs"] == "RUNNING":
+                await world.settle()
+            assert (await world.states(batch_id))["runs"] == "SUCCEEDED"
+
+
+@asynccontextmanager
+async def held(seed: int) -> AsyncGenerator[Held]:
+    async with two_orchestrators(seed) as (first, second, place):
+        names = [spec("note", name) for name in "abcdef"]
+        batches = [await world.run(spec("send", "runs"), *names, open=True) for world in (first, second)]
+        yield Held(place, (first, second), batches)
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_one_about_batches_of_both_is_done_once(seed: int) -> None:
+    """Neither batch is taken up anew for it."""
+    async with held(seed) as both:
+        epochs = both.epochs()
+        for number, name in enumerate("abcdef"):
+            asked = key("DecideProposals", number)
+            told = await asyncio.gather(*[both.decide(asker, places, name, asked) for asker, places in TWINS])
+            assert told[0] == told[1] == told[2]
+            assert [answer.kind for answer in told[0]] == [None, None]
+            assert await both.decided(name) == [1, 1]
+        assert both.epochs() == epochs
+        await both.check_that_it_runs_on()
+
+
+TWINS = ((0, (0, 1)), (1, (0, 1)), (0, (0, 1)))
+RIVALS = [((0, (0,)), (1, (1,))), ((0, (1,)), (1, (0,))), ((0, (0, 1)), (1, (1,))), ((0, (0, 1)), (1, (1, 0)))]
+"""Who asks, and about which of the batches."""
+
+
+@pytest.mark.parametrize("rivals", RIVALS)
+@pytest.mark.parametrize("seed", range(5))
+async def test_of_two_about_different_batches_one_is_done(
+    seed: int, rivals: tuple[tuple[int, Sequence[int]], tuple[int, Sequence[int]]]
+) -> None:
+    """Though no batch sees both of them."""
+    async with held(seed) as both:
+        for number, name in enumerate("abcdef"):
+            asked = key("DecideProposals", number)
+            keys = (asked, RequestKey(asked.request_id, asked.kind, b"q"))
+            told = await asyncio.gather(
+                *[both.decide(asker, places, name, one) for (asker, places), one in zip(rivals, keys, strict=True)],
+                return_exceptions=True,
+            )
+            refused = [isinstance(answer, BaseException) for answer in told]
+            assert [getattr(answer, "reason", "") for answer in told if isinstance(answer, BaseException)] == [
+                "REQUEST_ID_REUSED"
+            ]
+            done = rivals[refused.index(False)][1]
+            assert await both.decided(name) == [int(place in done) for place in (0, 1)]
+        await both.check_that_it_runs_on()
+
+
+async def test_one_that_was_carried_out_since_it_was_looked_for_gets_its_answer() -> None:
+    """However that came about: the store does not take it twice, and the batch goes on."""
+    async with held(0) as both:
+        asked, batch_id = key("CloseBatch", 1), both.batches[0]
+        await both.worlds[1].add.close(CALLER, batch_id, asked)
+        first = both.worlds[0].commands
+        await first.carry_out(first.kinds["CloseBatch"], CALLER, batch_id, Closing(), asked, None)
+        assert (await story(both.worlds[0], batch_id)).count("batch_closed") == 1
+        await both.check_that_it_runs_on()
 
 
 def sessions(world: World) -> Sessions:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestrator_svc.application.engine import dispatching
+from orchestrator_svc.application.engine import dispatching, faults
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.events import BatchClosed
@@ -73,9 +73,7 @@ async def test_a_shortage_is_none(shortage: Exception) -> None:
         async with world.live.pin("default", batch_id) as batch:
             with pytest.raises(UnavailableError):
                 await world.engine.execute(batch, short)
-        while world.live.get(batch_id) in (None, batch):  # noqa: ASYNC110 - until it is
-            await asyncio.sleep(0.01)
-        await world.settle()
+        await _until_taken_anew(world, batch)
         assert (await world.batch(batch_id)).open
         assert (await world.states(batch_id)) == {"a": "RUNNING", "b": "PROPOSED", "c": "RUNNING"}
         for call_id in replica.held:
@@ -83,6 +81,32 @@ async def test_a_shortage_is_none(shortage: Exception) -> None:
         await world.settle()
         assert (await world.states(batch_id)) == {"a": "SUCCEEDED", "b": "PROPOSED", "c": "SUCCEEDED"}
         assert [call.id for call in replica.received if "/a/" in call.id] == [f"{batch_id}/a/1"]
+
+
+async def test_a_shortage_that_lasts_is_told_of_and_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(batch: Batch, changes: Changes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(faults, "PAUSE", 0.001)
+    world = World()
+    async with started(world):
+        batch_id = await world.run(spec("pay", "a"))
+        for _ in range(faults.MAX_TRIES + 1):
+            assert world.engine.problems() == []
+            async with world.live.pin("default", batch_id) as batch:
+                with pytest.raises(UnavailableError):
+                    await world.engine.execute(batch, short)
+            await _until_taken_anew(world, batch)
+        assert world.engine.problems() == [f"batch {batch_id} is stuck: MemoryError(); it is tried again"]
+        await world.cancel.batch(CALLER, batch_id, "", None)
+        assert world.engine.problems() == []
+        assert (await world.states(batch_id)) == {"a": "CANCELLED"}
+
+
+async def _until_taken_anew(world: World, batch: Batch) -> None:
+    while world.live.get(batch.id) in (None, batch):  # noqa: ASYNC110 - until it is
+        await asyncio.sleep(0.001)
+    await world.settle()
 
 
 async def test_in_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
