@@ -91,13 +91,13 @@ async def test_a_shortage_that_lasts_is_told_of_and_waited_out(monkeypatch: pyte
     world = World()
     async with started(world):
         batch_id = await world.run(spec("pay", "a"))
-        for _ in range(faults.MAX_TRIES + 1):
-            assert world.engine.problems() == []
+        told = f"batch {batch_id} is stuck: MemoryError(); it is tried again"
+        for tries in range(faults.MAX_TRIES + 1):
             async with world.live.pin("default", batch_id) as batch:
                 with pytest.raises(UnavailableError):
                     await world.engine.execute(batch, short)
+            assert world.engine.problems() == [told] * (tries == faults.MAX_TRIES)
             await _until_taken_anew(world, batch)
-        assert world.engine.problems() == [f"batch {batch_id} is stuck: MemoryError(); it is tried again"]
         await world.cancel.batch(CALLER, batch_id, "", None)
         assert world.engine.problems() == []
         assert (await world.states(batch_id)) == {"a": "CANCELLED"}
