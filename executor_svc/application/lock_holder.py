@@ -21,9 +21,15 @@ def spent_by_threads() -> dict[threading.Thread, float]:
 
 
 def holder(
-    before: Mapping[threading.Thread, float], after: Mapping[threading.Thread, float]
+    before: Mapping[threading.Thread, float], after: Mapping[threading.Thread, float], held: float
 ) -> threading.Thread | None:
-    """The one that computed more than all others together, meanwhile: who waits for the lock hardly does."""
+    """The one that computed more than all others together, meanwhile: who waits for the lock hardly does.
+
+    `held`: for how long (s). Who computed for less than a twentieth of that is not said to have held it: one that slept
+    with it, or has ended, is not seen.
+    """
     meanwhile = {thread: spent - before.get(thread, 0.0) for thread, spent in after.items()}
     most = max(meanwhile, key=meanwhile.__getitem__, default=None)
-    return most if most is not None and meanwhile[most] * 2 > sum(meanwhile.values()) else None
+    if most is None or meanwhile[most] < held / 20:
+        return None
+    return most if meanwhile[most] * 2 > sum(meanwhile.values()) else None

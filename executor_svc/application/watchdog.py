@@ -77,7 +77,7 @@ class Watchdog:
         locked, spent = self._standstill.locked, self._spent()
         self._standstill.pause(seconds)
         if (held := self._standstill.locked - locked) > 0:
-            self._name(holder(spent, self._spent()), held)
+            self._name(holder(spent, self._spent(), held), held)
         return self._stopped.is_set()
 
     def _name(self, thread: threading.Thread | None, held: float) -> None:
