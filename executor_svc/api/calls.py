@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from executor_svc.application.attaching import Ask
+from executor_svc.application.probing import SentTo
 from executor_svc.domain.call import Call, Origin
 from executor_svc.domain.outcome import FailureClass, Outcome, refusal, refused
 from executor_svc.domain.tool import Effect
@@ -61,9 +62,10 @@ def cancels_of(request: pb.ExecuteRequest) -> Iterator[tuple[str, int]]:
         yield call_id, _epoch(tokens[index]) if index < len(tokens) else 0
 
 
-def starts_of(request: pb.ExecuteRequest) -> dict[str, str]:
-    """By call id: which start each of the probes was sent to, as far as that is said."""
-    return {call.id: boot_id for call, boot_id in zip(request.probes.calls, request.probe_boot_ids, strict=False)}
+def sent_to_of(request: pb.ExecuteRequest) -> dict[str, SentTo]:
+    """By call id: where each of the probes was sent, as far as that is said."""
+    said = zip(request.probes.calls, request.probes_sent_to, strict=False)
+    return {call.id: SentTo(sent.boot_id, sent.journal_position) for call, sent in said}
 
 
 def _origin(origin: pb.Origin) -> Origin:

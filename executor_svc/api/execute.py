@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from executor_svc.api.calls import ask_of, calls_of, cancels_of, starts_of
+from executor_svc.api.calls import ask_of, calls_of, cancels_of, sent_to_of
 from executor_svc.api.descriptors import descriptor_of
 from executor_svc.api.outcomes import fill_slots, response_of
 from executor_svc.application.executor import Executor
@@ -62,7 +62,7 @@ class ExecuteStream:
                     stream.outbox.put(
                         ProbeEntry(outcome.call_id, problem=outcome.failure.message if outcome.failure else "")
                     )
-                executor.probe(stream, calls, starts_of(request))
+                executor.probe(stream, calls, sent_to_of(request))
             if request.cancels:
                 for call_id, epoch in cancels_of(request):
                     executor.cancel(call_id, epoch)

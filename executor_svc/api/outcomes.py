@@ -115,7 +115,7 @@ def _add_attach(response: pb.ExecuteResponse, entry: AttachEntry) -> None:
 
 
 def _add_probe(response: pb.ExecuteResponse, entry: ProbeEntry) -> None:
-    answer = response.probe_answers.add(call_id=entry.call_id, still_running=entry.still_running)
+    answer = response.probe_answers.add(call_id=entry.call_id, still_running=entry.still_running, over=entry.over)
     if entry.problem or entry.result is None:
         answer.state, answer.message = pb.PROBE_STATE_FAILED, entry.problem
     elif entry.result:

@@ -10,7 +10,7 @@ from executor_svc.application.attaching import Ask, Attaching
 from executor_svc.application.journal_writer import JournalWriter
 from executor_svc.application.ledger import Ended, Ledger, Retention
 from executor_svc.application.owners import Owners
-from executor_svc.application.probing import Probing
+from executor_svc.application.probing import Probing, SentTo
 from executor_svc.application.pulse import Pace
 from executor_svc.application.registry import Hosted, Registry
 from executor_svc.application.reminding import Reminding
@@ -73,9 +73,9 @@ class Executor:
         self._runner = Runner(clock, self._streams, self._ledger, journal, identity.boot_id, pace or Pace(), observer)
         self._owners = Owners(self._runner.running)
         self._attaching = Attaching(identity.boot_id, self._runner, self._owners, self._ledger, self._streams, journal)
-        known = identity.earlier | {identity.boot_id, ""}
         runner, ledger, streams = self._runner, self._ledger, self._streams
-        self._probing = Probing(self._registry, runner, ledger, streams, known, clock, stuck_looks)
+        known = identity.earlier | {identity.boot_id}
+        self._probing = Probing(self._registry, runner, ledger, streams, journal, known, clock, stuck_looks)
 
     def open(self) -> None:
         """Starts the watchdog."""
@@ -195,8 +195,8 @@ class Executor:
         """Answers what became of a call; if it runs, its outcome goes to this stream from now on."""
         self._attaching.attach(stream, ask)
 
-    def probe(self, stream: Stream, calls: Sequence[Call], sent_to: Mapping[str, str]) -> None:
-        """Looks for the effects of calls; every one is answered on the stream. `sent_to`: call id -> start."""
+    def probe(self, stream: Stream, calls: Sequence[Call], sent_to: Mapping[str, SentTo]) -> None:
+        """Looks for the effects of calls; every one is answered on the stream. `sent_to`: by call id."""
         self._probing.ask(stream, calls, sent_to)
 
     async def call_once(self, call: Call, hosted: Hosted) -> Outcome:

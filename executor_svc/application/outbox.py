@@ -59,6 +59,7 @@ class ProbeEntry:
     result: bytes | None = None
     problem: str = ""
     still_running: bool = False
+    over: bool = False
 
 
 @dataclass(slots=True)

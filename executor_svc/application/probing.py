@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
+from typing import NamedTuple
 
+from executor_svc.application.journal_writer import JournalWriter
 from executor_svc.application.ledger import Ledger
 from executor_svc.application.outbox import ChunkEntry, Entry, Outbox, ProbeEntry, ProgressEntry
 from executor_svc.application.registry import Hosted, Registry
@@ -14,6 +16,13 @@ from executor_svc.application.streams import Stream, Streams
 from executor_svc.domain.call import Call
 from executor_svc.domain.outcome import Outcome
 from shared.kernel.clock import Clock
+
+
+class SentTo(NamedTuple):
+    """Where a call was sent: the start, and how far that executor's journal stood at least."""
+
+    boot_id: str
+    position: int
 
 
 class _Look(Outbox):
@@ -37,8 +46,8 @@ class _Look(Outbox):
 class Probing:
     """Looks take free slots of the executor, and none of the stream that asks. Every call asked about is answered.
 
-    `known`: the starts whose calls are over, unless they run here. One look of a call at a time; and none of a tool of
-    which `most_stuck` do not end: each may hold a thread for good.
+    `known`: this start, and those before it of which the journal knows every call. One look of a call at a time; and
+    none of a tool of which `most_stuck` do not end: each may hold a thread for good.
     """
 
     def __init__(
@@ -47,16 +56,17 @@ class Probing:
         runner: Runner,
         ledger: Ledger,
         streams: Streams,
+        journal: JournalWriter,
         known: Collection[str],
         clock: Clock,
         most_stuck: int,
     ) -> None:
         self._registry, self._runner, self._ledger, self._streams = registry, runner, ledger, streams
-        self._known, self._clock, self._most_stuck = known, clock, most_stuck
+        self._journal, self._known, self._clock, self._most_stuck = journal, known, clock, most_stuck
         self._looks: dict[str, Run] = {}
         self._numbers = count(1)
 
-    def ask(self, stream: Stream, calls: Sequence[Call], sent_to: Mapping[str, str]) -> None:
+    def ask(self, stream: Stream, calls: Sequence[Call], sent_to: Mapping[str, SentTo]) -> None:
         self._looks = {call_id: look for call_id, look in self._looks.items() if not look.over}
         stuck = Counter(look.hosted for look in self._looks.values() if look.settled)
         for call in calls:
@@ -64,7 +74,7 @@ class Probing:
             if isinstance(probe, str):
                 stream.outbox.put(ProbeEntry(call.id, problem=probe))
             else:
-                self._look(stream, call, probe, sent_to.get(call.id, ""))
+                self._look(stream, call, probe, sent_to.get(call.id))
         self._streams.divide(self._runner.total)
         self._runner.wake()
 
@@ -85,9 +95,10 @@ class Probing:
             return "all slots are taken"
         return hosted.probe
 
-    def _look(self, stream: Stream, call: Call, probe: Hosted, sent_to: str) -> None:
+    def _look(self, stream: Stream, call: Call, probe: Hosted, sent_to: SentTo | None) -> None:
         # Asked before the look begins: what ends during it may have its effect behind the look's back.
-        still_running = sent_to not in self._known or self._is_at_work(call.id)
+        still_running = self._is_at_work(call.id)
+        over = not still_running and sent_to is not None and self._knows(sent_to)
         sink = Stream()
 
         def ended(outcome: Outcome) -> None:
@@ -96,13 +107,17 @@ class Probing:
             if not outcome.still_running:
                 del self._looks[call.id]
             stream.due -= 1
-            stream.outbox.put(ProbeEntry(call.id, outcome.result, problem, still_running))
+            stream.outbox.put(ProbeEntry(call.id, outcome.result, problem, still_running, over))
 
         sink.outbox = _Look(ended)
         stream.due += 1
         look = replace(call, id=f"{call.id}#probe-{next(self._numbers)}", timeout=None, span_id=b"")
         self._runner.start(look, probe, sink, self._clock.monotonic(), hold=False)
         self._looks[call.id] = self._runner.running[look.id]
+
+    def _knows(self, sent_to: SentTo) -> bool:
+        """Of that start it would know of every call: not where its journal is a copy, or was put back."""
+        return sent_to.boot_id in self._known and sent_to.position <= self._journal.position
 
     def _is_at_work(self, call_id: str) -> bool:
         """Whether it runs, or has an outcome and does not stop."""

@@ -112,12 +112,12 @@ class Attached(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """Answer to a probe. `still_running`: the call ran there when the look began, or nobody there can know of it."""
+    """Answer to a probe. `over`: the call was at work no more when the look began, by the word of who would know."""
 
     call_id: str
     target: Target
     look: Look
-    still_running: bool
+    over: bool
 
 
 class Reminded(NamedTuple):
@@ -231,10 +231,10 @@ class Executors(Protocol):
         one before; takes a slot for each. False: not connected."""
         ...
 
-    def probe(self, call: Call, sent_to: Target) -> Target | None:
+    def probe(self, call: Call, sent_to: Target, position: int, but: Target | None = None) -> Target | None:
         """Lets the call's tool look for its effect, as it was sent: there if that can, else on another start of that
-        executor, else on any that can. Takes no slot. `Looked` comes once, unless that target is `Lost` first. None:
-        none can."""
+        executor, else on any that can; where several can, not on `but`. Takes no slot. `Looked` comes once, unless that
+        target is `Lost` first. None: none can. `position`: as in Ask."""
         ...
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:

@@ -64,10 +64,10 @@ class CrashingLink:
             self.fuse.holds("after attach")
         return attached
 
-    def probe(self, call: Call, sent_to: Target) -> Target | None:
+    def probe(self, call: Call, sent_to: Target, position: int, but: Target | None = None) -> Target | None:
         target = None
         if self.fuse.holds(f"before probe {_keys([call])}"):
-            target = self.inner.probe(call, sent_to)
+            target = self.inner.probe(call, sent_to, position, but)
             self.fuse.holds(f"after probe {_keys([call])}")
         return target
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from greenlight.executor.v1 import executor_pb2 as pb
 from orchestrator_svc.adapters.executor.link import Link
+from orchestrator_svc.adapters.executor.looks import whom_to_ask
 from orchestrator_svc.adapters.executor.mailbox import Mailbox
 from orchestrator_svc.adapters.executor.outbox import ACKNOWLEDGE_AFTER
 from orchestrator_svc.adapters.executor.resolver import Endpoint, Resolver
@@ -23,7 +24,7 @@ _GONE_KEPT = 100
 class GrpcExecutors:
     """Implements `Executors`. An address that a name no longer stands for keeps its stream until that ends.
 
-    `on_failure`: as the Supervisor's, of what follows the names and the executors.
+    `on_failure`: as the Supervisor's, of what follows the names. A link that dies is made anew.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class GrpcExecutors:
         self._hello = pb.Hello(incarnation_id=incarnation_id, version=version)
         self._clock = clock
         self._interval = resolve_interval
-        self._supervisor = Supervisor(on_failure)
+        self._names, self._supervisor = Supervisor(on_failure), Supervisor()
         self._mailbox = Mailbox()
         self._look_again = asyncio.Event()
         self._links: dict[str, tuple[Link, asyncio.Task[None]]] = {}
@@ -52,12 +53,13 @@ class GrpcExecutors:
         self._unsaid: dict[str, list[str]] = {}
 
     async def start(self) -> None:
-        self._supervisor.start(self._follow_names(), "executors: names")
+        self._names.start(self._follow_names(), "executors: names")
 
     async def close(self) -> None:
         """What ended last is acknowledged first, as far as that takes a moment."""
         if any(stream.outbox.holds_acknowledgements for stream in self._streams.values()):
             await asyncio.sleep(2 * ACKNOWLEDGE_AFTER)
+        await self._names.stop()
         await self._supervisor.stop()
 
     def choose(self, tool: ToolKey) -> tuple[Target, int] | None:
@@ -98,13 +100,12 @@ class GrpcExecutors:
         stream.attach(asks)
         return True
 
-    def probe(self, call: Call, sent_to: Target) -> Target | None:
+    def probe(self, call: Call, sent_to: Target, position: int, but: Target | None = None) -> Target | None:
         able = {stream.target: stream for stream in self._streams.values() if stream.can_probe(call.tool)}
         if not able:
             return None
-        others = [target for target in able if target.executor_id == sent_to.executor_id] or list(able)
-        chosen = sent_to if sent_to in able else random.choice(others)
-        able[chosen].probe(call, sent_to.boot_id)
+        chosen = whom_to_ask(list(able), sent_to, but)
+        able[chosen].probe(call, sent_to.boot_id, position)
         return chosen
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from orchestrator_svc.adapters.executor.looks import whom_to_ask
 from orchestrator_svc.adapters.executor.mailbox import Mailbox
 from orchestrator_svc.adapters.executor.memory_journal import Journal
 from orchestrator_svc.adapters.executor.memory_replica import Replica
@@ -96,13 +97,12 @@ class MemoryExecutors:
         replica.attach(asks)
         return True
 
-    def probe(self, call: Call, sent_to: Target) -> Target | None:
+    def probe(self, call: Call, sent_to: Target, position: int, but: Target | None = None) -> Target | None:
         able = {replica.target: replica for replica in self._serving(call.tool) if replica.tools[call.tool].probes}
         if not able:
             return None
-        others = [target for target in able if target.executor_id == sent_to.executor_id] or list(able)
-        chosen = sent_to if sent_to in able else others[0]
-        able[chosen].look(call, sent_to.boot_id)
+        chosen = whom_to_ask(list(able), sent_to, but)
+        able[chosen].look(call, sent_to.boot_id, position)
         return chosen
 
     def use_tools(self, target: Target, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:

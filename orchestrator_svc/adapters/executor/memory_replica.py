@@ -92,7 +92,7 @@ class Replica:
         self._clock = clock
         self._runs: dict[ToolKey, Run] = {}
         self._probes: dict[ToolKey, Probe] = {}
-        self._looked_for: dict[str, str] = {}
+        self._looked_for: dict[str, bool] = {}
         self._unsent: list[Call] = []
         self._held: dict[str, Call] = {}
         self._owners = Owners()
@@ -121,9 +121,8 @@ class Replica:
         self._probes[ToolKey(name, version)] = probe
 
     def answer_look(self, call_id: str, look: Look) -> None:
-        known = self._looked_for[call_id] in ("", *self.journal.boots)
-        still_running = not known or call_id in self._held or call_id in self.stuck
-        self._mailbox.post(Looked(call_id, self.target, look, still_running))
+        over = self._looked_for[call_id] and call_id not in self._held and call_id not in self.stuck
+        self._mailbox.post(Looked(call_id, self.target, look, over))
 
     def remind(self, call_id: str) -> None:
         """It is said again how that one ended, as where nobody has acknowledged it for long."""
@@ -216,9 +215,9 @@ class Replica:
             elif call_id in self._held and self._admits(call_id, token.epoch) and not self.stubborn:
                 self.end(call_id, Ending(None, STOPPED if call_id in self._started else CANCELLED))
 
-    def look(self, call: Call, boot_id: str) -> None:
+    def look(self, call: Call, boot_id: str, position: int) -> None:
         self.probed.append(call.id)
-        self._looked_for[call.id] = boot_id
+        self._looked_for[call.id] = boot_id in self.journal.boots and position <= self.journal.position
         if call.tool in self._probes:
             self.answer_look(call.id, self._probes[call.tool](call))
 

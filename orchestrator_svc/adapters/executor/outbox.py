@@ -35,7 +35,7 @@ class Outbox:
         self._acknowledgements: list[str] = []
         self._attaches: list[pb.Attach] = []
         self._probes: list[Call] = []
-        self._probe_boots: list[str] = []
+        self._probes_sent_to: list[pb.SentTo] = []
 
     def put_calls(self, calls: Iterable[Call]) -> None:
         self._calls += calls
@@ -54,9 +54,9 @@ class Outbox:
         self._attaches += [write_attach(ask) for ask in asks]
         self.wake.set()
 
-    def put_probe(self, call: Call, boot_id: str) -> None:
+    def put_probe(self, call: Call, sent_to: pb.SentTo) -> None:
         self._probes.append(call)
-        self._probe_boots.append(boot_id)
+        self._probes_sent_to.append(sent_to)
         self.wake.set()
 
     @property
@@ -104,8 +104,8 @@ class Outbox:
     def _add_probes(self, request: pb.ExecuteRequest) -> None:
         count = frame_length(self._probes[: FRAME_CALLS + 1])
         self._frames.write(self._probes[:count], request.probes)
-        request.probe_boot_ids.extend(self._probe_boots[:count])
-        del self._probes[:count], self._probe_boots[:count]
+        request.probes_sent_to.extend(self._probes_sent_to[:count])
+        del self._probes[:count], self._probes_sent_to[:count]
 
     def _next_calls(self) -> Sequence[Call]:
         ready = self._fitting() if self._slots.exceeded else self._calls

@@ -90,10 +90,10 @@ class Stream:
     def can_probe(self, tool: ToolKey) -> bool:
         return not self.draining and tool in self.usable and self._descriptors[tool].probes
 
-    def probe(self, call: Call, boot_id: str) -> None:
-        """`boot_id`: of the start that it was sent to."""
+    def probe(self, call: Call, boot_id: str, position: int) -> None:
+        """`boot_id`: of the start that it was sent to; `position`: as in Ask."""
         self._looking.add(call.id)
-        self.outbox.put_probe(call, boot_id)
+        self.outbox.put_probe(call, pb.SentTo(boot_id=boot_id, journal_position=position))
 
     def use_tools(self, usable: Sequence[ToolKey], conflicting: Sequence[ToolKey]) -> None:
         self.usable = frozenset(key for key in usable if key in self._descriptors)
@@ -208,7 +208,7 @@ class Stream:
                 continue
             self._looking.discard(answer.call_id)
             look = incoming.read_look(answer)
-            self._mailbox.post(Looked(answer.call_id, self.target, look, answer.still_running))
+            self._mailbox.post(Looked(answer.call_id, self.target, look, answer.over))
 
     def _receive_reminders(self, message: pb.ExecuteResponse) -> None:
         for reminder in message.reminders:

@@ -5,6 +5,7 @@ it goes on from there.
 """
 
 import asyncio
+import errno
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 MAX_TRIES = 3
 PAUSE = 0.1
 LONGEST_PAUSE = 30.0
+FORGOTTEN_AFTER = 60.0
+"""Seconds since the shortage before this one: then it is the first again."""
+_SHORTAGES = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 
 _log = logging.getLogger(__name__)
 
@@ -37,13 +41,13 @@ class Faults:
         self._engine = engine
         self._queue: asyncio.Queue[tuple[Batch, str]] = asyncio.Queue()
         self._tries: Counter[str] = Counter()
-        self._short: Counter[str] = Counter()
+        self._short: dict[str, tuple[int, float]] = {}
         self.stuck: dict[str, str] = {}
 
     def end(self, batch: Batch, error: Exception) -> None:
         """Memory is not to be trusted: drops it, and has the recorded batch ended. A few times, if that fails too."""
         self.forget(batch)
-        if isinstance(error, MemoryError | OSError):
+        if _is_shortage(error):
             self._wait_out(batch, error)
             return
         _log.error("a fault in batch %s ends it", batch.id, exc_info=error)
@@ -57,7 +61,10 @@ class Faults:
     def _wait_out(self, batch: Batch, shortage: Exception) -> None:
         """What was short may be there again, in a moment, or later."""
         _log.error("a shortage in a step of batch %s: it goes on from what is on record", batch.id, exc_info=shortage)
-        tries = self._short[batch.id] = self._short[batch.id] + 1
+        now = asyncio.get_running_loop().time()
+        tries, last = self._short.get(batch.id, (0, now))
+        tries = 1 if now - last > FORGOTTEN_AFTER else tries + 1
+        self._short[batch.id] = tries, now
         if tries > MAX_TRIES:
             self.stuck[batch.id] = f"{shortage!r}; it is tried again"
         pause = min(PAUSE * 2 ** min(tries, 20), LONGEST_PAUSE)
@@ -94,7 +101,7 @@ class Faults:
                 if self.stuck.pop(changes.batch.id, None) is not None:
                     self._tries.pop(changes.batch.id, None)
                 if changes.batch.state.finished:
-                    self._short.pop(changes.batch.id, None)
+                    self._forget_all(changes.batch.id)
 
     async def run(self) -> None:
         while True:
@@ -102,7 +109,7 @@ class Faults:
             try:
                 await (self._end(batch, message) if message else self._go_on(batch))
             except (NotFoundError, OwnedElsewhereError):
-                self._tries.pop(batch.id, None)  # it never was on record, or is another's to end
+                self._forget_all(batch.id)  # it never was on record, or is another's to end
             except UnavailableError as error:
                 if error.reason != "BATCH_LOST":  # else it is queued again already
                     await asyncio.sleep(PAUSE)
@@ -111,6 +118,10 @@ class Faults:
                 self.end(batch, error)
             else:
                 self._tries.pop(batch.id, None)
+
+    def _forget_all(self, batch_id: str) -> None:
+        for known in (self._tries, self._short, self.stuck):
+            known.pop(batch_id, None)
 
     async def _go_on(self, batch: Batch) -> None:
         async with self._engine.live.pin(batch.tenant, batch.id):
@@ -121,3 +132,7 @@ class Faults:
         async with self._engine.live.pin(batch.tenant, batch.id, resumes=False) as loaded:
             if not loaded.state.finished:
                 await self._engine.execute(loaded, lambda b, c: abandon(b, c, message))
+
+
+def _is_shortage(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES)

@@ -89,7 +89,7 @@ class Engine:
         grace = settings.cancel_grace / 1e9
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
         unserved = Unserved(dispatcher, executors)
-        probing = self._probing = Probing(executors, live, sender.call, clock, settings.probe_max_delay)
+        probing = self._probing = Probing(executors, live, sender.call, reattaching, clock, settings.probe_max_delay)
         live.engaged, live.next_look = probing.engaged, probing.next_look
         late = self.late = LateEndings(executors)
         signals.on_looked, signals.on_lost, signals.on_late = probing.answered, probing.lost, late.put

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from orchestrator_svc.application.engine.live import LiveBatches
+from orchestrator_svc.application.engine.reattaching import Reattaching
 from orchestrator_svc.application.engine.signals import Work
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes
 from orchestrator_svc.domain.probing import looked
-from orchestrator_svc.domain.proposal import Attempt, Probe, Proposal
+from orchestrator_svc.domain.proposal import Attempt, Finding, Probe, Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from orchestrator_svc.domain.tool import ToolDescriptor, ToolKey
 from orchestrator_svc.ports.executor import Call, Executors, Looked, Target
@@ -28,7 +29,7 @@ _SECOND = 1_000_000_000
 class _Search:
     """For the effect of one attempt. `asked`: the look that is under way. `over`: what was known when it began.
 
-    `anew`: more became known meanwhile, so that the next look comes at once.
+    `anew`: more became known meanwhile, so that the next look comes at once. `failed`: who could not look last time.
     """
 
     batch: Batch
@@ -39,6 +40,7 @@ class _Search:
     asked: Target | None = None
     over: bool = False
     anew: bool = False
+    failed: Target | None = None
 
     @property
     def last(self) -> Attempt:
@@ -56,11 +58,12 @@ class Probing:
         executors: Executors,
         live: LiveBatches,
         call_of: Callable[[Batch, Proposal], Call],
+        reattaching: Reattaching,
         clock: Clock,
         longest: float,
     ) -> None:
         self._executors, self._live, self._call_of, self._clock = executors, live, call_of, clock
-        self._longest = longest
+        self._reattaching, self._longest = reattaching, longest
         self._searches: dict[str, _Search] = {}
         self._able, self._described = set[ToolKey](), set[ToolKey]()
         self._next = _NEVER
@@ -153,6 +156,7 @@ class Probing:
         if search is None or search.asked != signal.target:
             return
         now, look = self._clock.monotonic(), replace(signal.look, over=search.over or _is_over(search.last, signal))
+        search.failed = signal.target if look.finding is Finding.FAILED else None
         search.asked, search.due = None, now if search.anew else now + search.delay
         search.delay, search.anew = min(search.delay * 2, self._longest), False
         self._next = min(self._next, now)  # there is room again
@@ -166,7 +170,8 @@ class Probing:
     def _ask(self, search: _Search, now: float) -> bool:
         call = self._call_of(search.batch, search.proposal)
         sent_to = Target(search.last.executor_id, search.last.boot_id)
-        search.asked, search.over = self._executors.probe(call, sent_to), search.last.over
+        position = self._reattaching.position(sent_to.executor_id)
+        search.asked, search.over = self._executors.probe(call, sent_to, position, search.failed), search.last.over
         if search.asked is None:  # none is connected now
             search.due, search.delay = now + search.delay, min(search.delay * 2, self._longest)
             self._next = min(self._next, search.due)
@@ -182,4 +187,4 @@ class Probing:
 def _is_over(attempt: Attempt, signal: Looked) -> bool:
     """An attempt that could not be stopped at its end is over when its own executor has it no more."""
     ended = attempt.timing is not None and attempt.timing.tool is not None
-    return ended and signal.target.executor_id == attempt.executor_id and not signal.still_running
+    return ended and signal.target.executor_id == attempt.executor_id and signal.over

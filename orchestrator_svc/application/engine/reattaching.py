@@ -22,6 +22,10 @@ class Reattaching:
         if position > self._positions.get(executor_id, 0):
             self._positions[executor_id] = position
 
+    def position(self, executor_id: str) -> int:
+        """How far its journal stood at least; 0: that is not known."""
+        return self._positions.get(executor_id, 0)
+
     def expect(self, flights: Sequence[Flight], now: float) -> None:
         """Those of an earlier owner: who can tell of them is asked, now if it is there, or once it is."""
         by_target: dict[Target, list[Flight]] = {}
@@ -49,7 +53,7 @@ class Reattaching:
 
     def ask(self, target: Target, flights: Sequence[Flight]) -> bool:
         """False: it is not connected."""
-        position = self._positions.get(target.executor_id, 0)
+        position = self.position(target.executor_id)
         return self._executors.attach(
             target, [Ask(f.call_id, f.recorded_boot, f.proposal.effect, position, f.token) for f in flights]
         )

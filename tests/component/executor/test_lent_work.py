@@ -37,9 +37,10 @@ async def begun(peer: Peer, key: str, gate: str = "gate", tool: str = "pay", **g
     return made
 
 
-async def look(peer: Peer, made: pb.Call, *sent_to: str) -> pb.ProbeAnswer:
+async def look(peer: Peer, made: pb.Call, *sent_to: str, position: int = 0) -> pb.ProbeAnswer:
     before = len(peer.all("probe_answers"))
-    await peer.send(probes=pb.CallFrame(origins=[origin()], calls=[made]), probe_boot_ids=sent_to)
+    places = [pb.SentTo(boot_id=boot_id, journal_position=position) for boot_id in sent_to]
+    await peer.send(probes=pb.CallFrame(origins=[origin()], calls=[made]), probes_sent_to=places)
     await peer.until(lambda: len(peer.all("probe_answers")) > before)
     return peer.all("probe_answers")[-1]
 
@@ -200,11 +201,13 @@ async def test_nobody_says_that_a_call_of_a_copied_journal_is_over(tmp_path: Pat
         earlier = exe.boot_id
     shutil.copytree(tmp_path / "first", tmp_path / "copy")
     async with executor(TOOLBOX, data=tmp_path / "first") as exe:
-        peer = await exe.connect()
-        assert not (await look(peer, call("a", "pay", {"gate": "gate", "amount": 5}), earlier)).still_running
+        peer, made = await exe.connect(), call("a", "pay", {"gate": "gate", "amount": 5})
+        assert (await look(peer, made, earlier)).over
+        assert not (await look(peer, made, earlier, position=1)).over
+        assert not (await look(peer, made)).over, "nobody says where it was sent"
     async with executor(TOOLBOX, data=tmp_path / "copy") as copy:
         assert copy.service.executor.identity.executor_id == exe.service.executor.identity.executor_id
         peer = await copy.connect()
         for boot_id in (earlier, exe.boot_id):
-            assert (await look(peer, call("a", "pay", {"gate": "gate", "amount": 5}), boot_id)).still_running
-        assert not (await look(peer, call("a", "pay", {"gate": "gate", "amount": 5}), copy.boot_id)).still_running
+            assert not (await look(peer, made, boot_id)).over
+        assert (await look(peer, made, copy.boot_id)).over

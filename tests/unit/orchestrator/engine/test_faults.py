@@ -103,6 +103,23 @@ async def test_a_shortage_that_lasts_is_told_of_and_waited_out(monkeypatch: pyte
         assert (await world.states(batch_id)) == {"a": "CANCELLED"}
 
 
+async def test_shortages_that_are_far_between_are_each_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(batch: Batch, changes: Changes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(faults, "PAUSE", 0.001)
+    monkeypatch.setattr(faults, "FORGOTTEN_AFTER", 0.0)
+    world = World()
+    async with started(world):
+        batch_id = await world.run(spec("pay", "a"))
+        for _ in range(2 * faults.MAX_TRIES):
+            async with world.live.pin("default", batch_id) as batch:
+                with pytest.raises(UnavailableError):
+                    await world.engine.execute(batch, short)
+            assert world.engine.problems() == []
+            await _until_taken_anew(world, batch)
+
+
 async def _until_taken_anew(world: World, batch: Batch) -> None:
     while world.live.get(batch.id) in (None, batch):  # noqa: ASYNC110 - until it is
         await asyncio.sleep(0.001)

@@ -99,7 +99,7 @@ class ExecuteRequest(_message.Message):
     ATTACHES_FIELD_NUMBER: _builtins.int
     PROBES_FIELD_NUMBER: _builtins.int
     CANCEL_TOKENS_FIELD_NUMBER: _builtins.int
-    PROBE_BOOT_IDS_FIELD_NUMBER: _builtins.int
+    PROBES_SENT_TO_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """First message of the stream only."""
@@ -129,10 +129,8 @@ class ExecuteRequest(_message.Message):
         """Whose the `cancels` are, one for each of them in their order. Where there are fewer, the rest have none."""
 
     @_builtins.property
-    def probe_boot_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The executor start that each of the `probes` was sent to, in their order. Where there are fewer, the rest are this
-        start's.
-        """
+    def probes_sent_to(self) -> _containers.RepeatedCompositeFieldContainer[Global___SentTo]:
+        """Where each of the `probes` was sent, in their order. Where there are fewer, of the rest that is not known."""
 
     def __init__(
         self,
@@ -144,15 +142,41 @@ class ExecuteRequest(_message.Message):
         attaches: _abc.Iterable[Global___Attach] | None = ...,
         probes: Global___CallFrame | None = ...,
         cancel_tokens: _abc.Iterable[Global___FencingToken] | None = ...,
-        probe_boot_ids: _abc.Iterable[_builtins.str] | None = ...,
+        probes_sent_to: _abc.Iterable[Global___SentTo] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "hello", b"hello", "probes", b"probes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "attaches", b"attaches", "cancel_tokens", b"cancel_tokens", "cancels", b"cancels", "frame", b"frame", "hello", b"hello", "probe_boot_ids", b"probe_boot_ids", "probes", b"probes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "attaches", b"attaches", "cancel_tokens", b"cancel_tokens", "cancels", b"cancels", "frame", b"frame", "hello", b"hello", "probes", b"probes", "probes_sent_to", b"probes_sent_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteRequest: _TypeAlias = ExecuteRequest  # noqa: Y015
+
+@_typing.final
+class SentTo(_message.Message):
+    """Where a call was sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOT_ID_FIELD_NUMBER: _builtins.int
+    JOURNAL_POSITION_FIELD_NUMBER: _builtins.int
+    boot_id: _builtins.str
+    """The executor start."""
+    journal_position: _builtins.int
+    """As in Attach."""
+    def __init__(
+        self,
+        *,
+        boot_id: _builtins.str = ...,
+        journal_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "journal_position", b"journal_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SentTo: _TypeAlias = SentTo  # noqa: Y015
 
 @_typing.final
 class Hello(_message.Message):
@@ -744,6 +768,7 @@ class ProbeAnswer(_message.Message):
     RESULT_JSON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     STILL_RUNNING_FIELD_NUMBER: _builtins.int
+    OVER_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     state: Global___ProbeState.ValueType
     """An unknown value is read as FAILED."""
@@ -752,8 +777,10 @@ class ProbeAnswer(_message.Message):
     message: _builtins.str
     """With FAILED: why. May hold untrusted text of the tool."""
     still_running: _builtins.bool
-    """When the probe began the call ran here, or its tool did not stop, or a thread of it went on; or it was sent to a start
-    that this executor knows nothing of, as one whose journal is a copy.
+    """When the probe began the call ran here, or its tool did not stop, or a thread of it went on."""
+    over: _builtins.bool
+    """When the probe began the call was over: it did not run here, and was sent to this start, or to one before it of which
+    this executor's journal knows everything. Absent, it may go on elsewhere.
     """
     def __init__(
         self,
@@ -763,10 +790,11 @@ class ProbeAnswer(_message.Message):
         result_json: _builtins.str = ...,
         message: _builtins.str = ...,
         still_running: _builtins.bool = ...,
+        over: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "message", b"message", "result_json", b"result_json", "state", b"state", "still_running", b"still_running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "message", b"message", "over", b"over", "result_json", b"result_json", "state", b"state", "still_running", b"still_running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
