@@ -1,6 +1,6 @@
 """CancelBatch and CancelProposals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator_svc.application.caller import Caller, RequestKey
@@ -12,6 +12,7 @@ from orchestrator_svc.application.items import ItemAnswer, done, fault, split_id
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.cancelling import cancel_batch, cancel_proposal
 from orchestrator_svc.domain.changes import Changes
+from orchestrator_svc.domain.proposal import Proposal
 from orchestrator_svc.domain.proposal import ProposalState as State
 from shared.kernel.errors import FieldViolation, InvalidError, PreconditionError
 
@@ -36,10 +37,12 @@ class CancellingItems:
 
 
 class Cancel:
-    """`grace`: how long a running call has to stop, in ns."""
+    """`grace`: how long a running call has to stop, in ns. `take_back` ends what is to stop and was not sent yet."""
 
-    def __init__(self, router: CommandRouter, each_item: EachItem, grace: int) -> None:
-        self._router, self._each_item, self._grace = router, each_item, grace
+    def __init__(
+        self, router: CommandRouter, each_item: EachItem, grace: int, take_back: Callable[[Changes], None]
+    ) -> None:
+        self._router, self._each_item, self._grace, self._take_back = router, each_item, grace, take_back
         self._of_batch = router.serve(CommandKind("CancelBatch", Cancelling, self._cancel, load_nothing))
         self._of_items = each_item.serve("CancelProposals", CancellingItems, self._for_items)
 
@@ -71,15 +74,20 @@ class Cancel:
     def _for_items(
         self, caller: Caller, batch: Batch, changes: Changes, of: CancellingItems, known: Sequence[int]
     ) -> list[ItemAnswer]:
-        return [self._one(batch, changes, of.items[p], caller.principal, of.reason) for p in known]
+        found = [self._one(batch, changes, of.items[p], caller.principal, of.reason) for p in known]
+        self._take_back(changes)  # before the answers: they are recorded with it
+        return [done(batch, one) if isinstance(one, Proposal) else one for one in found]
 
-    def _one(self, batch: Batch, changes: Changes, proposal_id: str, principal: str, reason: str) -> ItemAnswer:
+    def _one(
+        self, batch: Batch, changes: Changes, proposal_id: str, principal: str, reason: str
+    ) -> Proposal | ItemAnswer:
+        """Cancels it, or says why not."""
         proposal = batch.by_key[split_id(proposal_id)[1]]
         if proposal.state not in (State.PROPOSED, State.APPROVED, State.RUNNING):
             error = PreconditionError("PROPOSAL_ENDED", f"{proposal_id} is {proposal.state.name}; nothing to cancel")
             return fault(proposal_id, error, proposal)
         cancel_proposal(batch, changes, proposal, principal, reason, self._grace)
-        return done(batch, proposal)
+        return proposal
 
 
 def check_items(proposal_ids: Sequence[str]) -> None:

@@ -74,7 +74,7 @@ def make_use_cases(parts: Parts, requests: Requests, router: CommandRouter) -> U
             _ns(settings.soft_window),
             _ns(settings.soft_approval_deadline),
         ),
-        cancel=Cancel(router, each_item, _ns(settings.cancel_grace)),
+        cancel=Cancel(router, each_item, _ns(settings.cancel_grace), engine.sender.take_back),
         retry=RetryProposals(router, each_item),
         resume=ResumeBatch(router),
         resolve=ResolveProposal(router),

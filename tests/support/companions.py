@@ -11,6 +11,7 @@ from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.adapters.store.memory_commits import Holdings
 from orchestrator_svc.adapters.wakeups.memory import WakeupBus
 from tests.support.clock import ManualClock
+from tests.support.engine_world import spec
 from tests.support.world import SETTINGS, TOOLS, World, running
 
 PERIOD = SETTINGS.lease_period
@@ -56,6 +57,24 @@ async def joined(
         yield replica
     replica.cut()
     await world.wakeups.close()
+
+
+@asynccontextmanager
+async def lapsed(one: World, company: Company) -> AsyncGenerator[tuple[Replica, str]]:
+    """What it has submitted was recorded when its lease had lapsed: nothing is sent."""
+    async with joined(one) as replica:
+        commit = one.store.commit
+
+        async def slow(writes: object) -> object:
+            company.clock.advance(0.8 * PERIOD)
+            return await commit(writes)  # type: ignore[arg-type]
+
+        one.store.commit = slow  # type: ignore[method-assign, assignment]
+        batch_id = await one.run(spec("send", "s"))
+        assert (await one.states(batch_id)) == {"s": "RUNNING"}
+        assert replica.received == []
+        one.store.commit = commit  # type: ignore[method-assign]
+        yield replica, batch_id
 
 
 async def settled(*worlds: World) -> None:

@@ -124,7 +124,7 @@ class World:
         )
         self.add = AddProposals(self.engine, router, self.judging)
         self.decide = DecideProposals(each_item, self.judging, self_approval=True)
-        self.cancel = Cancel(router, each_item, 5 * SECOND)
+        self.cancel = Cancel(router, each_item, 5 * SECOND, self.engine.sender.take_back)
         self.retry = RetryProposals(router, each_item)
         self.resume = ResumeBatch(router)
         self.resolve = ResolveProposal(router)

@@ -234,7 +234,10 @@ class Sender:
             self._hand_over(target, [call for call in calls if self._still_due(call)])
 
     def take_back(self, changes: Changes) -> None:
-        """Of what is to stop: what was not handed over yet never will be, and nobody has to be asked about it."""
+        """Of what is to stop: what was not handed over yet never will be, and nobody has to be asked about it.
+
+        Every step ends with it; a command whose answer tells of it asks for it before.
+        """
         for proposal in changes.stops:
             flight = self._flights.get(changes.batch.call_id(proposal))
             if flight is not None and flight.held:
@@ -248,9 +251,9 @@ class Sender:
             self._send(durable)
 
     def _still_due(self, call: Call) -> bool:
-        """Not where it was taken back or settled, or its batch forgotten, while the attempt was being recorded."""
+        """Not where it was taken back or settled, or its batch forgotten (and taken anew), while it waited."""
         flight = self._flights.get(call.id)
-        if flight is None:
+        if flight is None or not flight.held:
             return False
         self._flights.release(flight)
         flight.sent = self._clock.monotonic()

@@ -85,7 +85,7 @@ class Engine:
         self._announcer = Announcer(observer, feed, live)
         reattaching = self.reattaching = Reattaching(flights, executors)
         signals = self._signals = SignalHandler(flights, reattaching, executors, clock, self._tools_seen)
-        sender = self._sender = Sender(flights, dispatcher, executors, observer, clock, tenure)
+        sender = self.sender = Sender(flights, dispatcher, executors, observer, clock, tenure)
         grace = settings.cancel_grace / 1e9
         self._silence = Silence(flights, reattaching, executors, clock, settings.answer_margin, grace)
         unserved = Unserved(dispatcher, executors)
@@ -280,11 +280,11 @@ class Engine:
     def _dispatch(self) -> None:
         if not self.tenure.holds:
             return
-        self._sender.go_on()
+        self.sender.go_on()
         if self.dispatcher.waiting() and not self.draining:
-            for sending in self._sender.dispatch(self._begin, self.faults.end):
+            for sending in self.sender.dispatch(self._begin, self.faults.end):
                 self._concluder.record(sending.changes, send=sending.send)
-            if self._sender.more:
+            if self.sender.more:
                 self._wake.set()
 
     def _begin(self, batch: Batch) -> Changes:

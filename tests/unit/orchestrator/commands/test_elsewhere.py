@@ -1,6 +1,7 @@
 """Every command for a batch of another orchestrator: the same answers and errors as of the one that has it."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -8,11 +9,14 @@ import pytest
 from orchestrator_svc.application.caller import RequestKey
 from orchestrator_svc.application.decide import DecisionSpec
 from orchestrator_svc.application.soft_confirm import SoftConfirmSpec
-from orchestrator_svc.domain.proposal import ProposalSpec, Verdict
+from orchestrator_svc.domain.changes import BatchWrite
+from orchestrator_svc.domain.proposal import ProposalSpec, ProposalState, Verdict
 from orchestrator_svc.domain.states import OnInvalid, Resolution
 from orchestrator_svc.domain.tool import FailureClass, KnownEffect
+from orchestrator_svc.ports.store import Committed
 from shared.kernel.errors import GreenlightError
-from tests.support.engine_world import failed, spec, story
+from shared.kernel.tasks import Supervisor
+from tests.support.engine_world import failed, ok, spec, story
 from tests.support.neighbours import Neighbourhood, two_orchestrators
 from tests.support.world import CALLER, World
 
@@ -107,6 +111,31 @@ async def test_the_same_is_told_on_either(asks: Callable[[Story], Awaitable[None
             events.append(await story(first, batch_id))
         assert told[1] == told[0]
         assert events[1] == events[0]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["owner", "another"])
+async def test_a_call_that_was_not_sent_yet_is_told_to_be_cancelled_on_either(
+    elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_orchestrators() as (first, second, place), Supervisor() as tasks:
+        batch_id = await first.run(spec("read", "a"), spec("send", "b", "a"))
+        go_on, commit = asyncio.Event(), first.store.commit
+
+        async def held(writes: Sequence[BatchWrite]) -> Committed:
+            await go_on.wait()
+            return await commit(writes)
+
+        monkeypatch.setattr(first.store, "commit", held)
+        place.replica(first).end(f"{batch_id}/a/1", ok())
+        await first.settle()
+        asker = second if elsewhere else first
+        asked = tasks.start(asker.cancel.proposals(CALLER, [f"{batch_id}/b"], "enough", None), "cancel")
+        await first.settle()
+        go_on.set()
+        (answer,) = await asked
+        assert (answer.reason, ProposalState(answer.state).name) == ("", "CANCELLED")
+        assert (await first.states(batch_id))["b"] == "CANCELLED"
+        assert batch_id not in second.live
 
 
 async def prepared(owner: World, place: Neighbourhood, asks: object) -> str:

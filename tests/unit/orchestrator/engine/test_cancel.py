@@ -9,7 +9,8 @@ import pytest
 from orchestrator_svc.adapters.codec.protobuf import ProtobufEventCodec
 from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.adapters.store.memory import MemoryStore
-from orchestrator_svc.domain.proposal import ProposalSpec
+from orchestrator_svc.application.caller import RequestKey
+from orchestrator_svc.domain.proposal import ProposalSpec, ProposalState
 from orchestrator_svc.domain.tool import FailureClass, KnownEffect
 from shared.kernel.errors import PreconditionError
 from shared.kernel.tasks import Supervisor
@@ -145,6 +146,21 @@ async def test_one_that_is_still_being_recorded_is_never_sent(
     failure = (await world.proposal(f"{batch_id}/b")).failure
     assert failure is not None
     assert failure.known_effect is KnownEffect.NONE
+
+
+async def test_the_answer_says_what_is_recorded_with_it(world: World, replica: Replica, store: HeldStore) -> None:
+    """Also to whoever asks again."""
+    key = RequestKey("5c0e2f3a-0000-4000-8000-000000000001", "CancelProposals", b"p")
+    specs = spec("send", "b", "a"), spec("send", "c", "b"), spec("pay", "d"), spec("read", "e")
+    async with being_recorded(world, replica, store, *specs) as (batch_id, tasks):
+        ids = [f"{batch_id}/{each}" for each in "bcde"]
+        asked = tasks.start(world.cancel.proposals(CALLER, ids, "enough", key), "cancel")
+        await world.settle()
+    answers = await asked
+    told = {answer.proposal_id[-1]: ProposalState(answer.state).name for answer in answers}
+    assert told == {"b": "CANCELLED", "c": "CANCELLED", "d": "CANCELLED", "e": "RUNNING"}
+    assert (await world.states(batch_id)) == {"a": "SUCCEEDED", **told}
+    assert await world.cancel.proposals(CALLER, ids, "enough", key) == answers
 
 
 async def test_so_is_one_whose_batch_comes_to_its_deadline(world: World, replica: Replica, store: HeldStore) -> None:

@@ -1,18 +1,15 @@
 """Several orchestrators on one store: whose a batch is, who goes on with it, and who may not."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import pytest
 
-from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.application.engine.elsewhere import OwnedElsewhereError
 from shared.kernel.errors import UnavailableError
 from shared.kernel.tasks import Supervisor
-from tests.support.companions import PERIOD, Company, joined, settled
+from tests.support.companions import PERIOD, Company, joined, lapsed, settled
 from tests.support.engine_world import keys, spec, story
-from tests.support.world import CALLER, World
+from tests.support.world import CALLER
 
 
 async def test_what_waits_for_people_is_nobodys_and_goes_on_with_whoever_is_told() -> None:
@@ -195,24 +192,6 @@ async def test_nothing_is_dispatched_beyond_three_quarters_of_a_period() -> None
         assert not one.engine.problems()
         assert sorted(keys([call.id for call in replica.received])) == ["p/1", "r/1", "s/1"]
         assert company.whose(reads) == one.incarnation.id
-
-
-@asynccontextmanager
-async def lapsed(one: World, company: Company) -> AsyncGenerator[tuple[Replica, str]]:
-    """What it has submitted was recorded when its lease had lapsed: nothing is sent."""
-    async with joined(one) as replica:
-        commit = one.store.commit
-
-        async def slow(writes: object) -> object:
-            company.clock.advance(0.8 * PERIOD)
-            return await commit(writes)  # type: ignore[arg-type]
-
-        one.store.commit = slow  # type: ignore[method-assign, assignment]
-        batch_id = await one.run(spec("send", "s"))
-        assert (await one.states(batch_id)) == {"s": "RUNNING"}
-        assert replica.received == []
-        one.store.commit = commit  # type: ignore[method-assign]
-        yield replica, batch_id
 
 
 async def test_what_is_recorded_when_the_lease_has_lapsed_is_sent_once_it_is_renewed() -> None:

@@ -1,6 +1,6 @@
 """A batch of which something else is on record than its orchestrator believes goes on from there by itself."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,10 +10,12 @@ from orchestrator_svc.adapters.executor.memory_replica import Replica
 from orchestrator_svc.adapters.store.memory import MemoryStore
 from orchestrator_svc.domain.batch import Batch
 from orchestrator_svc.domain.changes import Changes, CommandRecord
+from orchestrator_svc.ports.executor import Ask, Target
 from shared.kernel.errors import UnavailableError
 from shared.kernel.tasks import Supervisor
 from tests.support.clock import ManualClock
-from tests.support.engine_world import keys, ok, spec, started, story
+from tests.support.companions import Company, lapsed
+from tests.support.engine_world import keys, later, ok, spec, started, story
 from tests.support.held_store import HeldStore
 from tests.support.world import World
 
@@ -82,3 +84,30 @@ async def test_what_waits_for_a_time_has_it() -> None:
             await world.settle()
         await world.advance(1800)
         assert (await world.states(batch_id))["a"] == "EXPIRED"
+
+
+async def test_what_was_to_be_sent_before_is_not_sent_behind_the_question_about_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    company = Company()
+    one = company.world()
+    async with lapsed(one, company) as (replica, batch_id):
+        asked: list[Ask] = []
+
+        def unanswered(target: Target, asks: Sequence[Ask]) -> bool:
+            asked.extend(asks)
+            return True
+
+        monkeypatch.setattr(one.executors, "attach", unanswered)
+        batch = one.live.get(batch_id)
+        assert batch is not None
+        one.live.forget(batch)
+        async with one.live.pin("default", batch_id):
+            pass
+        await one.owner.renew()
+        await one.settle()
+        assert keys([ask.call_id for ask in asked]) == ["s/1"]
+        assert replica.received == []
+        replica.attach(asked)
+        await later(one, 1)
+        assert keys([call.id for call in replica.received]) == ["s/2"]
