@@ -85,7 +85,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Serving]:
         toolset = Toolset(settings.toolbox, clock, threads, supervisor)
         opened = await toolset.open()
         stack.push_async_callback(toolset.close)
-        executor = decline.executor = _executor(settings, identity, journal, opened, clock, spans)
+        executor = decline.executor = _executor(settings, identity, journal, opened, threads, clock, spans)
         server = GrpcServer(settings.listen, on_lost=decline.lose)
         info = ServerInfo(service_version(), MAX_REQUEST_BYTES, MAX_RESULT_LIMIT, settings.unsafe_call_tool)
         servicer = ExecutorServicer(executor, info, ids)
@@ -155,6 +155,7 @@ def _executor(
     identity: Identity,
     journal: JournalWriter,
     opened: OpenTools,
+    threads: Threads,
     clock: SystemClock,
     spans: SpanObserver | None,
 ) -> Executor:
@@ -162,7 +163,7 @@ def _executor(
         identity=identity,
         tools=opened.tools,
         slots=settings.slots,
-        stuck_looks=settings.look_threads,
+        stuck_looks=threads.looks_of_a_tool,
         clock=clock,
         journal=journal,
         pace=Pace(stop_grace=settings.stop_grace, loop_block=settings.loop_block_limit),

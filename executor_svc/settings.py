@@ -31,8 +31,8 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=32,
         ge=1,
-        description="Threads for plain functions, and as many for what async tools give to threads; a quarter of each "
-        "beside that for probes",
+        description="Threads for plain functions, and as many for what async tools give to threads; a quarter of each, "
+        "at least two, beside that for probes",
     )
     unsafe_call_tool: bool = Field(default=False, description="CallTool runs tools of any effect, without any approval")
     drain_grace: float = Field(
@@ -68,8 +68,8 @@ class Settings(BaseSettings):
 
     @property
     def look_threads(self) -> int:
-        """Threads for tools' probes, of either kind; at least one."""
-        return max(1, self.threads // 4)
+        """Threads for tools' probes, of either kind; at least two, so that one tool's leave some to the others."""
+        return max(2, self.threads // 4)
 
     @field_validator("toolbox", mode="before")
     @classmethod

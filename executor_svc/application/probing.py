@@ -90,7 +90,7 @@ class Probing:
         if (look := self._looks.get(call.id)) is not None and not look.over:
             return "an earlier look for its effect has not ended"
         if stuck[hosted.probe] >= self._most_stuck:
-            return f"{stuck[hosted.probe]} looks of this tool have not ended: no more are made before one has"
+            return f"looks of this tool have not ended ({stuck[hosted.probe]}): no more are made before one has"
         if self._runner.total >= self._streams.slots:
             return "all slots are taken"
         return hosted.probe

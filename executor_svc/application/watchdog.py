@@ -85,7 +85,8 @@ class Watchdog:
         if thread is None or thread.ident in (None, self._loop_thread):
             return
         self._locked_by_others += held
-        run = next((run for run in self._runs() if run.thread == thread.ident), None)
+        there = (run for run in self._runs() if run.thread == thread.ident)  # the loop may not know yet who has ended
+        run = max(there, key=lambda run: run.start, default=None)
         who = _call(run) if run else f"thread {thread.name}, now at {self._place(thread.ident)},"
         if held > self._limit and who != self._named:  # once, of one that does it over and over
             self._named = who

@@ -28,7 +28,7 @@ SELECT call_id, standing, ifnull(boot_id, ''), digest, ending, effect, calls.pos
     queue_seconds, run_seconds, failure, result
 FROM json_each(?) AS wanted JOIN calls ON call_id = wanted.value LEFT JOIN boots USING (boot_no)
 """
-# Who was started more often since asks for no older one.
+# For looks. Starts that are older than the last 1,000 count as unknown: a call that was sent to one may still run.
 _EARLIER = "SELECT boot_id FROM boots WHERE trusted ORDER BY boot_no DESC LIMIT 1000"
 _PRUNE = f"""
 DELETE FROM calls WHERE call_id IN (

@@ -57,9 +57,12 @@ class SqliteJournal:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, MemoryError) as error:
+            problem = "out of memory" if isinstance(error, MemoryError) else error
             raise UnavailableError(
-                "JOURNAL_UNAVAILABLE", f"the journal {self._path} cannot be used now: {error}", retry_after=RETRY_AFTER
+                "JOURNAL_UNAVAILABLE",
+                f"the journal {self._path} cannot be used now: {problem}",
+                retry_after=RETRY_AFTER,
             ) from error
 
     # In the thread.
@@ -115,6 +118,8 @@ class SqliteJournal:
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
         connection = self._opened()
+        if connection.in_transaction:  # there was no memory to end it
+            connection.execute("ROLLBACK")
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection

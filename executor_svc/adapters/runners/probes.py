@@ -1,5 +1,6 @@
 """Tools' probes as tools: run as READ calls are, they give the result that they found, or nothing (empty)."""
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any, cast
@@ -16,7 +17,10 @@ from shared.kernel.clock import Clock
 
 
 class PythonProbe:
-    """Implements `Tool`. Takes the time that the probe was given, and none of the tool's own slots."""
+    """Implements `Tool`. Takes the time that the probe was given, and none of the tool's own slots.
+
+    Plain ones of a tool wait for each other where they would take more threads than are for it.
+    """
 
     limit = None
     probe = None
@@ -36,6 +40,7 @@ class PythonProbe:
         self._parse, self._encode = tool.signature.parse, tool.encode_found
         self._probe = probe
         self._lifespan, self._clock, self._threads = lifespan, clock, threads.looks
+        self._share = asyncio.Semaphore(threads.looks_of_a_tool)
 
     def check(self, arguments: str) -> None:
         self._parsed(arguments)
@@ -51,7 +56,8 @@ class PythonProbe:
 
         try:
             if not self._probe.is_coroutine:
-                return await self._threads.run(work)
+                async with self._share:
+                    return await self._threads.run(work)
             running.started()
             return self._written(await cast(Awaitable[Any], function(arguments, key, **by_name)))
         except BaseException as error:

@@ -143,6 +143,11 @@ class Threads(NamedTuple):
     tools: ThreadPool
     looks: ThreadPool
 
+    @property
+    def looks_of_a_tool(self) -> int:
+        """How many of the looks' one tool may take: those of others go on while all of its own hang."""
+        return max(1, self.looks.size // 2)
+
     def close(self) -> None:
         self.tools.close()
         self.looks.close()

@@ -7,6 +7,7 @@ batches, recovery) through aiosqlite, whose steps cost 0.8 ms of the loop and ta
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,10 +71,22 @@ class SqliteStore(SqlStore):
         self._began, self._counted = self._clock.time_ns(), self._clock.monotonic()
         try:
             await self._in(self._writing, lambda: migrating.migrate(self._writer.engine, str(self._path)))
+            self._start_readers()
             await self._write(owning.begin, incarnation, alone=True)
         except BaseException:
             await self.close()
             raise
+
+    def _start_readers(self) -> None:
+        """All of them at once: a pool that is refused a thread later on starts no more of them for good."""
+        go = threading.Event()
+        try:
+            for _ in range(READERS):
+                self._reading.submit(go.wait)
+        except _MAY_PASS as error:
+            raise self._unavailable(error) from error
+        finally:
+            go.set()
 
     async def _own(self, holder: str) -> None:
         try:

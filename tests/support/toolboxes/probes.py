@@ -70,6 +70,12 @@ async def wire(gate: str) -> str:
     return await asyncio.to_thread(str, gate)
 
 
+@tool(effect="NON_IDEMPOTENT", probe=find_by_thread)
+async def cable(gate: str) -> str:
+    """Cables."""
+    return gate
+
+
 @tool(effect="READ")
 def read() -> int:
     """Reads, on a thread."""

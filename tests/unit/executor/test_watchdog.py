@@ -55,9 +55,9 @@ def watch(life: Life, *runs: Any) -> None:
     watchdog.stop()
 
 
-def run_on(thread: threading.Thread) -> Any:
-    call = SimpleNamespace(tool="look", version="3", id="b/k/1")
-    return SimpleNamespace(thread=thread.ident, task=None, call=call)
+def run_on(thread: threading.Thread, call_id: str = "b/k/1", start: float = 0.0) -> Any:
+    call = SimpleNamespace(tool="look", version="3", id=call_id)
+    return SimpleNamespace(thread=thread.ident, start=start, task=None, call=call)
 
 
 async def test_who_holds_the_loop_is_named_and_where(caplog: pytest.LogCaptureFixture):
@@ -72,6 +72,15 @@ async def test_a_call_that_held_the_interpreters_lock_is_named_once_and_nobody_e
     watch(Life(*[(2.0, other)] * 4), run_on(other))
     [said] = caplog.messages
     assert said == "tool look 3, call b/k/1, has held the interpreter's lock for 2.0 s, in which nothing else ran"
+
+
+async def test_of_several_calls_of_a_thread_the_one_that_began_last_held_it(
+    caplog: pytest.LogCaptureFixture, other: threading.Thread
+):
+    ended = [run_on(other, "b/first/1", 1.0), run_on(other, "b/second/1", 2.0)]
+    watch(Life((2.0, other)), ended[0], run_on(other, "b/third/1", 3.0), ended[1])
+    [said] = caplog.messages
+    assert "call b/third/1, has held" in said
 
 
 async def test_a_thread_of_no_call_that_held_it_is_named_by_where_it_is(

@@ -1,7 +1,10 @@
 """A batch whose rows make no sense (a hand in the database, a fault of an earlier version) holds up no other."""
 
+import asyncio
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,24 +56,38 @@ async def test_where_memory_is_short_none_is_left_for_it(tmp_path: Path, monkeyp
     await opener.close()
 
 
+@contextmanager
+def no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def short(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as shortage:
+        shortage.setattr(threading.Thread, "start", short)
+        yield
+
+
 async def test_where_there_is_no_thread_for_it_it_can_be_read_another_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opener = SqliteOpener(tmp_path / "store.db")
     builder = await one(await opener.open())
     store = await opener.open()
-
-    def short(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as shortage:
-        shortage.setattr(threading.Thread, "start", short)
-        with pytest.raises(UnavailableError, match="cannot be used now: can't start new thread"):
-            await store.list_batches("default", BatchFilter(), None, 10)
-        with pytest.raises(UnavailableError, match="cannot be used now: can't start new thread"):
-            await store.get_batch("default", builder.batch.id)
+    with (
+        no_thread_can_be_started(monkeypatch),
+        pytest.raises(UnavailableError, match="cannot be used now: can't start new thread"),
+    ):
+        await store.list_batches("default", BatchFilter(), None, 10)
     assert [batch.id for batch in (await store.list_batches("default", BatchFilter(), None, 10)).batches] == [
         builder.batch.id
     ]
-    assert await store.get_batch("default", builder.batch.id) is not None
+    await opener.close()
+
+
+async def test_short_reads_have_their_threads_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opener = SqliteOpener(tmp_path / "store.db")
+    builder = await one(await opener.open())
+    store = await opener.open()
+    with no_thread_can_be_started(monkeypatch):
+        read = await asyncio.gather(*(store.get_batch("default", builder.batch.id) for _ in range(20)))
+    assert None not in read
     await opener.close()
