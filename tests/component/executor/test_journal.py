@@ -148,6 +148,7 @@ async def test_the_same_call_again_is_answered_from_the_journal(tmp_path: Path) 
         await peer.send(call("a", "write", {"text": "other"}))
         assert failure(await peer.outcome(made.id, count=2)) == ("PERMANENT", "NONE", "CALL_ID_REUSED")
         await peer.send(acknowledgements=[made.id])
+        await ask(peer, "none", "behind it")
     async with started(tmp_path) as (_, peer):
         await peer.send(made)
         assert failure(await peer.outcome(made.id)) == ("PERMANENT", "DONE", "CALL_ENDED")
